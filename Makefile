@@ -1,0 +1,40 @@
+# `make demo` runs the main job, `make test` the tests; both set everything up first.
+PYTHON ?= python3.11
+VENV := .venv
+BIN := $(VENV)/bin
+# One inference thread a process: oversubscribed cores cost ten times.
+export OMP_NUM_THREADS ?= 1
+
+.PHONY: demo test check test-kafka setup-demo setup-dev clean
+
+demo: setup-demo
+	$(BIN)/callstream demo
+
+test: setup-dev
+	$(BIN)/pytest -m "not kafka"
+
+test-kafka: setup-dev
+	$(BIN)/pytest -m kafka
+
+check: setup-dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy schemas models training stream_app benchmarks tests
+	$(BIN)/lint-imports
+
+setup-demo: $(VENV)/.demo
+setup-dev: $(VENV)/.dev
+
+$(BIN)/python:
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.demo: $(BIN)/python pyproject.toml constraints.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[torch]"
+	touch $@
+
+$(VENV)/.dev: $(BIN)/python pyproject.toml constraints.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[dev]"
+	touch $@ $(VENV)/.demo
+
+clean:
+	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache

@@ -1,0 +1,1 @@
+"""Messages and value types of callstream; imports nothing else of the project."""

@@ -1,0 +1,105 @@
+"""Return the messages of `calls.audio.v1`: MessagePack arrays, first element the tag.
+
+Fields are positional on the wire: new ones go to the end and carry a default.
+"""
+
+from typing import Literal
+
+import msgspec
+
+from schemas.base import CallContext, Encoding, Party
+
+EndReason = Literal["completed", "transferred", "failed", "stale"]
+
+
+class AudioMessage(
+    msgspec.Struct, frozen=True, kw_only=True, array_like=True, tag_field="schema"
+):
+    """Header of every message on the audio topic.
+
+    Attributes:
+        call_id: Key of the message.
+        captured_at_ns: Wall clock (Unix, ns) at capture.
+    """
+
+    event_id: str
+    call_id: str
+    captured_at_ns: int
+
+
+class CallStarted(AudioMessage, frozen=True, kw_only=True, tag="call_started.v1"):
+    """A call begins; its audio follows in the same partition.
+
+    Attributes:
+        parties: One entry for each audio channel, in the order of the chunks' payloads.
+        sample_rate_hz: Samples a second of every channel.
+    """
+
+    parties: tuple[Party, ...]
+    encoding: Encoding
+    sample_rate_hz: int
+    context: CallContext = CallContext()
+
+
+class AudioChunk(AudioMessage, frozen=True, kw_only=True, tag="audio_chunk.v1"):
+    """20 to 200 ms of every channel of a call.
+
+    Attributes:
+        seq: Counts the call's chunks from 0 without holes; holes are losses.
+        start_ms: Audio clock of the first sample.
+        payloads: One payload for each channel, all of one duration; empty where that channel
+            has no audio for the interval (it counts as silence).
+    """
+
+    seq: int
+    start_ms: int
+    encoding: Encoding
+    sample_rate_hz: int
+    payloads: tuple[bytes, ...]
+
+
+class CallHeld(AudioMessage, frozen=True, kw_only=True, tag="call_held.v1"):
+    """The agent put the caller on hold at ``at_ms`` of the audio clock."""
+
+    at_ms: int
+
+
+class CallResumed(AudioMessage, frozen=True, kw_only=True, tag="call_resumed.v1"):
+    """The hold ended at ``at_ms`` of the audio clock."""
+
+    at_ms: int
+
+
+class DtmfPressed(AudioMessage, frozen=True, kw_only=True, tag="dtmf_pressed.v1"):
+    """A key was pressed at ``at_ms`` on ``channel``."""
+
+    at_ms: int
+    channel: int
+    digit: str
+
+
+class CallStalled(AudioMessage, frozen=True, kw_only=True, tag="call_stalled.v1"):
+    """No audio came for a while; open segments and turns close.
+
+    Attributes:
+        after_seq: The last chunk seen. The marker counts only if no later chunk stands before
+            it on the topic.
+    """
+
+    after_seq: int
+
+
+class CallEnded(AudioMessage, frozen=True, kw_only=True, tag="call_ended.v1"):
+    """The call is over; audio after it is refused.
+
+    Attributes:
+        after_seq: For reason ``stale``, the last chunk seen (see CallStalled); else -1.
+    """
+
+    reason: EndReason = "completed"
+    after_seq: int = -1
+
+
+AudioTopicMessage = (
+    CallStarted | AudioChunk | CallHeld | CallResumed | DtmfPressed | CallStalled | CallEnded
+)

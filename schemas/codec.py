@@ -1,0 +1,78 @@
+"""Return the bytes of messages and the messages of bytes.
+
+The audio topic is MessagePack; every other topic is JSON, written and read by orjson and
+validated by msgspec. Readers tolerate unknown fields and missing optional ones.
+"""
+
+from functools import cache
+from typing import Any, TypeVar
+
+import msgspec
+import orjson
+
+from schemas.audio import AudioMessage, AudioTopicMessage
+from schemas.errors import MalformedMessageError
+
+StructT = TypeVar("StructT")
+
+_audio_encoder = msgspec.msgpack.Encoder()
+
+
+@cache
+def _audio_decoder() -> "msgspec.msgpack.Decoder[AudioTopicMessage]":
+    return msgspec.msgpack.Decoder(AudioTopicMessage)
+
+
+def encode_audio(message: AudioMessage) -> bytes:
+    """Return the MessagePack bytes of a message of the audio topic."""
+    return _audio_encoder.encode(message)
+
+
+def decode_audio(data: bytes) -> AudioTopicMessage:
+    """Return the message of the audio topic that ``data`` holds.
+
+    Raises:
+        MalformedMessageError: Not MessagePack, an unknown schema, or a field of a wrong type.
+    """
+    try:
+        return _audio_decoder().decode(data)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        message = f"not a message of the audio topic: {error}"
+        raise MalformedMessageError(message) from error
+
+
+def encode_json(message: msgspec.Struct) -> bytes:
+    """Return the JSON bytes of a message, fields in the order of their declaration."""
+    return orjson.dumps(msgspec.to_builtins(message))
+
+
+def decode_json(data: bytes, message_type: Any) -> Any:
+    """Return the message of ``message_type`` (a struct or a union of them) in ``data``.
+
+    Raises:
+        MalformedMessageError: Not JSON, an unknown schema, or a field of a wrong type.
+    """
+    try:
+        return msgspec.convert(orjson.loads(data), message_type)
+    except (orjson.JSONDecodeError, msgspec.ValidationError, RecursionError) as error:
+        message = f"not a message of this topic: {error}"
+        raise MalformedMessageError(message) from error
+
+
+def to_state(value: msgspec.Struct) -> dict[str, object]:
+    """Return a state struct as the JSON values that a checkpoint carries."""
+    state: dict[str, object] = msgspec.to_builtins(value)
+    return state
+
+
+def from_state(state: dict[str, object], state_type: type[StructT]) -> StructT:
+    """Return the state struct of a checkpoint.
+
+    Raises:
+        MalformedMessageError: The state does not fit the type.
+    """
+    try:
+        return msgspec.convert(state, state_type)
+    except msgspec.ValidationError as error:
+        message = f"not a state of {state_type.__name__}: {error}"
+        raise MalformedMessageError(message) from error

@@ -1,0 +1,143 @@
+"""Return the messages of `calls.transcripts.v1`.
+
+`SpeechActivity`, `TranscriptFinal` and `CallTranscribed` are the deterministic lane: the same
+audio gives the same bytes, wall-clock stamps aside. `TranscriptPartial` is volatile.
+"""
+
+from typing import Literal
+
+import msgspec
+
+from schemas.base import CallContext, Message, Party
+
+
+class Word(msgspec.Struct, frozen=True, kw_only=True):
+    """A recognised word with its place on the audio clock and the model's probability of it."""
+
+    text: str
+    start_ms: int
+    end_ms: int
+    confidence: float
+
+
+class SpeechActivity(Message, frozen=True, kw_only=True, tag="speech_activity.v1"):
+    """Speech or silence of a channel at an instant: the clock of everything downstream.
+
+    Goes out at every edge, and every 100 ms of audio while a turn can be open.
+
+    Attributes:
+        lane_seq: Counts the channel's deterministic messages from 0 without holes.
+        kind: ``start`` and ``end`` are edges, ``tick`` repeats the state, ``stall`` says that
+            no audio comes any more for now.
+        at_ms: Audio clock of this message; an ``end`` comes later than the speech it ends.
+        silence_ms: Silence so far; 0 while there is speech.
+    """
+
+    channel: int
+    party: Party
+    lane_seq: int
+    kind: Literal["start", "end", "tick", "stall"]
+    is_speech: bool
+    at_ms: int
+    silence_ms: int
+
+
+class TranscriptPartial(Message, frozen=True, kw_only=True, tag="transcript_partial.v1"):
+    """What a segment sounds like so far; later partials and the final supersede it.
+
+    Attributes:
+        revision: Audio decoded since the segment began (ms): never runs backwards.
+        stable_words: How many leading words will not change before the final.
+        stability: Share of the words that two updates agreed upon, 0 to 1.
+    """
+
+    channel: int
+    party: Party
+    segment_id: str
+    revision: int
+    start_ms: int
+    end_ms: int
+    text: str
+    words: tuple[Word, ...]
+    stable_words: int
+    stability: float
+    language: str
+    is_final: Literal[False] = False
+
+
+class TranscriptFinal(Message, frozen=True, kw_only=True, tag="transcript_final.v1"):
+    """The transcript of a finished segment: a pure function of its audio and the weights.
+
+    Attributes:
+        lane_seq: See SpeechActivity.
+        at_ms: Audio clock at which the segment was cut; orders the deterministic lane.
+        cut: Why it ended: a ``pause``, the ``limit`` of a segment's length, a ``gap`` in the
+            audio, a ``stall``, the ``end`` of the call.
+        rejected: Name of the guard that took the words away, empty if none did.
+        model: Name and version of the weights.
+    """
+
+    channel: int
+    party: Party
+    lane_seq: int
+    segment_id: str
+    revision: int
+    start_ms: int
+    end_ms: int
+    at_ms: int
+    cut: Literal["pause", "limit", "gap", "stall", "end"]
+    text: str
+    words: tuple[Word, ...]
+    confidence: float
+    language: str
+    model: str
+    rejected: str = ""
+    stability: float = 1.0
+    is_final: Literal[True] = True
+
+
+class Hold(msgspec.Struct, frozen=True, kw_only=True):
+    """The caller was on hold from ``start_ms`` to ``end_ms`` of the audio clock."""
+
+    start_ms: int
+    end_ms: int
+
+
+class DtmfKey(msgspec.Struct, frozen=True, kw_only=True):
+    """A key that a party pressed."""
+
+    channel: int
+    at_ms: int
+    digit: str
+
+
+class CallSummary(msgspec.Struct, frozen=True, kw_only=True):
+    """What transcribe knows of a whole call; copied along to the finalized call.
+
+    Attributes:
+        gap_ms: Audio that never came and was filled with silence or jumped over.
+        gaps: How many times.
+        lane_seqs: Number of deterministic messages of each channel.
+        models: Weights used, by task.
+    """
+
+    parties: tuple[Party, ...]
+    duration_ms: int
+    end_reason: str
+    context: CallContext
+    holds: tuple[Hold, ...] = ()
+    dtmf: tuple[DtmfKey, ...] = ()
+    gaps: int = 0
+    gap_ms: int = 0
+    lane_seqs: tuple[int, ...] = ()
+    models: dict[str, str] = {}
+
+
+class CallTranscribed(Message, frozen=True, kw_only=True, tag="call_transcribed.v1"):
+    """No transcript of this call follows."""
+
+    at_ms: int
+    summary: CallSummary
+
+
+TranscriptTopicMessage = SpeechActivity | TranscriptPartial | TranscriptFinal | CallTranscribed

@@ -1,0 +1,169 @@
+"""Return the messages of `calls.turns.v1` and `calls.finalized.v1`."""
+
+from typing import Literal
+
+import msgspec
+
+from schemas.base import CallContext, Message, Party
+from schemas.transcripts import CallSummary
+
+TurnEndReason = Literal["semantic", "silence", "ceiling", "interrupted", "stall", "call_ended"]
+
+
+class SpeechSpan(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
+    """An interval of speech on the audio clock."""
+
+    start_ms: int
+    end_ms: int
+
+
+class TurnStarted(Message, frozen=True, kw_only=True, tag="turn_started.v1"):
+    """A party takes the turn with the first word or sound at ``start_ms``."""
+
+    turn_id: str
+    channel: int
+    party: Party
+    start_ms: int
+    at_ms: int
+
+
+class TurnEndPredicted(Message, frozen=True, kw_only=True, tag="turn_end_predicted.v1"):
+    """The turn seems complete; may rest on partials and may be withdrawn (volatile lane)."""
+
+    turn_id: str
+    channel: int
+    party: Party
+    at_ms: int
+    probability: float
+    is_withdrawn: bool = False
+
+
+class TurnEnded(Message, frozen=True, kw_only=True, tag="turn_ended.v1"):
+    """A turn is over; never withdrawn.
+
+    Attributes:
+        start_ms: Begin of its first speech.
+        end_ms: End of its last speech.
+        at_ms: Audio clock of the decision; ``at_ms - end_ms`` is the end-of-turn delay.
+        text: Text of its segments, joined.
+        words: Number of words.
+        probability: Semantic end-of-turn probability, -1 where no model judged.
+        speech: Its intervals of speech, without the pauses between.
+        is_backchannel: A short acknowledgement that did not take the turn.
+    """
+
+    turn_id: str
+    channel: int
+    party: Party
+    start_ms: int
+    end_ms: int
+    at_ms: int
+    text: str
+    segment_ids: tuple[str, ...]
+    words: int
+    speech: tuple[SpeechSpan, ...]
+    reason: TurnEndReason
+    probability: float = -1.0
+    is_backchannel: bool = False
+
+
+class Interruption(Message, frozen=True, kw_only=True, tag="interruption.v1"):
+    """A party began to speak while the other one spoke, and both went on.
+
+    Attributes:
+        channel: Who interrupted.
+        interrupted_channel: Who was interrupted.
+        at_ms: Audio clock at which the overlap began.
+        decided_at_ms: Audio clock at which it counted as an interruption.
+        overlap_ms: Overlap until the decision.
+        is_yielded: The interrupted party had fallen silent by then.
+    """
+
+    channel: int
+    party: Party
+    interrupted_channel: int
+    interrupted_turn_id: str
+    at_ms: int
+    decided_at_ms: int
+    overlap_ms: int
+    is_yielded: bool
+
+
+class CallTurnsComplete(Message, frozen=True, kw_only=True, tag="call_turns_complete.v1"):
+    """No turn of this call follows."""
+
+    at_ms: int
+    turns: int
+    summary: CallSummary
+
+
+TurnTopicMessage = (
+    TurnStarted | TurnEndPredicted | TurnEnded | Interruption | CallTurnsComplete
+)
+
+
+class FinalizedTurn(msgspec.Struct, frozen=True, kw_only=True):
+    """A turn of a finalized call."""
+
+    turn_id: str
+    channel: int
+    party: Party
+    start_ms: int
+    end_ms: int
+    text: str
+    segment_ids: tuple[str, ...]
+    is_backchannel: bool = False
+
+
+class ChannelMetrics(msgspec.Struct, frozen=True, kw_only=True):
+    """How one party spoke.
+
+    Attributes:
+        talk_ms: Time with speech.
+        talk_share: Share of the speech of all channels, 0 to 1.
+        words_per_minute: Words in a minute of the party's own speech.
+        interruptions: How often this party interrupted.
+        response_delay_ms: Median time from the other party's end of turn to this one's start;
+            -1 where there was none.
+    """
+
+    channel: int
+    party: Party
+    talk_ms: int
+    talk_share: float
+    turns: int
+    backchannels: int
+    words: int
+    words_per_minute: float
+    interruptions: int
+    response_delay_ms: int
+
+
+class CallMetrics(msgspec.Struct, frozen=True, kw_only=True):
+    """Figures of a whole call; times in ms of the audio clock."""
+
+    duration_ms: int
+    silence_ms: int
+    silence_share: float
+    overlap_ms: int
+    interruptions: int
+    hold_ms: int
+    holds: int
+    turns: int
+    words: int
+    gap_ms: int
+    channels: tuple[ChannelMetrics, ...]
+
+
+class FinalizedCall(Message, frozen=True, kw_only=True, tag="finalized_call.v1"):
+    """A whole call: the text of its turns with segment ids, metrics and context."""
+
+    end_reason: str
+    parties: tuple[Party, ...]
+    turns: tuple[FinalizedTurn, ...]
+    metrics: CallMetrics
+    context: CallContext
+    models: dict[str, str] = {}
+
+
+FinalizedTopicMessage = FinalizedCall

@@ -1,0 +1,80 @@
+"""Return what a call's state machine asks its shell to do, and the interface of such a machine.
+
+The shell carries out the effects of one call in the order in which they were returned:
+
+* `Emit`: produce the message on the topic of its type.
+* `Refuse`: the input goes to the dead letters, bytes and all.
+* `Commit`: once every earlier effect of this call is durable, write the checkpoint, if any, and
+  once that is durable too, acknowledge the inputs.
+* `Infer`: run the request on the inference thread and hand the result to `resolve`; it is not
+  ordered with the others.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Generic, Protocol, TypeVar
+
+import msgspec
+
+from schemas.base import Message
+from schemas.operations import Checkpoint
+
+InputT = TypeVar("InputT", contravariant=True)
+RequestT = TypeVar("RequestT", covariant=True)
+ResultT = TypeVar("ResultT", contravariant=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Emit:
+    """Produce ``message``; ``is_volatile`` ones need not be durable before a commit."""
+
+    message: Message
+    is_volatile: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Refuse:
+    """Send the input at ``offset`` to the dead letters; the machine commits it later."""
+
+    offset: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Commit:
+    """Acknowledge ``offsets`` after the earlier effects and the checkpoint are durable."""
+
+    offsets: tuple[int, ...]
+    checkpoint: Checkpoint | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Infer(Generic[RequestT]):
+    """Run ``request`` on the model; ``is_urgent`` ones (finals) go before all others."""
+
+    request: RequestT
+    is_urgent: bool
+
+
+Effect = Emit | Refuse | Commit | Infer[msgspec.Struct]
+
+
+class CallMachine(Protocol[InputT, ResultT]):
+    """State machine of one call in one agent. Synchronous and deterministic.
+
+    What comes in is already decoded; ``offset`` names the input in its partition. Every offset
+    that was fed leaves in exactly one Commit, now or later.
+    """
+
+    @property
+    def is_closed(self) -> bool:
+        """Whether the call is finished, all its effects have been returned, and none follow."""
+        ...
+
+    def feed(self, message: InputT, offset: int) -> Sequence[Effect]:
+        """Return the effects of one input."""
+        ...
+
+    def resolve(self, result: ResultT) -> Sequence[Effect]:
+        """Return the effects of an inference result; agents without inference never get one."""
+        ...
