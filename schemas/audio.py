@@ -12,9 +12,7 @@ from schemas.base import CallContext, Encoding, Party
 EndReason = Literal["completed", "transferred", "failed", "stale"]
 
 
-class AudioMessage(
-    msgspec.Struct, frozen=True, kw_only=True, array_like=True, tag_field="schema"
-):
+class AudioMessage(msgspec.Struct, frozen=True, kw_only=True, array_like=True, tag_field="schema"):
     """Header of every message on the audio topic.
 
     Attributes:

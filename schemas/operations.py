@@ -7,7 +7,9 @@ import msgspec
 from schemas.base import Message
 
 
-class Checkpoint(msgspec.Struct, frozen=True, kw_only=True, tag_field="schema", tag="checkpoint.v1"):
+class Checkpoint(
+    msgspec.Struct, frozen=True, kw_only=True, tag_field="schema", tag="checkpoint.v1"
+):
     """From where an agent resumes a call; the one with the highest position wins.
 
     Attributes:

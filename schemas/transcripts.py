@@ -31,6 +31,7 @@ class SpeechActivity(Message, frozen=True, kw_only=True, tag="speech_activity.v1
             no audio comes any more for now.
         at_ms: Audio clock of this message; an ``end`` comes later than the speech it ends.
         silence_ms: Silence so far; 0 while there is speech.
+        since_ms: Audio clock at which the present speech, or the present silence, began.
     """
 
     channel: int
@@ -40,6 +41,7 @@ class SpeechActivity(Message, frozen=True, kw_only=True, tag="speech_activity.v1
     is_speech: bool
     at_ms: int
     silence_ms: int
+    since_ms: int
 
 
 class TranscriptPartial(Message, frozen=True, kw_only=True, tag="transcript_partial.v1"):

@@ -97,9 +97,7 @@ class CallTurnsComplete(Message, frozen=True, kw_only=True, tag="call_turns_comp
     summary: CallSummary
 
 
-TurnTopicMessage = (
-    TurnStarted | TurnEndPredicted | TurnEnded | Interruption | CallTurnsComplete
-)
+TurnTopicMessage = TurnStarted | TurnEndPredicted | TurnEnded | Interruption | CallTurnsComplete
 
 
 class FinalizedTurn(msgspec.Struct, frozen=True, kw_only=True):
@@ -156,7 +154,12 @@ class CallMetrics(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class FinalizedCall(Message, frozen=True, kw_only=True, tag="finalized_call.v1"):
-    """A whole call: the text of its turns with segment ids, metrics and context."""
+    """A whole call: the text of its turns with segment ids, metrics and context.
+
+    Attributes:
+        is_abridged: It was too long for one message: the segment ids are missing, and perhaps
+            turns from its middle; the metrics are those of the whole call.
+    """
 
     end_reason: str
     parties: tuple[Party, ...]
@@ -164,6 +167,7 @@ class FinalizedCall(Message, frozen=True, kw_only=True, tag="finalized_call.v1")
     metrics: CallMetrics
     context: CallContext
     models: dict[str, str] = {}
+    is_abridged: bool = False
 
 
 FinalizedTopicMessage = FinalizedCall

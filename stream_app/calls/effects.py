@@ -10,18 +10,34 @@ The shell carries out the effects of one call in the order in which they were re
   ordered with the others.
 """
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
-from typing import Generic, Protocol, TypeVar
-
-import msgspec
+from typing import Protocol, TypeVar
 
 from schemas.base import Message
 from schemas.operations import Checkpoint
 
-InputT = TypeVar("InputT", contravariant=True)
-RequestT = TypeVar("RequestT", covariant=True)
-ResultT = TypeVar("ResultT", contravariant=True)
+InputT_contra = TypeVar("InputT_contra", contravariant=True)
+ResultT_contra = TypeVar("ResultT_contra", contravariant=True)
+
+
+class InferenceRequest(Protocol):
+    """What the scheduler of the inference thread must know of a request."""
+
+    @property
+    def slot(self) -> Hashable:
+        """Of two requests of one slot that are not urgent, only the newer one is worth running."""
+        ...
+
+    @property
+    def captured_at_ns(self) -> int:
+        """Wall clock at which its audio was captured: the older, the sooner it is due."""
+        ...
+
+    @property
+    def audio_ms(self) -> int:
+        """How much audio it holds."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,17 +65,17 @@ class Commit:
 
 
 @dataclass(frozen=True, slots=True)
-class Infer(Generic[RequestT]):
+class Infer:
     """Run ``request`` on the model; ``is_urgent`` ones (finals) go before all others."""
 
-    request: RequestT
+    request: InferenceRequest
     is_urgent: bool
 
 
-Effect = Emit | Refuse | Commit | Infer[msgspec.Struct]
+Effect = Emit | Refuse | Commit | Infer
 
 
-class CallMachine(Protocol[InputT, ResultT]):
+class CallMachine(Protocol[InputT_contra, ResultT_contra]):
     """State machine of one call in one agent. Synchronous and deterministic.
 
     What comes in is already decoded; ``offset`` names the input in its partition. Every offset
@@ -71,10 +87,10 @@ class CallMachine(Protocol[InputT, ResultT]):
         """Whether the call is finished, all its effects have been returned, and none follow."""
         ...
 
-    def feed(self, message: InputT, offset: int) -> Sequence[Effect]:
+    def feed(self, message: InputT_contra, offset: int) -> Sequence[Effect]:
         """Return the effects of one input."""
         ...
 
-    def resolve(self, result: ResultT) -> Sequence[Effect]:
+    def resolve(self, result: ResultT_contra) -> Sequence[Effect]:
         """Return the effects of an inference result; agents without inference never get one."""
         ...

@@ -1,0 +1,22 @@
+"""Return the tallies of what a call's machine set aside, for its shell to export."""
+
+from dataclasses import dataclass
+
+
+@dataclass(slots=True)
+class InputCounters:
+    """What a machine received and did not use, or used with a doubt.
+
+    Attributes:
+        duplicates: Messages seen before.
+        duplicate_mismatch: Duplicates whose content differs from what came first.
+        lane_holes: Messages missing from a deterministic lane.
+        late_events: Messages after the end of the call.
+        missing_turns: Turns that detect_turns announced and that never came.
+    """
+
+    duplicates: int = 0
+    duplicate_mismatch: int = 0
+    lane_holes: int = 0
+    late_events: int = 0
+    missing_turns: int = 0

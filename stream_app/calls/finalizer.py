@@ -1,0 +1,181 @@
+"""Return the finalized call: the state machine of `finalize`.
+
+It keeps the turns of a call in memory and acknowledges each at once. Its checkpoint is the
+offset of the call's first message: after a takeover the shell reads the topic again from there
+up to the first message that was not acknowledged, feeds it, and discards the effects.
+"""
+
+from collections.abc import Sequence
+from typing import Self, TypeVar
+
+import msgspec
+
+from schemas.codec import encode_json
+from schemas.errors import MalformedMessageError
+from schemas.operations import Checkpoint
+from schemas.turns import (
+    CallTurnsComplete,
+    FinalizedCall,
+    FinalizedTurn,
+    Interruption,
+    TurnEnded,
+    TurnTopicMessage,
+)
+from stream_app.calls.counters import InputCounters
+from stream_app.calls.effects import Commit, Effect, Emit
+from stream_app.calls.identifiers import event_id
+from stream_app.calls.metrics import call_metrics
+
+AGENT = "finalize"
+OPEN_POSITION = (0,)
+CLOSED_POSITION = (1,)
+
+KeptT = TypeVar("KeptT", TurnEnded, Interruption)
+
+
+class FinalizeConfig(msgspec.Struct, frozen=True, kw_only=True):
+    """Bounds of a finalized call.
+
+    Attributes:
+        max_bytes: A longer one is abridged: a broker refuses messages over 4 MB.
+    """
+
+    max_bytes: int = 3_900_000
+
+
+class CallFinalizer:
+    """One call of `finalize`.
+
+    Turns are recognised by their event id, so that a message that was written twice counts
+    once; the first one wins.
+
+    Args:
+        call_id: Of the call.
+        config: Bounds of its result.
+
+    Attributes:
+        counters: Of what was set aside.
+        is_closed: The finalized call has been returned; whatever comes is late.
+    """
+
+    def __init__(self, call_id: str, config: FinalizeConfig) -> None:
+        self.counters = InputCounters()
+        self.is_closed = False
+        self._call_id = call_id
+        self._config = config
+        self._is_known = False
+        self._turns: dict[str, TurnEnded] = {}
+        self._interruptions: dict[str, Interruption] = {}
+
+    @classmethod
+    def restore(cls, checkpoint: Checkpoint, config: FinalizeConfig) -> Self:
+        """Return a machine to which an open call is fed again from `first_offset`."""
+        machine = cls(checkpoint.call_id, config)
+        machine.is_closed = checkpoint.is_closed
+        machine._is_known = True
+        return machine
+
+    def feed(self, message: TurnTopicMessage, offset: int) -> Sequence[Effect]:
+        """Return the effects of one message of the turns topic."""
+        if self.is_closed:
+            self.counters.late_events += 1
+            return (Commit((offset,)),)
+        if isinstance(message, CallTurnsComplete):
+            return self._close(message, offset)
+        if isinstance(message, TurnEnded):
+            self._keep(self._turns, message)
+        elif isinstance(message, Interruption):
+            self._keep(self._interruptions, message)
+        if self._is_known:
+            return (Commit((offset,)),)
+        self._is_known = True
+        return (Commit((offset,), self._checkpoint({"first_offset": offset})),)
+
+    def resolve(self, result: object) -> Sequence[Effect]:
+        """Return nothing: no model is asked."""
+        del result
+        return ()
+
+    def _keep(self, kept: dict[str, KeptT], message: KeptT) -> None:
+        first = kept.setdefault(message.event_id, message)
+        if first is not message:
+            self.counters.duplicates += 1
+            self.counters.duplicate_mismatch += _content(first) != _content(message)
+
+    def _close(self, complete: CallTurnsComplete, offset: int) -> Sequence[Effect]:
+        turns = sorted(self._turns.values(), key=lambda turn: (turn.start_ms, turn.channel))
+        self.counters.missing_turns += max(0, complete.turns - len(turns))
+        call = abridge(self._finalized(turns, complete), self._config.max_bytes)
+        self.is_closed = True
+        self._turns.clear()
+        self._interruptions.clear()
+        return (Emit(call), Commit((offset,), self._checkpoint({})))
+
+    def _finalized(self, turns: Sequence[TurnEnded], complete: CallTurnsComplete) -> FinalizedCall:
+        summary = complete.summary
+        return FinalizedCall(
+            event_id=event_id(self._call_id, "finalized"),
+            call_id=self._call_id,
+            captured_at_ns=complete.captured_at_ns,
+            end_reason=summary.end_reason,
+            parties=summary.parties,
+            turns=tuple(_finalized_turn(turn) for turn in turns),
+            metrics=call_metrics(turns, tuple(self._interruptions.values()), summary),
+            context=summary.context,
+            models=summary.models,
+        )
+
+    def _checkpoint(self, state: dict[str, object]) -> Checkpoint:
+        return Checkpoint(
+            agent=AGENT,
+            call_id=self._call_id,
+            position=CLOSED_POSITION if self.is_closed else OPEN_POSITION,
+            is_closed=self.is_closed,
+            state=state,
+        )
+
+
+def first_offset(checkpoint: Checkpoint) -> int:
+    """Return the offset of a call's first message, from where an open call is read again.
+
+    Raises:
+        MalformedMessageError: The checkpoint is closed, or of another agent or version.
+    """
+    offset = checkpoint.state.get("first_offset")
+    if not isinstance(offset, int):
+        message = f"the checkpoint of {checkpoint.agent} holds no offset to read again from"
+        raise MalformedMessageError(message)
+    return offset
+
+
+def abridge(call: FinalizedCall, max_bytes: int) -> FinalizedCall:
+    """Return ``call`` in at most ``max_bytes`` of JSON; its metrics are those of the whole call.
+
+    The segment ids go first, then turns from the middle, where a call says least.
+    """
+    if len(encode_json(call)) <= max_bytes:
+        return call
+    turns = tuple(msgspec.structs.replace(turn, segment_ids=()) for turn in call.turns)
+    abridged = msgspec.structs.replace(call, turns=turns, is_abridged=True)
+    while turns and len(encode_json(abridged)) > max_bytes:
+        kept = len(turns) * 3 // 4
+        turns = turns[: (kept + 1) // 2] + turns[len(turns) - kept // 2 :]
+        abridged = msgspec.structs.replace(abridged, turns=turns)
+    return abridged
+
+
+def _content(message: KeptT) -> KeptT:
+    return msgspec.structs.replace(message, captured_at_ns=0)
+
+
+def _finalized_turn(turn: TurnEnded) -> FinalizedTurn:
+    return FinalizedTurn(
+        turn_id=turn.turn_id,
+        channel=turn.channel,
+        party=turn.party,
+        start_ms=turn.start_ms,
+        end_ms=turn.end_ms,
+        text=turn.text,
+        segment_ids=turn.segment_ids,
+        is_backchannel=turn.is_backchannel,
+    )

@@ -1,0 +1,180 @@
+"""Return the figures of a call, from its turns, interruptions and summary.
+
+Speech is what the intervals of speech of published turns cover: noise and music are silence.
+Silence is the time in which nobody speaks and the caller is not on hold; its share is that of
+the call without hold. Lost audio (`gap_ms`) counts as silence, since nobody knows where it was.
+A turn that is a backchannel counts among ``backchannels``, not among ``turns``, and neither
+answers nor is answered; its speech and words count.
+"""
+
+from collections.abc import Iterable, Sequence
+from statistics import median
+
+from schemas.transcripts import CallSummary
+from schemas.turns import CallMetrics, ChannelMetrics, Interruption, TurnEnded
+
+NO_RESPONSE_MS = -1
+MS_PER_MINUTE = 60_000
+
+Span = tuple[int, int]  # begin and end on the audio clock, ms
+
+
+def call_metrics(
+    turns: Sequence[TurnEnded], interruptions: Sequence[Interruption], summary: CallSummary
+) -> CallMetrics:
+    """Return the figures of a whole call.
+
+    Args:
+        turns: All of them, in the order of their begin.
+        interruptions: All of them.
+        summary: What transcribe knows of the call.
+    """
+    speech = {
+        channel: union(_speech(turns, channel)) for channel in range(_channel_count(turns, summary))
+    }
+    holds = union((hold.start_ms, hold.end_ms) for hold in summary.holds)
+    hold_ms = total_ms(holds)
+    anyone = union(span for spans in speech.values() for span in spans)
+    busy_ms = total_ms(union([*anyone, *holds]))
+    silence_ms = max(0, summary.duration_ms - busy_ms)
+    off_hold_ms = summary.duration_ms - hold_ms
+    delays = response_delays(turns, holds)
+    talk_ms = sum(total_ms(spans) for spans in speech.values())
+    return CallMetrics(
+        duration_ms=summary.duration_ms,
+        silence_ms=silence_ms,
+        silence_share=_share(silence_ms, off_hold_ms),
+        overlap_ms=overlap_ms(list(speech.values())),
+        interruptions=len(interruptions),
+        hold_ms=hold_ms,
+        holds=len(summary.holds),
+        turns=sum(not turn.is_backchannel for turn in turns),
+        words=sum(turn.words for turn in turns),
+        gap_ms=summary.gap_ms,
+        channels=tuple(
+            _channel_metrics(
+                channel,
+                [turn for turn in turns if turn.channel == channel],
+                summary,
+                (total_ms(spans), talk_ms),
+                (
+                    sum(cut_in.channel == channel for cut_in in interruptions),
+                    delays.get(channel, []),
+                ),
+            )
+            for channel, spans in speech.items()
+        ),
+    )
+
+
+def response_delays(turns: Sequence[TurnEnded], holds: Sequence[Span]) -> dict[int, list[int]]:
+    """Return for each channel how long its turns came after the other party's (ms).
+
+    A turn that begins while the one before goes on is no response but an overlap, and is left
+    out. Time on hold does not count.
+
+    Args:
+        turns: In the order of their begin.
+        holds: Disjoint, in order.
+    """
+    delays: dict[int, list[int]] = {}
+    before: TurnEnded | None = None
+    for turn in turns:
+        if turn.is_backchannel:
+            continue
+        if before is not None and before.channel != turn.channel:
+            delay_ms = turn.start_ms - before.end_ms
+            if delay_ms >= 0:
+                held_ms = total_ms(intersection([(before.end_ms, turn.start_ms)], holds))
+                delays.setdefault(turn.channel, []).append(delay_ms - held_ms)
+        before = turn
+    return delays
+
+
+def overlap_ms(speech: Sequence[Sequence[Span]]) -> int:
+    """Return the time in which at least two channels speak.
+
+    Args:
+        speech: For each channel its disjoint spans, in order.
+    """
+    shared: list[Span] = []
+    heard: list[Span] = []
+    for spans in speech:
+        shared.extend(intersection(heard, spans))
+        heard = union([*heard, *spans])
+    return total_ms(union(shared))
+
+
+def union(spans: Iterable[Span]) -> list[Span]:
+    """Return the disjoint spans, in order, that cover the same time."""
+    merged: list[Span] = []
+    for start_ms, end_ms in sorted(spans):
+        if merged and start_ms <= merged[-1][1]:
+            merged[-1] = (merged[-1][0], max(merged[-1][1], end_ms))
+        elif end_ms > start_ms:
+            merged.append((start_ms, end_ms))
+    return merged
+
+
+def intersection(first: Sequence[Span], second: Sequence[Span]) -> list[Span]:
+    """Return the time that both cover; each is disjoint and in order."""
+    shared: list[Span] = []
+    i = j = 0
+    while i < len(first) and j < len(second):
+        start_ms = max(first[i][0], second[j][0])
+        end_ms = min(first[i][1], second[j][1])
+        if start_ms < end_ms:
+            shared.append((start_ms, end_ms))
+        if first[i][1] < second[j][1]:
+            i += 1
+        else:
+            j += 1
+    return shared
+
+
+def total_ms(spans: Iterable[Span]) -> int:
+    """Return the length of disjoint spans."""
+    return sum(end_ms - start_ms for start_ms, end_ms in spans)
+
+
+def _channel_metrics(
+    channel: int,
+    turns: Sequence[TurnEnded],
+    summary: CallSummary,
+    talk: tuple[int, int],
+    exchange: tuple[int, list[int]],
+) -> ChannelMetrics:
+    talk_ms, talk_of_all_ms = talk
+    interruptions, delays = exchange
+    words = sum(turn.words for turn in turns)
+    minutes = talk_ms / MS_PER_MINUTE
+    backchannels = sum(turn.is_backchannel for turn in turns)
+    return ChannelMetrics(
+        channel=channel,
+        party=summary.parties[channel] if channel < len(summary.parties) else "unknown",
+        talk_ms=talk_ms,
+        talk_share=_share(talk_ms, talk_of_all_ms),
+        turns=len(turns) - backchannels,
+        backchannels=backchannels,
+        words=words,
+        words_per_minute=round(words / minutes, 1) if minutes else 0.0,
+        interruptions=interruptions,
+        response_delay_ms=int(median(delays)) if delays else NO_RESPONSE_MS,
+    )
+
+
+def _speech(turns: Iterable[TurnEnded], channel: int) -> list[Span]:
+    return [
+        (span.start_ms, span.end_ms)
+        for turn in turns
+        if turn.channel == channel
+        for span in turn.speech
+    ]
+
+
+def _channel_count(turns: Iterable[TurnEnded], summary: CallSummary) -> int:
+    return max([len(summary.parties), *(turn.channel + 1 for turn in turns)])
+
+
+def _share(part: float, whole: float) -> float:
+    return round(part / whole, 4) if whole > 0 else 0.0

@@ -1,0 +1,54 @@
+"""Return what transcribe asks the recognizer for, and what comes back."""
+
+from dataclasses import dataclass
+
+from models.asr.hypothesis import Hypothesis
+
+from models.audio.samples import SAMPLE_RATE_HZ, FloatArray
+
+
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+class RecognitionRequest:
+    """A stretch of a segment to decode.
+
+    Attributes:
+        samples: 16 kHz mono, shape (n_samples,).
+        start_ms: Audio clock of the first sample.
+        captured_at_ns: Wall clock at which its last speech was captured.
+        is_final: A fresh decode of the whole segment; else of what there is so far.
+    """
+
+    call_id: str
+    channel: int
+    segment_id: str
+    samples: FloatArray
+    start_ms: int
+    captured_at_ns: int
+    language: str
+    hot_words: tuple[str, ...]
+    is_final: bool
+
+    @property
+    def slot(self) -> tuple[str, int]:
+        """Return what a newer partial request replaces an older one by."""
+        return (self.call_id, self.channel)
+
+    @property
+    def audio_ms(self) -> int:
+        """Return the duration of the audio."""
+        return len(self.samples) * 1000 // SAMPLE_RATE_HZ
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecognitionResult:
+    """What the recognizer made of a request, word times relative to its first sample.
+
+    Attributes:
+        rejected: Name of the guard that took the words away, empty if none did.
+        model: Name and version of the weights.
+    """
+
+    request: RecognitionRequest
+    hypothesis: Hypothesis
+    rejected: str
+    model: str

@@ -1,0 +1,301 @@
+"""Return segments and speech activity of a channel, cut by its audio alone.
+
+A segment ends at a pause, or, before it grows too long, at its quietest frame of late. At every
+end of a segment, and from time to time in silence, the front end is rebuilt from the audio
+before a new origin; the state that crosses an origin is a `SegmenterPoint`, small enough for a
+checkpoint, so that a fresh worker continues exactly as the old one did.
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+import msgspec
+import numpy as np
+
+from models.audio.samples import FloatArray
+from models.vad.front_end import WARM_UP_FRAMES, Frame
+from models.vad.silero import FRAME_MS, FRAME_SAMPLES
+from stream_app.calls.speech_gate import GateConfig, SpeechGate
+
+ACTIVITY_INTERVAL_MS = 100
+NEVER_MS = -1
+
+Cut = Literal["pause", "limit", "gap", "stall", "end"]
+
+
+class SegmentConfig(msgspec.Struct, frozen=True, kw_only=True):
+    """How a channel is cut into segments.
+
+    Attributes:
+        pause_ms: Silence that ends a segment.
+        max_segment_ms: No segment is longer.
+        cut_window_ms: At the limit, the quietest frame of this much recent audio is the cut.
+        pre_roll_ms: Audio before the onset that belongs to a segment.
+        post_roll_ms: Audio after the end of speech that belongs to it.
+        activity_tail_ms: Silence after speech through which activity is still reported: longer
+            than any turn stays open.
+        rebuild_silence_ms: The front end is rebuilt after this much silence.
+        gate: Hysteresis of speech and silence.
+    """
+
+    pause_ms: int = 400
+    max_segment_ms: int = 12_000
+    cut_window_ms: int = 2_000
+    pre_roll_ms: int = 192
+    post_roll_ms: int = 192
+    activity_tail_ms: int = 3_500
+    rebuild_silence_ms: int = 10_000
+    gate: GateConfig = GateConfig()
+
+    def __post_init__(self) -> None:
+        """Refuse values under which segments would overlap or never end.
+
+        Raises:
+            ValueError: Named by its message; msgspec and pydantic report it as invalid input.
+        """
+        if self.pre_roll_ms + self.post_roll_ms > self.pause_ms:
+            raise ValueError("pre_roll_ms + post_roll_ms must not exceed pause_ms")
+        if self.pre_roll_ms + self.gate.onset_ms > WARM_UP_FRAMES * FRAME_MS:
+            raise ValueError(f"pre_roll_ms must leave room within {WARM_UP_FRAMES * FRAME_MS} ms")
+        if self.cut_window_ms + self.pause_ms > self.max_segment_ms:
+            raise ValueError("max_segment_ms must exceed cut_window_ms + pause_ms")
+
+
+class SegmenterPoint(msgspec.Struct, frozen=True, kw_only=True):
+    """State of a channel at an origin of its front end.
+
+    Attributes:
+        origin_ms: Audio clock from which frames count.
+        is_open: A segment was cut at the origin in mid-speech and goes on.
+        is_reported_speech: What the last edge said.
+        active_from_ms: Activity up to here has been reported.
+        last_speech_ms: End of the last speech, -1 before any.
+        since_ms: Begin of the present state.
+    """
+
+    origin_ms: int = 0
+    is_open: bool = False
+    is_reported_speech: bool = False
+    active_from_ms: int = NEVER_MS
+    last_speech_ms: int = NEVER_MS
+    since_ms: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Activity:
+    """Speech or silence at an instant; see `schemas.transcripts.SpeechActivity`."""
+
+    kind: Literal["start", "end", "tick", "stall"]
+    at_ms: int
+    is_speech: bool
+    silence_ms: int
+    since_ms: int
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Segment:
+    """A finished segment and its audio, 16 kHz, shape (n_samples,)."""
+
+    start_ms: int
+    end_ms: int
+    at_ms: int
+    cut: Cut
+    samples: FloatArray
+
+
+@dataclass(frozen=True, slots=True)
+class Rebuild:
+    """The front end starts anew at ``point.origin_ms``; frames after it count no more."""
+
+    at_ms: int
+    point: SegmenterPoint
+
+
+SegmenterEvent = Activity | Segment | Rebuild
+
+
+class Segmenter:
+    """Cuts the frames of one channel into segments.
+
+    Args:
+        config: Durations and thresholds.
+        point: Where to begin.
+    """
+
+    def __init__(self, config: SegmentConfig, point: SegmenterPoint) -> None:
+        self._config = config
+        self._frames: list[FloatArray] = []
+        self._levels: list[float] = []
+        self._begin(point)
+
+    @property
+    def open_start_ms(self) -> int | None:
+        """Return where the open segment begins, None without one."""
+        return None if self._open_index is None else self._time_ms(self._open_index)
+
+    @property
+    def heard_ms(self) -> int:
+        """Return the audio clock up to which frames have come."""
+        return self._time_ms(self._next_index)
+
+    def open_samples(self) -> FloatArray:
+        """Return the audio of the open segment so far, shape (n_samples,)."""
+        assert self._open_index is not None  # noqa: S101 -- open_start_ms said so
+        return self._samples(self._open_index, self._next_index)
+
+    def feed(self, frame: Frame, pre_roll: FloatArray) -> list[SegmenterEvent]:
+        """Return what a frame leads to; after a Rebuild the frames that follow are void.
+
+        Args:
+            frame: The next one of the front end.
+            pre_roll: Audio before the origin, shape (8192,); used with frame 0.
+        """
+        if frame.index == 0:
+            self._frames = list(pre_roll.reshape(-1, FRAME_SAMPLES))
+        end_ms = self._time_ms(frame.index + 1)
+        events: list[SegmenterEvent] = self._tick(end_ms)
+        self._append(frame)
+        self._gate.update(frame.probability, end_ms)
+        self._open_at_onset(frame.index)
+        self._has_speech |= self._gate.is_speech and self._gate.last_speech_ms == end_ms
+        events.extend(self._edge(end_ms))
+        events.extend(self._cut(end_ms, max(end_ms, self._point.active_from_ms)))
+        return events
+
+    def close(self, cut: Cut, *, at_ms: int, origin_ms: int) -> list[SegmenterEvent]:
+        """Return what the end of the audio, or of a stretch of it, leads to.
+
+        Args:
+            cut: Why.
+            at_ms: Audio clock at the end.
+            origin_ms: Where the audio may go on.
+        """
+        at_ms = max(at_ms, self.heard_ms)  # the last frame was filled up with silence
+        events: list[SegmenterEvent] = self._finish_segment(cut, at_ms, self._next_index)
+        was_active = self._is_active(at_ms)
+        last_speech_ms = min(self._gate.last_speech_ms, at_ms)
+        if was_active and cut != "end":
+            silence_ms = at_ms - last_speech_ms
+            events.append(Activity("stall", at_ms, False, silence_ms, last_speech_ms))
+        point = SegmenterPoint(
+            origin_ms=origin_ms,
+            last_speech_ms=NEVER_MS,
+            active_from_ms=at_ms,
+            since_ms=at_ms,
+        )
+        events.append(Rebuild(at_ms, point))
+        self._begin(point)
+        return events
+
+    def _begin(self, point: SegmenterPoint) -> None:
+        self._point = point
+        self._frames = []
+        self._levels = []
+        self._next_index = 0
+        self._open_index: int | None = 0 if point.is_open else None
+        self._has_speech = False
+        self._is_reported_speech = point.is_reported_speech
+        self._gate = SpeechGate(
+            self._config.gate,
+            is_speech=point.is_open,
+            last_speech_ms=point.last_speech_ms,
+            since_ms=point.since_ms,
+        )
+
+    def _time_ms(self, index: int) -> int:
+        return self._point.origin_ms + index * FRAME_MS
+
+    def _samples(self, start: int, end: int) -> FloatArray:
+        first = self._next_index - len(self._frames)
+        return np.concatenate(self._frames[start - first : end - first])
+
+    def _append(self, frame: Frame) -> None:
+        self._frames.append(frame.samples)
+        self._levels.append(frame.rms)
+        self._next_index = frame.index + 1
+        if self._open_index is None:
+            del self._frames[:-WARM_UP_FRAMES]
+            del self._levels[:-WARM_UP_FRAMES]
+
+    def _open_at_onset(self, index: int) -> None:
+        if self._open_index is None and self._gate.is_speech:
+            frames_back = (self._config.gate.onset_ms + self._config.pre_roll_ms) // FRAME_MS
+            self._open_index = max(index + 1 - frames_back, -WARM_UP_FRAMES)
+            self._has_speech = True
+
+    def _is_active(self, at_ms: int) -> bool:
+        gate = self._gate
+        if gate.is_speech or self._is_reported_speech:
+            return True
+        is_recent = at_ms - gate.last_speech_ms <= self._config.activity_tail_ms
+        return gate.last_speech_ms != NEVER_MS and is_recent
+
+    def _tick(self, end_ms: int) -> list[SegmenterEvent]:
+        at_ms = end_ms - end_ms % ACTIVITY_INTERVAL_MS
+        is_due = at_ms > max(end_ms - FRAME_MS, self._point.active_from_ms)
+        if not is_due or not self._is_active(at_ms):
+            return []
+        return [self._activity("tick", at_ms, is_speech=self._is_reported_speech)]
+
+    def _edge(self, end_ms: int) -> list[SegmenterEvent]:
+        is_speech = self._gate.is_speech
+        if is_speech == self._is_reported_speech or end_ms <= self._point.active_from_ms:
+            return []
+        self._is_reported_speech = is_speech
+        return [self._activity("start" if is_speech else "end", end_ms, is_speech=is_speech)]
+
+    def _activity(
+        self, kind: Literal["start", "end", "tick"], at_ms: int, *, is_speech: bool
+    ) -> Activity:
+        silence_ms = 0 if is_speech else at_ms - self._gate.last_speech_ms
+        since_ms = self._gate.since_ms if is_speech else self._gate.last_speech_ms
+        return Activity(kind, at_ms, is_speech, silence_ms, since_ms)
+
+    def _cut(self, end_ms: int, at_ms: int) -> list[SegmenterEvent]:
+        config = self._config
+        silence_ms = end_ms - self._gate.last_speech_ms
+        if self._open_index is None:
+            is_long = end_ms - self._point.origin_ms >= config.rebuild_silence_ms
+            return self._restart(end_ms, at_ms) if is_long and self._gate.is_quiet else []
+        if self._gate.is_quiet and silence_ms >= config.pause_ms:
+            last = self._next_index - (silence_ms - config.post_roll_ms) // FRAME_MS
+            return self._finish_segment("pause", at_ms, last) + self._restart(end_ms, at_ms)
+        if end_ms - self._time_ms(self._open_index) >= config.max_segment_ms:
+            return self._cut_at_limit(at_ms)
+        return []
+
+    def _restart(self, end_ms: int, at_ms: int) -> list[SegmenterEvent]:
+        point = SegmenterPoint(
+            origin_ms=end_ms,
+            is_reported_speech=self._is_reported_speech,
+            active_from_ms=at_ms,
+            last_speech_ms=self._gate.last_speech_ms,
+            since_ms=self._gate.since_ms,
+        )
+        self._begin(point)
+        return [Rebuild(at_ms, point)]
+
+    def _cut_at_limit(self, at_ms: int) -> list[SegmenterEvent]:
+        recent = self._levels[-(self._config.cut_window_ms // FRAME_MS) :]
+        quietest = self._next_index - len(recent) + int(np.argmin(recent))
+        cut_index = quietest + 1
+        events = self._finish_segment("limit", at_ms, cut_index)
+        cut_ms = self._time_ms(cut_index)
+        point = SegmenterPoint(
+            origin_ms=cut_ms,
+            is_open=True,
+            is_reported_speech=self._is_reported_speech,
+            active_from_ms=at_ms,
+            last_speech_ms=cut_ms,
+            since_ms=self._gate.since_ms,
+        )
+        self._begin(point)
+        return [*events, Rebuild(at_ms, point)]
+
+    def _finish_segment(self, cut: Cut, at_ms: int, end_index: int) -> list[SegmenterEvent]:
+        if self._open_index is None or not self._has_speech:
+            return []
+        start_ms = self._time_ms(self._open_index)
+        end_ms = self._time_ms(end_index) if cut == "limit" else self._gate.last_speech_ms
+        samples = self._samples(self._open_index, end_index)
+        return [Segment(start_ms, min(end_ms, at_ms), at_ms, cut, samples)]

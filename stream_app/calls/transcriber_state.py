@@ -1,0 +1,69 @@
+"""Return the parts of a call of `transcribe`: configuration, checkpoint, open channels."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import msgspec
+from models.asr.agreement import LocalAgreement
+
+from models.vad.front_end import ChannelFrontEnd
+from stream_app.calls.call_facts import CallFacts
+from stream_app.calls.channel import Channel
+from stream_app.calls.segmenter import SegmentConfig, SegmenterPoint
+from stream_app.calls.sequencer import SequencePoint
+
+
+@dataclass(frozen=True, slots=True)
+class TranscriberConfig:
+    """What every call of a worker shares.
+
+    Attributes:
+        front_end: Makes the front end of a channel from the source's sample rate.
+        segments: How channels are cut.
+        partial_interval_ms: Speech between two partials.
+        model: Name and version of the weights.
+    """
+
+    front_end: Callable[[int], ChannelFrontEnd]
+    segments: SegmentConfig
+    partial_interval_ms: int
+    model: str
+
+
+class ChannelResume(msgspec.Struct, frozen=True, kw_only=True):
+    """From where a channel goes on, and how many deterministic messages it had led to."""
+
+    point: SegmenterPoint = SegmenterPoint()
+    lane_seq: int = 0
+
+
+class TranscriberState(msgspec.Struct, frozen=True, kw_only=True):
+    """What the checkpoint of a call holds.
+
+    Attributes:
+        input: Position of the first chunk that is still needed.
+        last_seq: Of a closed call, its last chunk.
+    """
+
+    facts: CallFacts
+    input: SequencePoint
+    channels: tuple[ChannelResume, ...]
+    model: str
+    last_seq: int = -1
+
+
+class OpenChannel:
+    """A channel's pipeline with what the messages about it need."""
+
+    def __init__(self, channel: Channel, resume: ChannelResume) -> None:
+        self.pipeline = channel
+        self.resume = resume
+        self.lane_seq = resume.lane_seq
+        self.agreement = LocalAgreement()
+        self.partial_segment = ""
+        self.asked_ms = 0
+
+    def next_lane_seq(self) -> int:
+        """Return the number of the next deterministic message."""
+        self.lane_seq += 1
+        return self.lane_seq - 1

@@ -1,0 +1,96 @@
+"""Return the messages that detect_turns writes, from what its parts say."""
+
+from schemas.transcripts import CallTranscribed
+from schemas.turns import (
+    CallTurnsComplete,
+    Interruption,
+    TurnEnded,
+    TurnEndReason,
+    TurnStarted,
+)
+from stream_app.calls.identifiers import event_id, turn_id
+from stream_app.calls.overlap import Overlap
+from stream_app.calls.turn_state import ChannelTurns, OpenTurn
+
+
+def started_message(call_id: str, channel: ChannelTurns, turn: OpenTurn, at_ms: int) -> TurnStarted:
+    """Return the message of a turn that was found, at ``at_ms``, to have words."""
+    return TurnStarted(
+        event_id=event_id(call_id, "turn_started", channel.channel, turn.start_ms),
+        call_id=call_id,
+        captured_at_ns=turn.started_at_ns,
+        turn_id=turn_id(call_id, channel.channel, turn.start_ms),
+        channel=channel.channel,
+        party=channel.party,
+        start_ms=turn.start_ms,
+        at_ms=at_ms,
+    )
+
+
+def ended_message(
+    call_id: str,
+    channel: ChannelTurns,
+    turn: OpenTurn,
+    decision: tuple[int, TurnEndReason],
+    *,
+    is_backchannel: bool,
+) -> TurnEnded:
+    """Return the message of a turn's end.
+
+    Args:
+        call_id: Of the call.
+        channel: Of the turn.
+        turn: What was said.
+        decision: Audio clock and reason of the end.
+        is_backchannel: It did not take the turn.
+    """
+    at_ms, reason = decision
+    return TurnEnded(
+        event_id=event_id(call_id, "turn_ended", channel.channel, turn.start_ms),
+        call_id=call_id,
+        captured_at_ns=turn.spoken_at_ns,
+        turn_id=turn_id(call_id, channel.channel, turn.start_ms),
+        channel=channel.channel,
+        party=channel.party,
+        start_ms=turn.start_ms,
+        end_ms=turn.end_ms,
+        at_ms=at_ms,
+        text=turn.text,
+        segment_ids=tuple(turn.segment_ids),
+        words=turn.words,
+        speech=tuple(turn.speech),
+        reason=reason,
+        probability=turn.probability,
+        is_backchannel=is_backchannel,
+    )
+
+
+def interruption_message(
+    call_id: str, interrupter: ChannelTurns, overlap: Overlap, at_ms: int, overlap_ms: int
+) -> Interruption:
+    """Return the message of an overlap that counts as an interruption from ``at_ms`` on."""
+    return Interruption(
+        event_id=event_id(call_id, "interruption", overlap.channel, overlap.at_ms, overlap.other),
+        call_id=call_id,
+        captured_at_ns=overlap.captured_at_ns,
+        channel=overlap.channel,
+        party=interrupter.party,
+        interrupted_channel=overlap.other,
+        interrupted_turn_id=turn_id(call_id, *overlap.interrupted),
+        at_ms=overlap.at_ms,
+        decided_at_ms=at_ms,
+        overlap_ms=overlap_ms,
+        is_yielded=overlap.is_yielded,
+    )
+
+
+def complete_message(transcribed: CallTranscribed, turns: int) -> CallTurnsComplete:
+    """Return the message that ends the turns of a call."""
+    return CallTurnsComplete(
+        event_id=event_id(transcribed.call_id, "call_turns_complete"),
+        call_id=transcribed.call_id,
+        captured_at_ns=transcribed.captured_at_ns,
+        at_ms=transcribed.at_ms,
+        turns=turns,
+        summary=transcribed.summary,
+    )

@@ -1,0 +1,148 @@
+"""Return what is known of the turns of a call: the open ones, and the last one of each channel."""
+
+import msgspec
+
+from schemas.base import Party
+from schemas.transcripts import TranscriptFinal
+from schemas.turns import SpeechSpan
+
+NEVER_MS = -1
+
+
+class OpenTurn(msgspec.Struct, kw_only=True, omit_defaults=True):
+    """Speech of a channel since its last turn.
+
+    Attributes:
+        start_ms: Begin of the first speech; with the channel, the identity of the turn.
+        started_at_ns: Wall clock (Unix, ns) at which that was captured.
+        spoken_at_ns: Wall clock (Unix, ns) at which the end of the last speech was captured.
+        speaking_since_ms: Begin of the speech that goes on, -1 in silence.
+        speech: What has ended, in order.
+        texts: Of the finals that have words.
+        is_published: A TurnStarted has gone out.
+        probability: Semantic end-of-turn probability, -1 where no model judged.
+    """
+
+    start_ms: int
+    started_at_ns: int
+    spoken_at_ns: int = 0
+    speaking_since_ms: int = NEVER_MS
+    speech: list[SpeechSpan] = []
+    segment_ids: list[str] = []
+    texts: list[str] = []
+    words: int = 0
+    is_published: bool = False
+    probability: float = -1.0
+
+    @property
+    def is_speaking(self) -> bool:
+        """Return whether speech goes on."""
+        return self.speaking_since_ms != NEVER_MS
+
+    @property
+    def end_ms(self) -> int:
+        """Return the end of the last speech that has ended."""
+        return self.speech[-1].end_ms if self.speech else self.start_ms
+
+    @property
+    def text(self) -> str:
+        """Return the text of the finals so far."""
+        return " ".join(self.texts)
+
+    def speech_ms(self, at_ms: int) -> int:
+        """Return how much speech there was up to ``at_ms``."""
+        spoken = sum(span.end_ms - span.start_ms for span in self.speech)
+        return spoken + (at_ms - self.speaking_since_ms if self.is_speaking else 0)
+
+    def begin_speech(self, start_ms: int) -> None:
+        """Take in that speech began."""
+        self.speaking_since_ms = start_ms
+
+    def end_speech(self, end_ms: int, captured_at_ns: int) -> None:
+        """Take in that speech ended, captured at ``captured_at_ns`` (Unix, ns)."""
+        if end_ms > self.speaking_since_ms:
+            self.speech.append(SpeechSpan(start_ms=self.speaking_since_ms, end_ms=end_ms))
+        self.speaking_since_ms = NEVER_MS
+        self.spoken_at_ns = captured_at_ns
+
+    def rest_after(self, covered_ms: int, captured_at_ns: int) -> "OpenTurn | None":
+        """Return the turn without what turned out to be noise, None if nothing is left.
+
+        Args:
+            covered_ms: Up to here there was noise.
+            captured_at_ns: Wall clock (Unix, ns) at which that was captured.
+        """
+        speech = [
+            SpeechSpan(start_ms=max(span.start_ms, covered_ms), end_ms=span.end_ms)
+            for span in self.speech
+            if span.end_ms > covered_ms
+        ]
+        since_ms = max(self.speaking_since_ms, covered_ms) if self.is_speaking else NEVER_MS
+        if not speech and since_ms == NEVER_MS:
+            return None
+        return OpenTurn(
+            start_ms=speech[0].start_ms if speech else since_ms,
+            started_at_ns=captured_at_ns,
+            spoken_at_ns=self.spoken_at_ns,
+            speaking_since_ms=since_ms,
+            speech=speech,
+        )
+
+    def add(self, final: TranscriptFinal) -> None:
+        """Take in a final with words."""
+        self.texts.append(final.text.strip())
+        self.segment_ids.append(final.segment_id)
+        self.words += word_count(final)
+
+
+class ChannelTurns(msgspec.Struct, kw_only=True, omit_defaults=True):
+    """One channel of a call.
+
+    Attributes:
+        covered_ms: All speech before it has its final.
+        turn: The open one.
+        last_start_ms: Begin of the last published turn that has ended, -1 before any.
+        last_end_ms: End of its last speech.
+    """
+
+    channel: int
+    party: Party
+    covered_ms: int = NEVER_MS
+    turn: OpenTurn | None = None
+    last_start_ms: int = NEVER_MS
+    last_end_ms: int = NEVER_MS
+
+    @property
+    def speaking(self) -> OpenTurn | None:
+        """Return the open turn if speech goes on in it."""
+        return self.turn if self.turn is not None and self.turn.is_speaking else None
+
+    @property
+    def is_pending(self) -> bool:
+        """Return whether a final of the open turn's ended speech is still to come."""
+        return self.turn is not None and self.turn.end_ms > self.covered_ms
+
+    @property
+    def free_from_ms(self) -> int:
+        """Return the audio clock from which no turn or speech of the channel is known."""
+        open_end_ms = self.turn.end_ms if self.turn else 0
+        return max(self.last_end_ms, self.last_start_ms + 1, open_end_ms)
+
+    def cover(self, final: TranscriptFinal) -> None:
+        """Take in how far the finals reach: one cut in mid-speech, up to the cut only."""
+        reach_ms = final.end_ms if final.cut == "limit" else final.at_ms
+        self.covered_ms = max(self.covered_ms, reach_ms)
+
+    def keeps_floor(self, turn: OpenTurn) -> bool:
+        """Return whether this channel spoke in one turn before and after another's ``turn``."""
+        open_turn = self.turn
+        if open_turn is not None and open_turn.start_ms < turn.start_ms:
+            return open_turn.is_speaking or open_turn.end_ms > turn.end_ms
+        return NEVER_MS < self.last_start_ms < turn.start_ms and self.last_end_ms > turn.end_ms
+
+
+def word_count(final: TranscriptFinal) -> int:
+    """Return how many words a final has; 0 for noise, music and rejected text."""
+    if not final.text.strip():
+        return 0
+    return len(final.words) or len(final.text.split())

@@ -1,0 +1,119 @@
+"""Drive state machines over a log that crashes: durable effects, checkpoints, a watermark.
+
+What the transport does with Kafka stands here in a few lines of plain Python, so that a test can
+stop a worker between any two messages and see what the next one makes of what is left.
+"""
+
+from collections import deque
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+
+import msgspec
+
+from schemas.base import Message
+from schemas.operations import Checkpoint
+from stream_app.calls.effects import CallMachine, Commit, Effect, Emit, Infer, Refuse
+
+LogEntry = tuple[str, msgspec.Struct]  # call id, message
+
+
+@dataclass
+class Durable:
+    """What outlives a worker: outputs, checkpoints, acknowledged offsets, dead letters."""
+
+    outputs: list[Message] = field(default_factory=list)
+    checkpoints: dict[str, Checkpoint] = field(default_factory=dict)
+    acknowledged: set[int] = field(default_factory=set)
+    refused: list[int] = field(default_factory=list)
+
+    @property
+    def watermark(self) -> int:
+        """Return the offset from which a fresh worker reads."""
+        offset = 0
+        while offset in self.acknowledged:
+            offset += 1
+        return offset
+
+    def apply(self, effect: Effect) -> None:
+        """Make an effect durable."""
+        if isinstance(effect, Emit):
+            self.outputs.append(effect.message)
+        elif isinstance(effect, Refuse):
+            self.refused.append(effect.offset)
+        elif isinstance(effect, Commit):
+            if effect.checkpoint is not None:
+                known = self.checkpoints.get(effect.checkpoint.call_id)
+                if known is None or effect.checkpoint.position >= known.position:
+                    self.checkpoints[effect.checkpoint.call_id] = effect.checkpoint
+            self.acknowledged.update(effect.offsets)
+
+
+@dataclass
+class Worker:
+    """One process: machines in memory, effects on their way, inference in flight.
+
+    Attributes:
+        create: Makes the machine of a call, from its checkpoint if there is one.
+        infer: The model.
+        inference_lag: Messages that pass before a result comes back.
+        durability_lag: Effects that a crash takes with it.
+    """
+
+    log: list[LogEntry]
+    durable: Durable
+    create: Callable[[str, Checkpoint | None], CallMachine]
+    infer: Callable[[object], object] | None = None
+    inference_lag: int = 0
+    durability_lag: int = 0
+    machines: dict[str, CallMachine] = field(default_factory=dict)
+    in_flight: deque[tuple[int, str, object]] = field(default_factory=deque)
+    on_their_way: deque[Effect] = field(default_factory=deque)
+    offset: int = -1
+
+    def run(self, *, messages: int | None = None) -> None:
+        """Process ``messages`` from the watermark on; all of them, and to the end, without."""
+        start = self.durable.watermark
+        stop = len(self.log) if messages is None else min(start + messages, len(self.log))
+        for self.offset in range(start, stop):
+            call_id, message = self.log[self.offset]
+            if call_id not in self.machines:
+                self.machines[call_id] = self.create(call_id, self.durable.checkpoints.get(call_id))
+            self._take_in(call_id, self.machines[call_id].feed(message, self.offset))
+            self._resolve(self.offset - self.inference_lag)
+        if messages is None:
+            self._resolve(len(self.log))
+            self._settle(0)
+
+    def _take_in(self, call_id: str, effects: Iterable[Effect]) -> None:
+        for effect in effects:
+            if isinstance(effect, Infer):
+                self.in_flight.append((self.offset, call_id, effect.request))
+            else:
+                self.on_their_way.append(effect)
+        self._settle(self.durability_lag)
+
+    def _resolve(self, until: int) -> None:
+        while self.in_flight and self.in_flight[0][0] <= until:
+            _, call_id, request = self.in_flight.popleft()
+            assert self.infer is not None
+            self._take_in(call_id, self.machines[call_id].resolve(self.infer(request)))
+
+    def _settle(self, lag: int) -> None:
+        while len(self.on_their_way) > lag:
+            self.durable.apply(self.on_their_way.popleft())
+
+
+def deterministic_lane(outputs: Iterable[Message], volatile: tuple[type, ...]) -> list[Message]:
+    """Return the outputs without volatile ones, wall-clock stamps and repetitions.
+
+    Raises:
+        AssertionError: Two messages with one id differ.
+    """
+    seen: dict[str, Message] = {}
+    for message in outputs:
+        if isinstance(message, volatile):
+            continue
+        plain = msgspec.structs.replace(message, captured_at_ns=0)
+        known = seen.setdefault(plain.event_id, plain)
+        assert known == plain, f"{plain.event_id} was produced twice with other content"
+    return list(seen.values())
