@@ -97,10 +97,12 @@ class CallFinalizer:
         return ()
 
     def _keep(self, kept: dict[str, KeptT], message: KeptT) -> None:
-        first = kept.setdefault(message.event_id, message)
-        if first is not message:
-            self.counters.duplicates += 1
-            self.counters.duplicate_mismatch += _content(first) != _content(message)
+        first = kept.get(message.event_id)
+        if first is None:
+            kept[message.event_id] = message
+            return
+        self.counters.duplicates += 1
+        self.counters.duplicate_mismatch += _content(first) != _content(message)
 
     def _close(self, complete: CallTurnsComplete, offset: int) -> Sequence[Effect]:
         turns = sorted(self._turns.values(), key=lambda turn: (turn.start_ms, turn.channel))

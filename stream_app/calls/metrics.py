@@ -70,8 +70,9 @@ def call_metrics(
 def response_delays(turns: Sequence[TurnEnded], holds: Sequence[Span]) -> dict[int, list[int]]:
     """Return for each channel how long its turns came after the other party's (ms).
 
-    A turn that begins while the one before goes on is no response but an overlap, and is left
-    out. Time on hold does not count.
+    A turn answers the one that ended last before it, if that is another party's. One that
+    begins while another turn goes on overlaps it and answers nothing. Time on hold does not
+    count.
 
     Args:
         turns: In the order of their begin.
@@ -87,7 +88,8 @@ def response_delays(turns: Sequence[TurnEnded], holds: Sequence[Span]) -> dict[i
             if delay_ms >= 0:
                 held_ms = total_ms(intersection([(before.end_ms, turn.start_ms)], holds))
                 delays.setdefault(turn.channel, []).append(delay_ms - held_ms)
-        before = turn
+        if before is None or turn.end_ms > before.end_ms:
+            before = turn
     return delays
 
 

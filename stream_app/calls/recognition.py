@@ -1,9 +1,11 @@
 """Return what transcribe asks the recognizer for, and what comes back."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
+from models.asr.engine import DecodeOptions, SpeechEngine, SpeechRequest
+from models.asr.guards import DEFAULT_GUARDS, GuardConfig, apply_guards
 from models.asr.hypothesis import Hypothesis
-
 from models.audio.samples import SAMPLE_RATE_HZ, FloatArray
 
 
@@ -52,3 +54,38 @@ class RecognitionResult:
     hypothesis: Hypothesis
     rejected: str
     model: str
+
+
+def recognize(
+    requests: Sequence[RecognitionRequest],
+    engine: SpeechEngine,
+    guards: GuardConfig = DEFAULT_GUARDS,
+) -> list[RecognitionResult]:
+    """Return one result for each request; the same audio gives the same one in any company.
+
+    Args:
+        requests: To decode.
+        engine: Runs the weights.
+        guards: Beyond which words are not believed.
+
+    Raises:
+        InferenceError: The engine cannot decode a request.
+    """
+    hypotheses = engine.transcribe_batch([_speech_request(request) for request in requests])
+    results = []
+    for request, hypothesis in zip(requests, hypotheses, strict=True):
+        guarded = apply_guards(hypothesis, request.samples, guards)
+        results.append(
+            RecognitionResult(
+                request=request,
+                hypothesis=guarded.hypothesis,
+                rejected=guarded.rejected_reason or "",
+                model=engine.name,
+            )
+        )
+    return results
+
+
+def _speech_request(request: RecognitionRequest) -> SpeechRequest:
+    options = DecodeOptions(language=request.language, hot_words=request.hot_words)
+    return SpeechRequest(request.samples, options)

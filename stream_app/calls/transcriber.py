@@ -9,8 +9,8 @@ acknowledged when every channel's front end would be rebuilt from later audio: a
 from collections import deque
 
 import msgspec
-from models.asr.agreement import LocalAgreement
 
+from models.asr.agreement import LocalAgreement
 from models.audio.samples import FloatArray
 from models.vad.front_end import warm_up_samples
 from schemas.audio import (

@@ -4,8 +4,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import msgspec
-from models.asr.agreement import LocalAgreement
 
+from models.asr.agreement import LocalAgreement
 from models.vad.front_end import ChannelFrontEnd
 from stream_app.calls.call_facts import CallFacts
 from stream_app.calls.channel import Channel

@@ -5,8 +5,9 @@ stop a worker between any two messages and see what the next one makes of what i
 """
 
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import msgspec
 
@@ -59,14 +60,14 @@ class Worker:
         durability_lag: Effects that a crash takes with it.
     """
 
-    log: list[LogEntry]
+    log: Sequence[LogEntry]
     durable: Durable
-    create: Callable[[str, Checkpoint | None], CallMachine]
-    infer: Callable[[object], object] | None = None
+    create: Callable[[str, Checkpoint | None], CallMachine[Any, Any]]
+    infer: Callable[[Any], Any] | None = None
     inference_lag: int = 0
     durability_lag: int = 0
-    machines: dict[str, CallMachine] = field(default_factory=dict)
-    in_flight: deque[tuple[int, str, object]] = field(default_factory=deque)
+    machines: dict[str, CallMachine[Any, Any]] = field(default_factory=dict)
+    in_flight: deque[tuple[int, str, Any]] = field(default_factory=deque)
     on_their_way: deque[Effect] = field(default_factory=deque)
     offset: int = -1
 

@@ -12,7 +12,7 @@ from models.audio.g711 import encode_mulaw
 from models.audio.samples import FloatArray
 from models.vad.front_end import ChannelFrontEnd
 from models.vad.silero import SileroVad, load_vad
-from schemas.audio import AudioChunk, AudioMessage, CallEnded, CallStarted
+from schemas.audio import AudioChunk, AudioTopicMessage, CallEnded, CallStarted
 from schemas.operations import Checkpoint
 from stream_app.calls.recognition import RecognitionRequest, RecognitionResult
 from stream_app.calls.segmenter import SegmentConfig
@@ -70,16 +70,23 @@ def call_ended(call_id: str) -> CallEnded:
     return CallEnded(event_id=f"{call_id}/ended", call_id=call_id, captured_at_ns=1)
 
 
-def recorded_call(
+def recorded_chunks(
     call_id: str, start_ms: int, end_ms: int, *, chunk_ms: int = 100
-) -> list[AudioMessage]:
-    """Return the messages of a stretch of the bundled call."""
+) -> list[AudioChunk]:
+    """Return the chunks of a stretch of the bundled call."""
     audio = demo_audio()[start_ms * RATE_HZ // 1000 : end_ms * RATE_HZ // 1000]
     step = chunk_ms * RATE_HZ // 1000
-    chunks = [
+    return [
         chunk(call_id, seq, start, audio[start : start + step])
         for seq, start in enumerate(range(0, len(audio), step))
     ]
+
+
+def recorded_call(
+    call_id: str, start_ms: int, end_ms: int, *, chunk_ms: int = 100
+) -> list[AudioTopicMessage]:
+    """Return the messages of a stretch of the bundled call, as a call of its own."""
+    chunks = recorded_chunks(call_id, start_ms, end_ms, chunk_ms=chunk_ms)
     return [call_started(call_id), *chunks, call_ended(call_id)]
 
 

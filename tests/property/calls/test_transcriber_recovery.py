@@ -1,16 +1,30 @@
 """Nothing is lost, nothing changes: whatever is dropped from memory, the lane stays the same."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import cache
 
 import msgspec
 import pytest
 
-from schemas.audio import AudioChunk, CallHeld, CallResumed, CallStalled, DtmfPressed
+from schemas.audio import (
+    AudioChunk,
+    AudioTopicMessage,
+    CallHeld,
+    CallResumed,
+    CallStalled,
+    DtmfPressed,
+)
 from schemas.base import Message
 from schemas.transcripts import CallTranscribed, TranscriptFinal, TranscriptPartial
 from tests.support.partition_log import Durable, LogEntry, Worker, deterministic_lane
-from tests.support.recorded_calls import fingerprint, recorded_call, transcriber
+from tests.support.recorded_calls import (
+    call_ended,
+    call_started,
+    fingerprint,
+    recorded_call,
+    recorded_chunks,
+    transcriber,
+)
 
 
 def interleaved(*calls: list[LogEntry]) -> list[LogEntry]:
@@ -19,8 +33,8 @@ def interleaved(*calls: list[LogEntry]) -> list[LogEntry]:
     return [call[n] for n in range(longest) for call in calls if n < len(call)]
 
 
-def as_log(messages: list[msgspec.Struct]) -> list[LogEntry]:
-    return [(message.call_id, message) for message in messages]  # type: ignore[attr-defined]
+def as_log(messages: Sequence[AudioTopicMessage]) -> list[LogEntry]:
+    return [(message.call_id, message) for message in messages]
 
 
 @cache
@@ -35,8 +49,7 @@ def two_calls() -> list[LogEntry]:
 @cache
 def rough_call() -> list[LogEntry]:
     """Lost, repeated and reordered chunks, a long gap, holds, keys, a stall in mid-speech."""
-    messages = recorded_call("r", 36_000, 46_000, chunk_ms=200)
-    started, chunks, ended = messages[0], messages[1:-1], messages[-1]
+    chunks = recorded_chunks("r", 36_000, 46_000, chunk_ms=200)
     late = [
         msgspec.structs.replace(c, seq=c.seq + 40, start_ms=c.start_ms + 9_000) for c in chunks[30:]
     ]
@@ -50,16 +63,25 @@ def rough_call() -> list[LogEntry]:
     )
     stalled = CallStalled(event_id="t", call_id="r", captured_at_ns=1, after_seq=29)
     void = CallStalled(event_id="v", call_id="r", captured_at_ns=1, after_seq=9)
-    first = [started, *chunks[:15], held, void, *chunks[15:20], resumed, key, *chunks[20:]]
-    return as_log([*first, stalled, *late[:10], void, *late[10:], ended])
+    first = [
+        call_started("r"),
+        *chunks[:15],
+        held,
+        void,
+        *chunks[15:20],
+        resumed,
+        key,
+        *chunks[20:],
+    ]
+    return as_log([*first, stalled, *late[:10], void, *late[10:], call_ended("r")])
 
 
 @cache
 def jumping_call() -> list[LogEntry]:
     """A gap too long to be filled, in mid-speech on one channel."""
-    started, *chunks, ended = recorded_call("j", 37_000, 43_000, chunk_ms=200)
+    chunks = recorded_chunks("j", 37_000, 43_000, chunk_ms=200)
     late = [msgspec.structs.replace(c, start_ms=c.start_ms + 7_000) for c in chunks[12:]]
-    return as_log([started, *chunks[:12], *late, ended])
+    return as_log([call_started("j"), *chunks[:12], *late, call_ended("j")])
 
 
 def run(
