@@ -45,7 +45,7 @@ from stream_app.calls.turn_messages import (
     interruption_message,
     started_message,
 )
-from stream_app.calls.turn_state import NEVER_MS, ChannelTurns, OpenTurn, word_count
+from stream_app.calls.turn_state import ChannelTurns, OpenTurn, word_count
 
 AGENT = "detect_turns"
 CLOSING_CUTS = frozenset({"gap", "stall", "end"})  # after these cuts no speech goes on
@@ -58,7 +58,6 @@ class CallState(msgspec.Struct, kw_only=True, omit_defaults=True):
         next_seqs: Next number of each channel's lane.
         turns: How many have ended.
         changes: How many messages changed this state.
-        clock_ms: Audio clock of the last one.
     """
 
     channels: list[ChannelTurns] = []
@@ -66,7 +65,6 @@ class CallState(msgspec.Struct, kw_only=True, omit_defaults=True):
     next_seqs: dict[str, int] = {}
     turns: int = 0
     changes: int = 0
-    clock_ms: int = NEVER_MS
 
 
 class CallTurns:
@@ -134,7 +132,6 @@ class CallTurns:
         else:
             messages = self._read(channel, message)
         messages.extend(self._interruptions(message.at_ms))
-        self._state.clock_ms = max(self._state.clock_ms, message.at_ms)
         return self._effects(messages, offset)
 
     def resolve(self, result: object) -> Sequence[Effect]:
@@ -143,11 +140,9 @@ class CallTurns:
         return ()
 
     def _is_relevant(self, message: LaneMessage) -> bool:
-        """A tick matters if it is news; an old one comes from a lane that was written twice."""
+        """Return whether a message is more than a tick that says what is known."""
         if not isinstance(message, SpeechActivity) or message.kind != "tick":
             return True
-        if message.at_ms < self._state.clock_ms:
-            return False
         channel = self._channels.get(message.channel)
         if channel is None or message.is_speech != (channel.speaking is not None):
             return True

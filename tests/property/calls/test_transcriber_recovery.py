@@ -63,7 +63,7 @@ def rough_call() -> list[LogEntry]:
     )
     stalled = CallStalled(event_id="t", call_id="r", captured_at_ns=1, after_seq=29)
     void = CallStalled(event_id="v", call_id="r", captured_at_ns=1, after_seq=9)
-    first = [
+    first: list[AudioTopicMessage] = [
         call_started("r"),
         *chunks[:15],
         held,

@@ -1,0 +1,94 @@
+"""Return the JSON Schema of every message, and write them: ``python -m schemas.export [FOLDER]``.
+
+A message of the audio topic is a MessagePack array; its schema describes the same array in JSON,
+with bytes as base64.
+"""
+
+import argparse
+import inspect
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, get_args
+
+import msgspec
+import orjson
+
+from schemas.audio import AudioTopicMessage
+from schemas.operations import Alert, Checkpoint
+from schemas.transcripts import TranscriptTopicMessage
+from schemas.turns import FinalizedCall, TurnTopicMessage
+
+DIALECT = "https://json-schema.org/draft/2020-12/schema"
+DEFAULT_FOLDER = Path(__file__).parent / "json"
+
+AUDIO_MESSAGE_TYPES: tuple[type[msgspec.Struct], ...] = get_args(AudioTopicMessage)
+JSON_MESSAGE_TYPES: tuple[type[msgspec.Struct], ...] = (
+    *get_args(TranscriptTopicMessage),
+    *get_args(TurnTopicMessage),
+    FinalizedCall,
+    Checkpoint,
+    Alert,
+)
+MESSAGE_TYPES = AUDIO_MESSAGE_TYPES + JSON_MESSAGE_TYPES
+
+
+def schema_name(message_type: type[msgspec.Struct]) -> str:
+    """Return the name and version of a message, as its ``schema`` field holds it."""
+    return str(message_type.__struct_config__.tag)
+
+
+def json_schema(message_type: type[msgspec.Struct]) -> dict[str, Any]:
+    """Return the JSON Schema of a message and of the types inside it."""
+    (reference,), definitions = msgspec.json.schema_components(
+        (message_type,), ref_template="#/$defs/{name}", schema_hook=_any_value
+    )
+    for definition in definitions.values():
+        if "description" in definition:
+            definition["description"] = inspect.cleandoc(definition["description"])
+    return {
+        "$schema": DIALECT,
+        "title": schema_name(message_type),
+        **reference,
+        "$defs": definitions,
+    }
+
+
+def _any_value(field_type: type) -> dict[str, Any]:
+    if field_type is object:
+        return {"description": "Any JSON value."}
+    message = f"{field_type} has no JSON Schema"
+    raise NotImplementedError(message)
+
+
+def schema_files() -> dict[str, bytes]:
+    """Return the content of every schema file by its name; the same in every run."""
+    options = orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE
+    return {
+        f"{schema_name(message_type)}.json": orjson.dumps(json_schema(message_type), option=options)
+        for message_type in MESSAGE_TYPES
+    }
+
+
+def export_schemas(folder: Path = DEFAULT_FOLDER) -> list[Path]:
+    """Write every schema into ``folder``, and return the paths."""
+    folder.mkdir(parents=True, exist_ok=True)
+    paths = []
+    for name, content in schema_files().items():
+        path = folder / name
+        path.write_bytes(content)
+        paths.append(path)
+    return paths
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Write the schemas into the folder that the command line names; return the exit status."""
+    parser = argparse.ArgumentParser(prog="python -m schemas.export", description=main.__doc__)
+    parser.add_argument("folder", nargs="?", type=Path, default=DEFAULT_FOLDER)
+    paths = export_schemas(parser.parse_args(arguments).folder)
+    sys.stdout.write(f"{len(paths)} schemas in {paths[0].parent}\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,326 @@
+"""Return one message of every type with every field set, as the golden files hold them."""
+
+from pathlib import Path
+
+import msgspec
+
+from schemas.audio import (
+    AudioChunk,
+    AudioMessage,
+    CallEnded,
+    CallHeld,
+    CallResumed,
+    CallStalled,
+    CallStarted,
+    DtmfPressed,
+)
+from schemas.base import CallContext
+from schemas.export import schema_name
+from schemas.operations import Alert, Checkpoint
+from schemas.transcripts import (
+    CallSummary,
+    CallTranscribed,
+    DtmfKey,
+    Hold,
+    SpeechActivity,
+    TranscriptFinal,
+    TranscriptPartial,
+    Word,
+)
+from schemas.turns import (
+    CallMetrics,
+    CallTurnsComplete,
+    ChannelMetrics,
+    FinalizedCall,
+    FinalizedTurn,
+    Interruption,
+    SpeechSpan,
+    TurnEnded,
+    TurnEndPredicted,
+    TurnStarted,
+)
+
+GOLDEN = Path(__file__).parent / "golden"
+
+CALL_ID = "call-7~run-1"
+CAPTURED_AT_NS = 1_764_000_000_123_456_789
+
+CONTEXT = CallContext(
+    started_at_ns=1_764_000_000_000_000_000,
+    direction="inbound",
+    agent_id="agent-12",
+    customer_id="customer-34",
+    queue="billing",
+    queue_wait_ms=42_000,
+    domain="telecom",
+    language="de",
+    hot_words=("Müller", "Ω-Tarif"),
+    attributes={"trunk": "sip-3"},
+)
+SUMMARY = CallSummary(
+    parties=("agent", "customer"),
+    duration_ms=65_000,
+    end_reason="transferred",
+    context=CONTEXT,
+    holds=(Hold(start_ms=20_000, end_ms=31_000),),
+    dtmf=(DtmfKey(channel=1, at_ms=12_345, digit="#"),),
+    gaps=1,
+    gap_ms=240,
+    lane_seqs=(310, 298),
+    models={"asr": "base.en@1", "vad": "silero@5"},
+)
+WORDS = (
+    Word(text="grüß", start_ms=1_050, end_ms=1_300, confidence=0.91),
+    Word(text="Gott", start_ms=1_300, end_ms=1_700, confidence=0.875),
+)
+
+AUDIO_EXAMPLES: tuple[AudioMessage, ...] = (
+    CallStarted(
+        event_id=f"{CALL_ID}/started",
+        call_id=CALL_ID,
+        captured_at_ns=CAPTURED_AT_NS,
+        parties=("agent", "customer"),
+        encoding="mulaw",
+        sample_rate_hz=8_000,
+        context=CONTEXT,
+    ),
+    AudioChunk(
+        event_id=f"{CALL_ID}/chunk/3",
+        call_id=CALL_ID,
+        captured_at_ns=CAPTURED_AT_NS,
+        seq=3,
+        start_ms=60,
+        encoding="mulaw",
+        sample_rate_hz=8_000,
+        payloads=(bytes(range(160)), b""),
+    ),
+    CallHeld(
+        event_id=f"{CALL_ID}/held/20000",
+        call_id=CALL_ID,
+        captured_at_ns=CAPTURED_AT_NS,
+        at_ms=20_000,
+    ),
+    CallResumed(
+        event_id=f"{CALL_ID}/resumed/31000",
+        call_id=CALL_ID,
+        captured_at_ns=CAPTURED_AT_NS,
+        at_ms=31_000,
+    ),
+    DtmfPressed(
+        event_id=f"{CALL_ID}/dtmf/1/12345",
+        call_id=CALL_ID,
+        captured_at_ns=CAPTURED_AT_NS,
+        at_ms=12_345,
+        channel=1,
+        digit="#",
+    ),
+    CallStalled(
+        event_id=f"{CALL_ID}/stalled/900",
+        call_id=CALL_ID,
+        captured_at_ns=CAPTURED_AT_NS,
+        after_seq=900,
+    ),
+    CallEnded(
+        event_id=f"{CALL_ID}/ended",
+        call_id=CALL_ID,
+        captured_at_ns=CAPTURED_AT_NS,
+        reason="stale",
+        after_seq=900,
+    ),
+)
+
+JSON_EXAMPLES: tuple[msgspec.Struct, ...] = (
+    SpeechActivity(
+        event_id=f"{CALL_ID}/activity/1/17",
+        call_id=CALL_ID,
+        captured_at_ns=CAPTURED_AT_NS,
+        channel=1,
+        party="customer",
+        lane_seq=17,
+        kind="end",
+        is_speech=False,
+        at_ms=1_828,
+        silence_ms=128,
+        since_ms=1_700,
+    ),
+    TranscriptPartial(
+        event_id=f"{CALL_ID}/partial/1/1000/700",
+        call_id=CALL_ID,
+        captured_at_ns=CAPTURED_AT_NS,
+        channel=1,
+        party="customer",
+        segment_id=f"{CALL_ID}/segment/1/1000",
+        revision=700,
+        start_ms=1_000,
+        end_ms=1_700,
+        text="grüß Gott",
+        words=WORDS,
+        stable_words=1,
+        stability=0.5,
+        language="de",
+    ),
+    TranscriptFinal(
+        event_id=f"{CALL_ID}/final/1/1000",
+        call_id=CALL_ID,
+        captured_at_ns=CAPTURED_AT_NS,
+        channel=1,
+        party="customer",
+        lane_seq=21,
+        segment_id=f"{CALL_ID}/segment/1/1000",
+        revision=892,
+        start_ms=1_000,
+        end_ms=1_700,
+        at_ms=2_100,
+        cut="pause",
+        text="grüß Gott",
+        words=WORDS,
+        confidence=0.8925,
+        language="de",
+        model="base@1",
+        rejected="repetition",
+        stability=0.75,
+    ),
+    CallTranscribed(
+        event_id=f"{CALL_ID}/transcribed",
+        call_id=CALL_ID,
+        captured_at_ns=CAPTURED_AT_NS,
+        at_ms=65_000,
+        summary=SUMMARY,
+    ),
+    TurnStarted(
+        event_id=f"{CALL_ID}/turn_started/1/1000",
+        call_id=CALL_ID,
+        captured_at_ns=CAPTURED_AT_NS,
+        turn_id=f"{CALL_ID}/turn/1/1000",
+        channel=1,
+        party="customer",
+        start_ms=1_000,
+        at_ms=2_100,
+    ),
+    TurnEndPredicted(
+        event_id=f"{CALL_ID}/turn_end_predicted/1/1700",
+        call_id=CALL_ID,
+        captured_at_ns=CAPTURED_AT_NS,
+        turn_id=f"{CALL_ID}/turn/1/1000",
+        channel=1,
+        party="customer",
+        at_ms=1_700,
+        probability=0.8125,
+        is_withdrawn=True,
+    ),
+    TurnEnded(
+        event_id=f"{CALL_ID}/turn_ended/1/1000",
+        call_id=CALL_ID,
+        captured_at_ns=CAPTURED_AT_NS,
+        turn_id=f"{CALL_ID}/turn/1/1000",
+        channel=1,
+        party="customer",
+        start_ms=1_000,
+        end_ms=1_700,
+        at_ms=2_400,
+        text="grüß Gott",
+        segment_ids=(f"{CALL_ID}/segment/1/1000",),
+        words=2,
+        speech=(SpeechSpan(start_ms=1_000, end_ms=1_300), SpeechSpan(start_ms=1_550, end_ms=1_700)),
+        reason="silence",
+        probability=0.9375,
+        is_backchannel=True,
+    ),
+    Interruption(
+        event_id=f"{CALL_ID}/interruption/1/1000/0",
+        call_id=CALL_ID,
+        captured_at_ns=CAPTURED_AT_NS,
+        channel=1,
+        party="customer",
+        interrupted_channel=0,
+        interrupted_turn_id=f"{CALL_ID}/turn/0/200",
+        at_ms=1_000,
+        decided_at_ms=2_100,
+        overlap_ms=640,
+        is_yielded=True,
+    ),
+    CallTurnsComplete(
+        event_id=f"{CALL_ID}/call_turns_complete",
+        call_id=CALL_ID,
+        captured_at_ns=CAPTURED_AT_NS,
+        at_ms=65_000,
+        turns=1,
+        summary=SUMMARY,
+    ),
+    FinalizedCall(
+        event_id=f"{CALL_ID}/finalized",
+        call_id=CALL_ID,
+        captured_at_ns=CAPTURED_AT_NS,
+        end_reason="transferred",
+        parties=("agent", "customer"),
+        turns=(
+            FinalizedTurn(
+                turn_id=f"{CALL_ID}/turn/1/1000",
+                channel=1,
+                party="customer",
+                start_ms=1_000,
+                end_ms=1_700,
+                text="grüß Gott",
+                segment_ids=(f"{CALL_ID}/segment/1/1000",),
+                is_backchannel=True,
+            ),
+        ),
+        metrics=CallMetrics(
+            duration_ms=65_000,
+            silence_ms=53_300,
+            silence_share=0.987,
+            overlap_ms=640,
+            interruptions=1,
+            hold_ms=11_000,
+            holds=1,
+            turns=1,
+            words=2,
+            gap_ms=240,
+            channels=(
+                ChannelMetrics(
+                    channel=1,
+                    party="customer",
+                    talk_ms=700,
+                    talk_share=1.0,
+                    turns=1,
+                    backchannels=0,
+                    words=2,
+                    words_per_minute=171.4,
+                    interruptions=1,
+                    response_delay_ms=-1,
+                ),
+            ),
+        ),
+        context=CONTEXT,
+        models={"asr": "base.en@1"},
+        is_abridged=True,
+    ),
+    Checkpoint(
+        agent="detect_turns",
+        call_id=CALL_ID,
+        position=(12, 3),
+        is_closed=True,
+        state={"next_seqs": {"0": 3}, "open": [1, 2.5, None, "x"]},
+        written_at_ns=CAPTURED_AT_NS,
+    ),
+    Alert(
+        event_id=f"{CALL_ID}/alert/audio_after_end",
+        call_id=CALL_ID,
+        captured_at_ns=CAPTURED_AT_NS,
+        kind="audio_after_end",
+        severity="warning",
+        source="transcribe",
+        details={"chunks": "3"},
+    ),
+)
+
+
+def golden_path(message: msgspec.Struct) -> Path:
+    """Return where the bytes of a message's version are kept."""
+    suffix = "msgpack" if isinstance(message, AudioMessage) else "json"
+    return GOLDEN / f"{schema_name(type(message))}.{suffix}"
+
+
+def example_id(message: msgspec.Struct) -> str:
+    """Return the name under which a test shows a message."""
+    return schema_name(type(message))

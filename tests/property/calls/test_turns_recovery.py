@@ -1,0 +1,258 @@
+"""Whatever dies whenever: turns come out the same, byte for byte, after de-duplication by id."""
+
+from collections.abc import Iterable, Sequence
+from itertools import pairwise
+
+import msgspec
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from schemas.base import Message
+from schemas.codec import decode_json, encode_json
+from schemas.operations import Checkpoint
+from schemas.transcripts import (
+    SpeechActivity,
+    TranscriptFinal,
+    TranscriptPartial,
+    TranscriptTopicMessage,
+)
+from schemas.turns import TurnEnded, TurnStarted, TurnTopicMessage
+from stream_app.calls.effects import Commit, Emit
+from stream_app.calls.endpointing import TurnConfig
+from stream_app.calls.turns import CallTurns
+from tests.unit.calls.turn_lanes import AGENT, CALL_ID, CUSTOMER, Said, lane, partial
+
+TEXTS = ("", "", "yes", "okay", "i see", "no i meant the other one", "my number is four two")
+
+
+class Broker:
+    """A topic, what was written because of it, and a worker that can lose its memory.
+
+    Attributes:
+        written: Outputs by event id; the first wins.
+        mismatches: Ids that were written again with other bytes.
+    """
+
+    def __init__(self, topic: Sequence[TranscriptTopicMessage]) -> None:
+        self.topic = list(topic)
+        self.written: dict[str, bytes] = {}
+        self.mismatches: list[str] = []
+        self._acknowledged: set[int] = set()
+        self._stored: bytes | None = None
+        self._next = 0
+        self.machine = CallTurns(CALL_ID, TurnConfig())
+
+    def work(self, until: int, *, effects_of_last: int | None = None) -> None:
+        """Read up to offset ``until``; of its last message carry out so many effects only."""
+        while self._next < until:
+            offset = self._next
+            effects = self.machine.feed(self.topic[offset], offset)
+            is_last = offset == until - 1
+            for effect in effects[: effects_of_last if is_last else None]:
+                if isinstance(effect, Emit):
+                    self._write(effect.message)
+                elif isinstance(effect, Commit):
+                    self._commit(effect)
+            self._next += 1
+
+    def take_over(self, *, redelivered: int = 0) -> None:
+        """Start with empty memory at the watermark, or up to ``redelivered`` messages before."""
+        watermark = 0
+        while watermark in self._acknowledged:
+            watermark += 1
+        self._next = max(0, watermark - redelivered)
+        self.machine = CallTurns(CALL_ID, TurnConfig())
+        if self._stored is not None:
+            checkpoint = decode_json(self._stored, Checkpoint)
+            self.machine = CallTurns.restore(checkpoint, TurnConfig())
+
+    def _write(self, message: Message) -> None:
+        data = encode_json(message)
+        if self.written.setdefault(message.event_id, data) != data:
+            self.mismatches.append(message.event_id)
+
+    def _commit(self, commit: Commit) -> None:
+        checkpoint = commit.checkpoint
+        if checkpoint is not None:
+            stored = decode_json(self._stored, Checkpoint) if self._stored else None
+            if stored is None or checkpoint.position >= stored.position:
+                self._stored = encode_json(checkpoint)
+        self._acknowledged.update(commit.offsets)
+
+
+def undisturbed(topic: Sequence[TranscriptTopicMessage]) -> dict[str, bytes]:
+    broker = Broker(topic)
+    broker.work(len(topic))
+    counters = broker.machine.counters
+    assert (counters.duplicates, counters.lane_holes, counters.late_events) == (0, 0, 0)
+    return broker.written
+
+
+@st.composite
+def channels_speech(draw: st.DrawFn, channel: int) -> list[Said]:
+    said = []
+    at_ms = draw(st.integers(0, 2_000))
+    for _ in range(draw(st.integers(0, 5))):
+        start_ms = at_ms + draw(st.sampled_from((230, 450, 650, 720, 900, 2_500, 6_000)))
+        duration_ms = draw(st.sampled_from((130, 400, 800, 1_100, 2_500, 14_000)))
+        at_ms = start_ms + duration_ms
+        said.append(
+            Said(
+                channel,
+                start_ms,
+                at_ms,
+                draw(st.sampled_from(TEXTS)),
+                final=draw(st.sampled_from((True, True, True, False))),
+                limit_ms=start_ms + 11_000 if duration_ms > 12_000 else -1,
+            )
+        )
+    return said
+
+
+@st.composite
+def calls(draw: st.DrawFn) -> list[TranscriptTopicMessage]:
+    said = [*draw(channels_speech(AGENT)), *draw(channels_speech(CUSTOMER))]
+    partials = [partial(s.channel, s.start_ms, s.start_ms + 500, s.text) for s in said if s.text]
+    return lane(said, pause_ms=draw(st.sampled_from((400, 400, 900))), extra=partials)
+
+
+BUSY_CALL = lane(
+    [
+        Said(AGENT, 0, 20_000, "let me read you the terms of the contract", limit_ms=11_000),
+        Said(CUSTOMER, 3_000, 3_500, "uh-huh"),
+        Said(CUSTOMER, 15_000, 18_000, "i do not want the terms"),
+        Said(CUSTOMER, 18_500, 19_000),
+        Said(AGENT, 21_000, 22_000, "okay then", final=False),
+        Said(CUSTOMER, 22_300, 22_600, "yes"),
+    ]
+)
+
+
+def test_a_takeover_after_any_message_changes_nothing() -> None:
+    """For every k, and between any two effects of message k."""
+    expected = undisturbed(BUSY_CALL)
+    assert len(expected) > 8
+
+    for k in range(1, len(BUSY_CALL) + 1):
+        for effects_of_last in (0, 1, None):
+            broker = Broker(BUSY_CALL)
+            broker.work(k, effects_of_last=effects_of_last)
+            broker.take_over()
+            broker.work(len(BUSY_CALL))
+            assert broker.written == expected, k
+            assert broker.mismatches == []
+            assert broker.machine.counters.lane_holes == 0
+
+
+@settings(deadline=None, max_examples=150)
+@given(data=st.data(), call=calls())
+def test_two_takeovers_with_redelivery_change_nothing(
+    data: st.DataObject, call: list[TranscriptTopicMessage]
+) -> None:
+    expected = undisturbed(call)
+    broker = Broker(call)
+
+    for _ in range(2):
+        broker.work(
+            data.draw(st.integers(1, len(call))),
+            effects_of_last=data.draw(st.sampled_from((None, 0, 1, 2))),
+        )
+        broker.take_over(redelivered=data.draw(st.integers(0, 40)))
+    broker.work(len(call))
+
+    assert broker.written == expected
+    assert broker.mismatches == []
+    assert broker.machine.counters.duplicate_mismatch == 0
+    assert broker.machine.counters.lane_holes == 0
+
+
+@settings(deadline=None, max_examples=150)
+@given(data=st.data(), call=calls())
+def test_a_lane_that_was_written_twice_changes_nothing(
+    data: st.DataObject, call: list[TranscriptTopicMessage]
+) -> None:
+    """A zombie of transcribe, and its successor, each write from some point on."""
+    expected = undisturbed(call)
+    topic = _rewritten(call, data)
+    broker = Broker(topic)
+
+    for k in sorted(data.draw(st.lists(st.integers(1, len(topic)), max_size=3))):
+        broker.work(k)
+        broker.take_over(redelivered=data.draw(st.integers(0, 20)))
+    broker.work(len(topic))
+
+    assert broker.written == expected
+    assert broker.mismatches == []
+    assert broker.machine.counters.duplicate_mismatch == 0
+
+
+@settings(deadline=None, max_examples=100)
+@given(call=calls())
+@example(call=BUSY_CALL)
+def test_turns_tell_the_whole_call(call: list[TranscriptTopicMessage]) -> None:
+    """Each turn that starts ends once; no word is lost or said twice; turns do not overlap."""
+    emitted = [_decoded(data) for data in undisturbed(call).values()]
+    starts = [m for m in emitted if isinstance(m, TurnStarted)]
+    ends = [m for m in emitted if isinstance(m, TurnEnded)]
+
+    assert sorted(m.turn_id for m in starts) == sorted({m.turn_id for m in ends})
+    for channel in (AGENT, CUSTOMER):
+        own = sorted((m for m in ends if m.channel == channel), key=lambda m: m.start_ms)
+        finals = [m for m in call if isinstance(m, TranscriptFinal) and m.channel == channel]
+        said = " ".join(m.text for m in finals if m.text)
+        assert " ".join(m.text for m in own) == said
+        assert [i for m in own for i in m.segment_ids] == [m.segment_id for m in finals if m.text]
+        assert all(first.end_ms <= then.start_ms for first, then in pairwise(own))
+        assert all(_is_ordered(m) for m in own)
+
+
+@settings(deadline=None, max_examples=50)
+@given(data=st.data(), call=calls())
+def test_partials_have_no_influence(
+    data: st.DataObject, call: list[TranscriptTopicMessage]
+) -> None:
+    expected = undisturbed(call)
+    durable: list[TranscriptTopicMessage] = [
+        m for m in call if not isinstance(m, TranscriptPartial)
+    ]
+    partials = [m for m in call if isinstance(m, TranscriptPartial)]
+    for message in partials:
+        durable.insert(data.draw(st.integers(0, len(durable))), message)
+
+    broker = Broker(durable)
+    broker.work(len(durable))
+
+    assert {i: d for i, d in broker.written.items() if i in expected} == expected
+
+
+def _rewritten(
+    call: Sequence[TranscriptTopicMessage], data: st.DataObject
+) -> list[TranscriptTopicMessage]:
+    """Return two runs of one writer, the second from an earlier point on, interleaved."""
+    topic: list[TranscriptTopicMessage] = []
+    died_at = int(data.draw(st.integers(0, len(call))))
+    resumed_at = int(data.draw(st.integers(0, died_at)))
+    zombie = list(call[died_at : died_at + int(data.draw(st.integers(0, 60)))])
+    topic.extend(call[:died_at])
+    for message in call[resumed_at:]:
+        if zombie and data.draw(st.sampled_from((True, False))):
+            topic.append(_recaptured(zombie.pop(0)))
+        topic.append(_recaptured(message))
+    return [*topic, *zombie]
+
+
+def _recaptured(message: TranscriptTopicMessage) -> TranscriptTopicMessage:
+    """Activity is the only message whose bytes are compared here with another capture time."""
+    if isinstance(message, SpeechActivity) and message.kind == "tick":
+        return msgspec.structs.replace(message, captured_at_ns=message.captured_at_ns + 1)
+    return message
+
+
+def _decoded(data: bytes) -> Message:
+    message: Message = decode_json(data, TurnTopicMessage)
+    return message
+
+
+def _is_ordered(turn: TurnEnded) -> bool:
+    times: Iterable[int] = [t for span in turn.speech for t in (span.start_ms, span.end_ms)]
+    return list(times) == sorted(times) and turn.start_ms <= turn.end_ms <= turn.at_ms

@@ -1,0 +1,42 @@
+"""Return what a machine of turns emits, sorted out."""
+
+from collections.abc import Iterable, Sequence
+
+from schemas.base import Message
+from schemas.transcripts import TranscriptTopicMessage
+from schemas.turns import Interruption, TurnEnded, TurnStarted
+from stream_app.calls.effects import Commit, Effect, Emit
+from stream_app.calls.endpointing import TurnConfig
+from stream_app.calls.turns import CallTurns
+from tests.unit.calls.turn_lanes import CALL_ID, Said, lane
+
+
+def run(
+    messages: Iterable[TranscriptTopicMessage], machine: CallTurns | None = None
+) -> list[Message]:
+    """Return what a machine emits for ``messages``."""
+    machine = machine or CallTurns(CALL_ID, TurnConfig())
+    effects: list[Effect] = []
+    for offset, message in enumerate(messages):
+        effects.extend(machine.feed(message, offset))
+    return [effect.message for effect in effects if isinstance(effect, Emit)]
+
+
+def ended(messages: Iterable[Message]) -> list[TurnEnded]:
+    return [message for message in messages if isinstance(message, TurnEnded)]
+
+
+def started(messages: Iterable[Message]) -> list[TurnStarted]:
+    return [message for message in messages if isinstance(message, TurnStarted)]
+
+
+def interruptions(messages: Iterable[Message]) -> list[Interruption]:
+    return [message for message in messages if isinstance(message, Interruption)]
+
+
+def say(*said: Said) -> list[Message]:
+    return run(lane(said))
+
+
+def commits(effects: Sequence[Effect]) -> list[Commit]:
+    return [effect for effect in effects if isinstance(effect, Commit)]
