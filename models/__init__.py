@@ -1,0 +1,1 @@
+"""Inference: arrays and text in, values out; knows nothing of Kafka."""

@@ -1,0 +1,89 @@
+"""Local agreement: words are committed once two updates in a row agree upon them.
+
+Source: Liu et al. 2020, arXiv:2005.11185; the online interface of ufal/whisper_streaming.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from models.asr.hypothesis import Hypothesis, Word, bare_text
+
+
+@dataclass(frozen=True, slots=True)
+class PartialHypothesis:
+    """What an utterance sounds like so far.
+
+    Attributes:
+        committed: Words that no later partial of the utterance takes back.
+        tentative: Words after them that may still change.
+        stability: Share of the words that are committed, 0 to 1; 0 for no words.
+        decoded_ms: Audio of the utterance that this is based on.
+    """
+
+    committed: tuple[Word, ...] = ()
+    tentative: tuple[Word, ...] = ()
+    stability: float = 0.0
+    decoded_ms: int = 0
+
+    @property
+    def words(self) -> tuple[Word, ...]:
+        """Return all words, the committed ones first."""
+        return self.committed + self.tentative
+
+
+class LocalAgreement:
+    """The policy's memory of one utterance: its last partial, nothing else.
+
+    Args:
+        last: Partial to go on from, after a take-over.
+    """
+
+    def __init__(self, last: PartialHypothesis | None = None) -> None:
+        self.last = last or PartialHypothesis()
+
+    def update(self, hypothesis: Hypothesis) -> PartialHypothesis:
+        """Return the next partial, given a decode of the utterance from its beginning.
+
+        Its committed words begin with those of the last partial, whatever the hypothesis says.
+        """
+        committed = self.last.committed
+        rest = hypothesis.words[_matched_words(committed, hypothesis.words) :]
+        agreed = agreed_prefix(self.last.tentative, rest)
+        committed, tentative = committed + agreed, rest[len(agreed) :]
+        total = len(committed) + len(tentative)
+        self.last = PartialHypothesis(
+            committed=committed,
+            tentative=tentative,
+            stability=len(committed) / total if total else 0.0,
+            decoded_ms=hypothesis.duration_ms,
+        )
+        return self.last
+
+
+def agreed_prefix(previous: Sequence[Word], current: Sequence[Word]) -> tuple[Word, ...]:
+    """Return the leading words of ``current`` that ``previous`` has too.
+
+    Case and punctuation at the edges of a word do not count.
+    """
+    agreed = 0
+    for one, other in zip(previous, current, strict=False):
+        if bare_text(one) != bare_text(other):
+            break
+        agreed += 1
+    return tuple(current[:agreed])
+
+
+def _matched_words(committed: Sequence[Word], words: Sequence[Word]) -> int:
+    """Return how many leading words stand for the committed ones: least edits decide.
+
+    Mostly they are the committed words themselves; where a later decode hears those differently,
+    the words after them must neither be lost nor repeated. Ties go to the nearest count.
+    """
+    distances = list(range(len(words) + 1))
+    for row, word in enumerate(committed, start=1):
+        diagonal, distances[0] = distances[0], row
+        for column, other in enumerate(words, start=1):
+            replaced = diagonal + (bare_text(word) != bare_text(other))
+            diagonal = distances[column]
+            distances[column] = min(replaced, diagonal + 1, distances[column - 1] + 1)
+    return min(range(len(distances)), key=lambda n: (distances[n], abs(n - len(committed))))

@@ -1,0 +1,39 @@
+"""Array types and the sample rate that every model of the live path works at."""
+
+import numpy as np
+import numpy.typing as npt
+
+from schemas.errors import AudioFormatError
+
+FloatArray = npt.NDArray[np.float32]
+
+SAMPLE_RATE_HZ = 16_000
+FULL_SCALE = 32_768.0  # one step above the largest PCM16 value, so that floats lie in [-1, 1)
+
+
+def as_samples(samples: npt.ArrayLike) -> FloatArray:
+    """Return mono audio as a contiguous float32 array, shape (n_samples,).
+
+    Raises:
+        AudioFormatError: ``samples`` is not one-dimensional.
+    """
+    array = np.ascontiguousarray(samples, dtype=np.float32)
+    if np.ndim(samples) != 1:
+        raise AudioFormatError(f"mono audio has one dimension, not {np.ndim(samples)}")
+    return array
+
+
+def rms_level(samples: FloatArray) -> float:
+    """Return the root mean square of the samples; 0 for no samples.
+
+    Summed in float64 by numpy's pairwise order, which depends on the length alone.
+    """
+    if not samples.size:
+        return 0.0
+    return float(np.sqrt(np.mean(np.square(samples, dtype=np.float64))))
+
+
+def to_pcm16(samples: FloatArray) -> npt.NDArray[np.int16]:
+    """Return the nearest PCM16 values of samples in [-1, 1), clipped to the range."""
+    scaled = np.rint(as_samples(samples).astype(np.float64) * FULL_SCALE)
+    return np.clip(scaled, -FULL_SCALE, FULL_SCALE - 1).astype(np.int16)

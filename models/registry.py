@@ -1,0 +1,108 @@
+"""Weights on disk: find them, read their manifests, check their sha256.
+
+A manifest is a JSON file beside the weights; it names the file and its sha256. Bundled weights
+lie in ``models/weights/<task>/``.
+"""
+
+import hashlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TypeVar
+
+import msgspec
+
+from schemas.errors import ModelIntegrityError, ModelNotFoundError
+
+WEIGHTS = Path(__file__).parent / "weights"
+REINSTALL = "reinstall callstream, or restore the folder from the repository"
+
+
+class WeightsManifest(msgspec.Struct, frozen=True, kw_only=True):
+    """What every manifest says of its weights; fields beyond these are kept by sub-classes.
+
+    Attributes:
+        name: Name and version, as it appears in messages.
+        format: How the file is read (``onnx``, ``openai-whisper`` ..).
+        file: File name of the weights, beside the manifest.
+        sha256: Of that file, 64 hexadecimal digits.
+        sample_rate_hz: Rate of the audio that the model wants; 0 for text models.
+    """
+
+    name: str
+    format: str
+    file: str
+    sha256: str
+    sample_rate_hz: int = 0
+
+
+Manifest = TypeVar("Manifest", bound=WeightsManifest)
+
+
+def bundled_manifest(task: str, name: str) -> Path:
+    """Return where the manifest of bundled weights lies.
+
+    Raises:
+        ModelNotFoundError: This installation has none of that name.
+    """
+    path = WEIGHTS / task / f"{name}.json"
+    if not path.is_file():
+        raise ModelNotFoundError(f"no bundled {task} weights at {path}: {REINSTALL}")
+    return path
+
+
+def load_manifest(path: Path, kind: type[Manifest]) -> Manifest:
+    """Return a manifest; fields that ``kind`` does not know are ignored.
+
+    Raises:
+        ModelNotFoundError: No file there.
+        ModelIntegrityError: Not a manifest.
+    """
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=kind)
+    except FileNotFoundError as error:
+        raise ModelNotFoundError(f"no manifest at {path}") from error
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise ModelIntegrityError(f"{path} is no manifest ({error}): {REINSTALL}") from error
+
+
+def verified_weights(manifest_path: Path, manifest: WeightsManifest) -> Path:
+    """Return the path of the weights after checking their sha256.
+
+    Raises:
+        ModelNotFoundError: The file is not there.
+        ModelIntegrityError: It is not the file that the manifest describes.
+    """
+    path = manifest_path.parent / manifest.file
+    try:
+        with path.open("rb") as file:
+            digest = hashlib.file_digest(file, "sha256").hexdigest()
+    except FileNotFoundError as error:
+        raise ModelNotFoundError(f"the weights {path} are missing: {REINSTALL}") from error
+    if digest != manifest.sha256.lower():
+        raise ModelIntegrityError(
+            f"{path} is damaged or was replaced (sha256 {digest[:12]}.., manifest says "
+            f"{manifest.sha256[:12]}..): {REINSTALL}"
+        )
+    return path
+
+
+def verify_all(root: Path = WEIGHTS) -> list[WeightsManifest]:
+    """Return the manifests of all bundled weights after checking every file.
+
+    Raises:
+        ModelNotFoundError: A file is missing.
+        ModelIntegrityError: A manifest or file is damaged.
+    """
+    manifests = []
+    for path in _manifest_paths(root):
+        manifest = load_manifest(path, WeightsManifest)
+        verified_weights(path, manifest)
+        manifests.append(manifest)
+    return manifests
+
+
+def _manifest_paths(root: Path) -> Iterator[Path]:
+    """Yield the JSON files that are manifests: those that promise a sha256."""
+    for path in sorted(root.glob("*/*.json")):
+        if b'"sha256"' in path.read_bytes():
+            yield path

@@ -1,0 +1,77 @@
+"""Policies and buffers under any input."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from models.asr.agreement import LocalAgreement
+from models.asr.buffer import UtteranceBuffer, UtteranceOverflowError
+from models.asr.guards import without_loops
+from models.asr.hypothesis import Hypothesis, Word, kept_text
+
+texts = st.lists(st.sampled_from(["a", "b", "c", "d", "e"]), max_size=12)
+
+
+def as_words(spelled: list[str]) -> tuple[Word, ...]:
+    return tuple(
+        Word(text=text, start_ms=n, end_ms=n + 1, confidence=1.0) for n, text in enumerate(spelled)
+    )
+
+
+@given(hypotheses=st.lists(texts, max_size=10))
+def test_committed_words_are_never_taken_back(hypotheses: list[list[str]]) -> None:
+    agreement = LocalAgreement()
+    for spelled in hypotheses:
+        before = agreement.last.committed
+        partial = agreement.update(Hypothesis(words=as_words(spelled)))
+        assert partial.committed[: len(before)] == before
+        assert 0 <= partial.stability <= 1
+
+
+@given(prefix=texts, rest=texts)
+def test_a_hypothesis_heard_twice_is_committed_whole(prefix: list[str], rest: list[str]) -> None:
+    agreement = LocalAgreement()
+    agreement.update(Hypothesis(words=as_words(prefix)))
+    agreement.update(Hypothesis(words=as_words(prefix)))
+    agreement.update(Hypothesis(words=as_words(prefix + rest)))
+
+    partial = agreement.update(Hypothesis(words=as_words(prefix + rest)))
+
+    assert [word.text for word in partial.committed] == prefix + rest
+
+
+@given(spelled=st.lists(st.sampled_from("ab"), max_size=40))
+def test_cutting_loops_twice_cuts_no_more(spelled: list[str]) -> None:
+    once = without_loops(as_words(spelled), 8)
+
+    assert set(once) <= set(as_words(spelled))
+    assert list(once) == sorted(once, key=lambda word: word.start_ms)
+    if spelled:
+        assert once
+
+
+@given(spelled=st.lists(st.sampled_from(["Hi,", "there", "a", "an", "I'm"]), max_size=10))
+def test_all_words_kept_are_the_whole_text(spelled: list[str]) -> None:
+    assert kept_text(" ".join(spelled), as_words(spelled)) == " ".join(spelled)
+
+
+@given(chunks=st.lists(st.integers(0, 9_000), max_size=30))
+def test_a_buffer_holds_what_was_appended_up_to_its_bound(chunks: list[int]) -> None:
+    buffer = UtteranceBuffer(max_ms=5_000)
+    audio = np.arange(sum(chunks), dtype=np.float32)
+    position = 0
+    for length in chunks:
+        chunk = audio[position : position + length]
+        if position + length > 80_000:
+            with pytest.raises(UtteranceOverflowError, match="5 s"):
+                buffer.append(chunk)
+            break
+        earlier = buffer.samples
+        buffer.append(chunk)
+        position += length
+        assert np.array_equal(earlier, audio[: len(earlier)])
+
+    assert np.array_equal(buffer.samples, audio[:position])
+    assert len(buffer) == position
+    assert buffer.duration_ms == position // 16
