@@ -1,0 +1,129 @@
+"""`callstream replay`: recorded calls through the topics of a running system."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+from stream_app.cli.groups import FAILURE, print_failure
+from stream_app.cli.native_stderr import own_stderr
+from stream_app.cli.options import BrokersOption, parse_speed, settings_for
+from stream_app.cli.running import quiet_libraries, run_until_signal
+
+if TYPE_CHECKING:
+    from schemas.base import Party
+    from stream_app.replay.discovery import Findings
+    from stream_app.replay.plan import PlannedCall
+    from stream_app.replay.readers import RawFormat
+    from stream_app.replay.session import Outcome, ReplayListener, ReplayOptions
+    from stream_app.settings import Settings
+
+
+def replay(  # noqa: PLR0913 - options of a command
+    paths: Annotated[
+        list[Path] | None,
+        typer.Argument(metavar="PATH...", help="Recordings, and folders of recordings."),
+    ] = None,
+    *,
+    pair: Annotated[
+        tuple[Path, Path] | None,
+        typer.Option(metavar="AGENT CUSTOMER", help="Two mono files as one call."),
+    ] = None,
+    parties: Annotated[
+        str | None,
+        typer.Option(metavar="PARTY,..", help="Party of each channel: agent, customer, unknown."),
+    ] = None,
+    speed: Annotated[
+        str, typer.Option(metavar="N|max", help="Times real time, or as fast as possible.")
+    ] = "1",
+    chunk_ms: Annotated[int, typer.Option(min=20, max=200, help="Audio in one message.")] = 100,
+    concurrency: Annotated[int, typer.Option(min=1, max=5000, help="Calls at once.")] = 10,
+    copies: Annotated[int, typer.Option(min=1, max=100_000, help="Calls of each recording.")] = 1,
+    run: Annotated[
+        str | None, typer.Option(metavar="ID", help="Ends each call id; else a new one is made.")
+    ] = None,
+    raw_encoding: Annotated[
+        Literal["mulaw", "alaw", "pcm16"] | None,
+        typer.Option(help="How to read files without a header."),
+    ] = None,
+    raw_rate: Annotated[int, typer.Option(metavar="HZ", help="Sample rate of those.")] = 8000,
+    brokers: BrokersOption = None,
+) -> None:
+    """Replay recorded calls as if they came from a telephony gateway.
+
+    WAV (G.711 too), FLAC, MP3, OGG and raw G.711 (.ulaw, .alaw); stereo, mono, or the two parties
+    in two files, such as call40_agent.flac and call40_caller.flac. A file call40.json beside a
+    recording holds the context of the call.
+    """
+    from stream_app.replay.plan import check_run, mint_run, plan_calls  # noqa: PLC0415
+    from stream_app.replay.readers import RawFormat  # noqa: PLC0415
+    from stream_app.replay.session import ReplayOptions  # noqa: PLC0415
+
+    if not paths and pair is None:
+        raise typer.BadParameter("give at least one PATH, or --pair", param_hint="PATH...")
+    named = _parties(parties)
+    raw = RawFormat(raw_encoding, raw_rate)
+    options = ReplayOptions(parse_speed(speed), chunk_ms, concurrency, raw)
+    run_id = check_run(run) if run else mint_run()
+    settings = settings_for(brokers)
+    findings = _find(paths or [], pair, raw)
+    calls = plan_calls(findings.recordings, run=run_id, copies=copies, parties=named)
+    _replay(calls, options, settings, findings.notices)
+
+
+def _parties(text: str | None) -> "tuple[Party, ...]":
+    from schemas.errors import ConfigurationError  # noqa: PLC0415
+    from stream_app.replay.sidecar import parse_parties  # noqa: PLC0415
+
+    try:
+        return parse_parties(text) if text else ()
+    except ConfigurationError as error:
+        raise typer.BadParameter(str(error), param_hint="--parties") from error
+
+
+def _find(paths: list[Path], pair: tuple[Path, Path] | None, raw: "RawFormat") -> "Findings":
+    from stream_app.replay.discovery import Findings, find_recordings, paired  # noqa: PLC0415
+    from stream_app.replay.readers import UNNAMED_RAW_SUFFIXES  # noqa: PLC0415
+
+    suffixes = UNNAMED_RAW_SUFFIXES if raw.encoding else frozenset[str]()
+    found = find_recordings(paths, extra_suffixes=suffixes)
+    if pair is None:
+        return found
+    return Findings((*found.recordings, paired(*pair)), found.notices)
+
+
+def _replay(
+    calls: "list[PlannedCall]",
+    options: "ReplayOptions",
+    settings: "Settings",
+    notices: tuple[str, ...],
+) -> None:
+    from rich.console import Console  # noqa: PLC0415
+
+    from stream_app.replay.progress import ReplayProgress  # noqa: PLC0415
+
+    quiet_libraries()
+    with own_stderr() as stream, ReplayProgress(Console(file=stream), len(calls)) as progress:
+        for notice in notices:
+            progress.print_line("note", "yellow", notice)
+        outcomes = run_until_signal(lambda: _produce(calls, options, settings, progress))
+    failed = sum(1 for outcome in outcomes if outcome.problem)
+    if failed or not outcomes:
+        print_failure(f"{failed} of {len(outcomes)} calls failed" if outcomes else "no calls found")
+        raise typer.Exit(FAILURE)
+
+
+async def _produce(
+    calls: "list[PlannedCall]",
+    options: "ReplayOptions",
+    settings: "Settings",
+    listener: "ReplayListener",
+) -> "list[Outcome]":
+    from stream_app import topics  # noqa: PLC0415
+    from stream_app.replay.pacer import SystemClock  # noqa: PLC0415
+    from stream_app.replay.publisher import open_publisher  # noqa: PLC0415
+    from stream_app.replay.session import Replay  # noqa: PLC0415
+
+    async with open_publisher(settings.kafka, topics.AUDIO) as publisher:
+        replay = Replay(options, publisher, clock=SystemClock(), listener=listener)
+        return await replay.run(calls)

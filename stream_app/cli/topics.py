@@ -1,0 +1,53 @@
+"""`callstream topics`: what is on the brokers, and what should be."""
+
+import typer
+
+from stream_app.cli.groups import FAILURE
+from stream_app.cli.options import BrokersOption, settings_for
+from stream_app.cli.running import quiet_libraries, run_until_signal
+
+app = typer.Typer(no_args_is_help=True, help="Create and describe the topics.")
+
+
+@app.command()
+def create(brokers: BrokersOption = None) -> None:
+    """Create the topics that do not exist."""
+    from stream_app.topics import create_topics  # noqa: PLC0415
+
+    quiet_libraries()
+    kafka = settings_for(brokers).kafka
+    created = run_until_signal(lambda: create_topics(kafka))
+    for name in created:
+        typer.echo(f"created {name} with {kafka.partitions} partitions")
+    if not created:
+        typer.echo("all topics exist")
+
+
+@app.command()
+def describe(brokers: BrokersOption = None) -> None:
+    """Show every topic; the exit code is 1 if one is not as it should be."""
+    from rich.console import Console  # noqa: PLC0415
+    from rich.table import Table  # noqa: PLC0415
+
+    from stream_app.topics import HOUR_MS, describe_topics  # noqa: PLC0415
+
+    quiet_libraries()
+    kafka = settings_for(brokers).kafka
+    states = run_until_signal(lambda: describe_topics(kafka))
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
+    table.add_column("topic", no_wrap=True)
+    for title in ("values", "partitions", "replicas", "kept", "differs"):
+        table.add_column(title)
+    for state in states:
+        kept = f"{state.spec.retention_ms // HOUR_MS} h"
+        table.add_row(
+            state.spec.name,
+            state.spec.value_format,
+            str(state.partitions),
+            str(state.replication_factor),
+            f"{kept}, compacted" if state.spec.is_compacted else kept,
+            "; ".join(state.differences),
+        )
+    Console().print(table)
+    if any(state.differences for state in states):
+        raise typer.Exit(FAILURE)

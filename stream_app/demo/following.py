@@ -1,0 +1,132 @@
+"""Read topics as any Kafka consumer would: no group, no Faust."""
+
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.errors import KafkaError
+
+from schemas.audio import AudioMessage
+from schemas.base import Message
+from schemas.codec import decode_audio, decode_json
+from schemas.errors import BrokerError, MalformedMessageError
+from schemas.operations import Alert
+from schemas.transcripts import TranscriptTopicMessage
+from schemas.turns import FinalizedTopicMessage, TurnTopicMessage
+from stream_app import topics
+from stream_app.replay.stopping import stop_client
+from stream_app.settings import KafkaSettings
+from stream_app.transport.clients import create_reader
+
+RESULT_TOPICS = (topics.TRANSCRIPTS, topics.TURNS, topics.FINALIZED, topics.ALERTS)
+_JSON_TYPES: dict[str, Any] = {
+    topics.TRANSCRIPTS: TranscriptTopicMessage,
+    topics.TURNS: TurnTopicMessage,
+    topics.FINALIZED: FinalizedTopicMessage,
+    topics.ALERTS: Alert,
+}
+_PIPELINE_ORDER = {
+    name: place
+    for place, name in enumerate((topics.AUDIO, topics.TRANSCRIPTS, topics.TURNS, topics.FINALIZED))
+}
+_POLL_MS = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """A message as a consumer got it.
+
+    Attributes:
+        message: None for a dead letter and for what cannot be decoded.
+        arrived_at_ns: Wall clock (Unix, ns) of the consumer.
+    """
+
+    topic: str
+    key: str
+    message: Message | AudioMessage | None
+    arrived_at_ns: int
+
+
+class Follower:
+    """A consumer of all partitions of some topics."""
+
+    def __init__(self, consumer: AIOKafkaConsumer) -> None:
+        self._consumer = consumer
+
+    async def next_batch(self) -> list[Arrival]:
+        """Return what has come, oldest first, waiting a moment for it; may be empty.
+
+        Raises:
+            BrokerError: The broker is gone.
+        """
+        try:
+            batches = await self._consumer.getmany(timeout_ms=_POLL_MS)
+        except KafkaError as error:
+            raise BrokerError(f"the topics cannot be read any further: {error}") from error
+        now_ns = time.time_ns()
+        records = [record for records in batches.values() for record in records]
+        records.sort(key=_age)
+        return [_arrival(record, now_ns) for record in records]
+
+
+@asynccontextmanager
+async def follow(
+    kafka: KafkaSettings, names: tuple[str, ...], *, is_from_beginning: bool
+) -> AsyncIterator[Follower]:
+    """Yield a follower of the topics ``names``, from their beginning or from now on.
+
+    Raises:
+        BrokerError: No broker answers, or a topic is missing.
+    """
+    consumer = create_reader(kafka)
+    try:
+        await _start(consumer, kafka)
+        partitions = await _partitions(consumer, names)
+        consumer.assign(partitions)
+        if not is_from_beginning:
+            await consumer.seek_to_end(*partitions)
+        yield Follower(consumer)
+    finally:
+        await stop_client(consumer)
+
+
+async def _start(consumer: AIOKafkaConsumer, kafka: KafkaSettings) -> None:
+    try:
+        await consumer.start()
+    except (KafkaError, OSError) as error:
+        raise BrokerError(f"no broker answers at {kafka.bootstrap_servers}") from error
+
+
+async def _partitions(consumer: AIOKafkaConsumer, names: tuple[str, ...]) -> list[TopicPartition]:
+    known = await consumer.topics()
+    missing = [name for name in names if name not in known]
+    if missing:
+        raise BrokerError(f"no topic {', '.join(missing)}: run `callstream topics create` first")
+    return [
+        TopicPartition(name, number)
+        for name in names
+        for number in sorted(consumer.partitions_for_topic(name) or ())
+    ]
+
+
+def _age(record: Any) -> tuple[int, int]:
+    """Return when a message was produced; of one millisecond, causes go before effects."""
+    return record.timestamp, _PIPELINE_ORDER.get(record.topic, len(_PIPELINE_ORDER))
+
+
+def _arrival(record: Any, now_ns: int) -> Arrival:
+    key = (record.key or b"").decode(errors="replace")
+    return Arrival(record.topic, key, _decoded(record.topic, record.value), now_ns)
+
+
+def _decoded(topic: str, data: bytes) -> Message | AudioMessage | None:
+    try:
+        if topic == topics.AUDIO:
+            return decode_audio(data)
+        message: Message | None = decode_json(data, _JSON_TYPES[topic])
+    except (MalformedMessageError, KeyError):
+        return None
+    return message

@@ -1,0 +1,97 @@
+"""Measure from outside how long the pipeline takes, in wall-clock time.
+
+Three things are measured of each kind of result: the time since the *sound* that it tells of, with
+everything that is waited for on purpose, such as the silence that ends a segment; the *lag*, since
+the audio that decided it was captured, which is what the machine takes; and the time since the
+``captured_at_ns`` that the message itself carries.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from schemas.audio import AudioMessage, CallStarted
+from schemas.base import Message
+from schemas.transcripts import SpeechActivity, TranscriptFinal, TranscriptPartial
+from schemas.turns import TurnEnded
+
+_NS_PER_MS = 1_000_000
+
+
+@dataclass(slots=True)
+class Delays:
+    """Delays of one kind of result."""
+
+    sound_ms: list[float] = field(default_factory=list)
+    lag_ms: list[float] = field(default_factory=list)
+    captured_ms: list[float] = field(default_factory=list)
+
+
+def percentile(values: Sequence[float], percent: float) -> float:
+    """Return the smallest value that ``percent`` of ``values`` do not exceed; nan of none."""
+    if not values:
+        return math.nan
+    rank = max(1, math.ceil(len(values) * percent / 100))
+    return sorted(values)[rank - 1]
+
+
+class LatencyMeter:
+    """Measures one call.
+
+    Args:
+        call_id: Messages of other calls are ignored.
+        speed: Times real time at which the call is replayed; None if as fast as possible, when
+            nobody knows when a sound was made.
+
+    Attributes:
+        first_partial: Of each segment, since its first sound.
+        final: Of each segment with words, since the end of its speech.
+        end_of_turn: Since the turn's last sound.
+    """
+
+    def __init__(self, call_id: str, speed: float | None) -> None:
+        self._call_id = call_id
+        self._speed = speed
+        self._origin_ns: int | None = None
+        self._seen_segments: set[str] = set()
+        self._speech_since_ms: dict[int, int] = {}
+        self.first_partial = Delays()
+        self.final = Delays()
+        self.end_of_turn = Delays()
+
+    def feed(self, message: Message | AudioMessage, arrived_at_ns: int) -> None:
+        """Take a message that a consumer got at ``arrived_at_ns``."""
+        if message.call_id != self._call_id:
+            return
+        match message:
+            case CallStarted():
+                self._origin_ns = message.captured_at_ns
+            case SpeechActivity(is_speech=True):
+                self._speech_since_ms[message.channel] = message.since_ms
+            case TranscriptPartial() if message.segment_id not in self._seen_segments:
+                if message.text:
+                    self._seen_segments.add(message.segment_id)
+                    spoken_ms = self._speech_since_ms.get(message.channel, 0)
+                    sound_ms = max(message.start_ms, spoken_ms)  # segments begin before speech
+                    place = (sound_ms, message.end_ms)
+                    self._add(self.first_partial, message, place, arrived_at_ns)
+            case TranscriptFinal() if message.text:
+                self._seen_segments.add(message.segment_id)
+                place = (message.end_ms, message.at_ms)
+                self._add(self.final, message, place, arrived_at_ns)
+            case TurnEnded(reason="semantic" | "silence" | "ceiling"):
+                place = (message.end_ms, message.at_ms)
+                self._add(self.end_of_turn, message, place, arrived_at_ns)
+            case _:
+                pass
+
+    def _add(
+        self, delays: Delays, message: Message, place: tuple[int, int], arrived_at_ns: int
+    ) -> None:
+        """Add the delays of a message; ``place`` is the audio clock of sound and decision."""
+        delays.captured_ms.append((arrived_at_ns - message.captured_at_ns) / _NS_PER_MS)
+        if self._origin_ns is None or self._speed is None:
+            return
+        for values, at_ms in zip((delays.sound_ms, delays.lag_ms), place, strict=True):
+            made_at_ns = self._origin_ns + int(at_ms * _NS_PER_MS / self._speed)
+            values.append((arrived_at_ns - made_at_ns) / _NS_PER_MS)

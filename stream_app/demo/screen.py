@@ -1,0 +1,192 @@
+"""Show the messages of calls: live on a terminal, as plain lines, or as JSON lines."""
+
+import sys
+from typing import Any, Protocol
+
+import msgspec
+import orjson
+from rich.console import Console, Group
+from rich.live import Live
+from rich.spinner import Spinner
+from rich.text import Text
+
+from schemas.audio import AudioChunk, AudioMessage
+from schemas.base import Message
+from stream_app.demo.following import Arrival
+from stream_app.demo.report import Report, report_screen, report_values
+from stream_app.live_view import CallView, Line, panel
+
+_FRAMES_PER_SECOND = 12
+_MAX_PANELS = 3  # calls on the changing part of the screen at once
+
+
+class Screen(Protocol):
+    """Where calls are shown."""
+
+    def add(self, arrival: Arrival, lines: list[Line]) -> None:
+        """Show what a message brought."""
+        ...
+
+    def show(self, views: list[CallView]) -> None:
+        """Show how the calls stand, the latest last."""
+        ...
+
+    def say(self, text: str) -> None:
+        """Say what the program is doing now."""
+        ...
+
+    def note(self, text: str) -> None:
+        """Say something about the program that stays."""
+        ...
+
+    def report(self, report: Report) -> None:
+        """Show what was measured of a finalized call."""
+        ...
+
+    def close(self) -> None:
+        """Stop changing the screen; may be called twice."""
+        ...
+
+
+class TerminalScreen:
+    """Lines that stay scroll up; below them, a few lines change."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._live = Live(
+            console=console,
+            refresh_per_second=_FRAMES_PER_SECOND,
+            vertical_overflow="crop",
+            redirect_stdout=False,
+            redirect_stderr=False,
+        )
+        self._live.start()
+
+    def add(self, arrival: Arrival, lines: list[Line]) -> None:
+        """Print the lines above the changing part."""
+        del arrival
+        for line in lines:
+            self._console.print(line)
+
+    def show(self, views: list[CallView]) -> None:
+        """Draw the latest calls anew."""
+        latest = sorted(views[-_MAX_PANELS:], key=lambda view: view.call_id)  # none jumps about
+        rows = [row for view in latest for row in panel(view, self._console.options)]
+        # drawn by a thread, so it gets nothing that changes; the cursor rests on an empty line,
+        # where the terminal's echo of Ctrl-C cannot push the rows down
+        self._live.update(Group(*rows, Text()))
+
+    def say(self, text: str) -> None:
+        """Show ``text`` in the changing part."""
+        self._live.update(Spinner("dots", Text(text)))
+
+    def note(self, text: str) -> None:
+        """Print ``text`` above the changing part."""
+        self._console.print(Text(text, style="dim"))
+
+    def report(self, report: Report) -> None:
+        """Print the report in the place of the changing part."""
+        self._live.update(Text())
+        self._live.stop()
+        self._console.print(report_screen(report))
+
+    def close(self) -> None:
+        """Give the terminal back as it was, cursor and all."""
+        self._live.stop()
+
+
+class PlainScreen:
+    """One line for everything that stays; for pipes, files and logs."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._said = ""
+
+    def add(self, arrival: Arrival, lines: list[Line]) -> None:
+        """Print the lines."""
+        del arrival
+        for line in lines:
+            self._console.print(Text(line.plain), soft_wrap=True)
+
+    def show(self, views: list[CallView]) -> None:
+        """Show nothing: what changes cannot be printed."""
+
+    def say(self, text: str) -> None:
+        """Print ``text``, unless that was the last thing said."""
+        if text != self._said:
+            self.note(text)
+            self._said = text
+
+    def note(self, text: str) -> None:
+        """Print ``text``."""
+        self._console.print(Text(text), soft_wrap=True)
+
+    def report(self, report: Report) -> None:
+        """Print the report."""
+        self._console.print(report_screen(report))
+
+    def close(self) -> None:
+        """Do nothing: everything has been printed."""
+
+
+class JsonScreen:
+    """Every message but audio as one JSON object a line on stdout, and nothing else there."""
+
+    def __init__(self, notes: Console) -> None:
+        self._notes = PlainScreen(notes)
+
+    def add(self, arrival: Arrival, lines: list[Line]) -> None:
+        """Write the message."""
+        del lines
+        if arrival.message is None or isinstance(arrival.message, AudioChunk):
+            return
+        write_json_line(
+            {
+                "topic": arrival.topic,
+                "arrived_at_ns": arrival.arrived_at_ns,
+                **message_values(arrival.message),
+            }
+        )
+
+    def show(self, views: list[CallView]) -> None:
+        """Show nothing."""
+
+    def say(self, text: str) -> None:
+        """Write ``text`` beside the events."""
+        self._notes.say(text)
+
+    def note(self, text: str) -> None:
+        """Write ``text`` beside the events."""
+        self._notes.note(text)
+
+    def report(self, report: Report) -> None:
+        """Write what was measured as the last object."""
+        write_json_line(report_values(report))
+
+    def close(self) -> None:
+        """Do nothing: everything has been written."""
+
+
+def message_values(message: Message | AudioMessage) -> dict[str, Any]:
+    """Return the message as JSON values, its schema first."""
+    values: dict[str, Any] = msgspec.to_builtins(msgspec.structs.asdict(message))
+    return {"schema": message.__struct_config__.tag, **values}
+
+
+def write_json_line(values: dict[str, Any]) -> None:
+    """Write one line to stdout at once, so that a reader behind a pipe sees it live."""
+    sys.stdout.buffer.write(orjson.dumps(values, option=orjson.OPT_APPEND_NEWLINE))
+    sys.stdout.buffer.flush()
+
+
+def open_screen(console: Console, notes: Console, *, is_json: bool) -> Screen:
+    """Return the screen that fits: JSON if asked for, else live on a terminal, else plain.
+
+    Args:
+        console: Standard output.
+        notes: Standard error; takes what is no event.
+        is_json: Whether JSON is asked for.
+    """
+    if is_json:
+        return JsonScreen(notes)
+    return TerminalScreen(console) if console.is_terminal else PlainScreen(console)

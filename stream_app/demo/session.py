@@ -1,0 +1,178 @@
+"""One call through the running agents, followed from outside."""
+
+import asyncio
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from schemas.errors import AudioFormatError, BrokerError, CallstreamError
+from stream_app import topics
+from stream_app.demo.following import RESULT_TOPICS, Arrival, Follower, follow
+from stream_app.demo.latencies import LatencyMeter
+from stream_app.demo.report import Report, compare
+from stream_app.demo.screen import Screen
+from stream_app.demo.word_errors import Reference, read_reference
+from stream_app.live_view import CallView
+from stream_app.replay.discovery import find_recordings
+from stream_app.replay.pacer import SystemClock
+from stream_app.replay.plan import PlannedCall, mint_run, plan_calls
+from stream_app.replay.publisher import open_publisher
+from stream_app.replay.readers import open_source
+from stream_app.replay.session import Outcome, Replay, ReplayOptions
+from stream_app.settings import KafkaSettings
+
+DEMO_CALL = Path(topics.__file__).parent / "assets" / "demo_call" / "call.wav"
+FOLLOWED_TOPICS = (topics.AUDIO, *RESULT_TOPICS, topics.DEAD_LETTERS)
+SILENCE_LIMIT_S = 60.0  # no message of the call for so long means that none will come
+
+
+class Workers(Protocol):
+    """The agents that process the call."""
+
+    def check(self) -> None:
+        """Do nothing while they run.
+
+        Raises:
+            CallstreamError: They cannot go on; the message says why.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class DemoCall:
+    """What the demo replays.
+
+    Attributes:
+        reference: Its exact transcript, if one lies beside it.
+    """
+
+    planned: PlannedCall
+    reference: Reference | None
+
+
+class _Silent:
+    """Listener of a replay whose messages are followed anyway."""
+
+    def started(self, call_id: str, total_ms: int | None) -> None:
+        """Ignore it."""
+
+    def advanced(self, call_id: str, audio_ms: int) -> None:
+        """Ignore it."""
+
+    def finished(self, outcome: Outcome) -> None:
+        """Ignore it."""
+
+
+def load_call(path: Path) -> DemoCall:
+    """Return the call in ``path`` with what lies beside it, after a look into it.
+
+    Raises:
+        AudioFormatError: It cannot be replayed.
+        ConfigurationError: Its reference transcript cannot be read.
+    """
+    recordings = find_recordings([path], extra_suffixes=frozenset()).recordings
+    if len(recordings) != 1:
+        raise AudioFormatError(f"{path}: name one recording")
+    (planned,) = plan_calls(recordings, run=mint_run())
+    if planned.problem:
+        raise AudioFormatError(planned.problem)
+    open_source(planned.recording.files).close()
+    beside = (path.with_name(f"{path.stem}.reference.json"), path.with_name("reference.json"))
+    found = next((candidate for candidate in beside if candidate.is_file()), None)
+    return DemoCall(planned, read_reference(found) if found else None)
+
+
+class DemoSession:
+    """Replays one call and gathers what comes of it.
+
+    Args:
+        call: What to replay.
+        speed: Times real time; None for as fast as possible.
+        now_s: A time that never jumps, to notice when nothing comes any more.
+    """
+
+    def __init__(
+        self,
+        call: DemoCall,
+        speed: float | None,
+        screen: Screen,
+        *,
+        now_s: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._call = call
+        self._speed = speed
+        self._screen = screen
+        self._now_s = now_s
+        self._last_arrival_s = now_s()
+        self._dead_letters = 0
+        self._meter = LatencyMeter(call.planned.call_id, speed)
+        self.view = CallView(call.planned.call_id)
+
+    async def run(self, kafka: KafkaSettings, workers: Workers) -> Report:
+        """Return the report of the call once it is finalized.
+
+        Raises:
+            CallstreamError: The call cannot be replayed or processed to its end.
+        """
+        async with follow(kafka, FOLLOWED_TOPICS, is_from_beginning=True) as follower:
+            replay = asyncio.create_task(self._replay(kafka))
+            try:
+                return await self._follow(follower, replay, workers)
+            finally:
+                replay.cancel()
+                await asyncio.gather(replay, return_exceptions=True)
+
+    async def _replay(self, kafka: KafkaSettings) -> None:
+        options = ReplayOptions(speed=self._speed, concurrency=1)
+        async with open_publisher(kafka, topics.AUDIO) as publisher:
+            replay = Replay(options, publisher, clock=SystemClock(), listener=_Silent())
+            (outcome,) = await replay.run([self._call.planned])
+        for notice in outcome.notices:
+            self._screen.note(notice)
+        if outcome.problem:
+            raise AudioFormatError(outcome.problem)
+
+    async def _follow(
+        self, follower: Follower, replay: "asyncio.Task[None]", workers: Workers
+    ) -> Report:
+        self._last_arrival_s = self._now_s()
+        while self.view.finalized is None:
+            self.take(await follower.next_batch())
+            workers.check()
+            if replay.done() and (failure := replay.exception()) is not None:
+                raise failure
+            self._check_silence()
+        self.take(await follower.next_batch())  # what another topic brings a moment later
+        return self.report()
+
+    def take(self, arrivals: list[Arrival]) -> None:
+        """Show and measure what has arrived."""
+        for arrival in arrivals:
+            self._last_arrival_s = self._now_s()
+            self._dead_letters += arrival.topic == topics.DEAD_LETTERS
+            if arrival.message is None:
+                continue
+            self._meter.feed(arrival.message, arrival.arrived_at_ns)
+            self._screen.add(arrival, self.view.feed(arrival.message, arrival.arrived_at_ns))
+        self._screen.show([self.view])
+
+    def report(self) -> Report:
+        """Return the report of the finalized call.
+
+        Raises:
+            CallstreamError: It is not finalized.
+        """
+        call = self.view.finalized
+        if call is None:
+            raise CallstreamError(f"{self.view.call_id} is not finalized")
+        reference = self._call.reference
+        errors = compare(call, reference) if reference else {}
+        return Report(call, self._meter, errors, self._dead_letters)
+
+    def _check_silence(self) -> None:
+        if self._now_s() - self._last_arrival_s > SILENCE_LIMIT_S:
+            raise BrokerError(
+                f"no message of {self.view.call_id} came for {SILENCE_LIMIT_S:.0f} s; giving up"
+            )

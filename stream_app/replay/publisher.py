@@ -1,0 +1,95 @@
+"""Produce the messages of replayed calls, idempotent and in order."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Protocol
+
+from aiokafka import AIOKafkaProducer
+from aiokafka.errors import KafkaError, UnknownTopicOrPartitionError
+
+from schemas.audio import AudioMessage
+from schemas.codec import encode_audio
+from schemas.errors import BrokerError
+from stream_app.replay.stopping import stop_client
+from stream_app.settings import KafkaSettings
+from stream_app.transport.clients import start_producer
+
+
+class Publisher(Protocol):
+    """Takes messages of the audio topic in the order in which they are to be read."""
+
+    async def publish(self, message: AudioMessage) -> None:
+        """Take ``message``; waits while too much is on its way.
+
+        Raises:
+            BrokerError: This message, or an earlier one, could not be produced.
+        """
+        ...
+
+    async def flush(self) -> None:
+        """Return when all messages are durable.
+
+        Raises:
+            BrokerError: One of them could not be produced.
+        """
+        ...
+
+
+class KafkaPublisher:
+    """Publishes to a topic with the call id as the key; the producer is the caller's."""
+
+    def __init__(self, producer: AIOKafkaProducer, topic: str) -> None:
+        self._producer = producer
+        self._topic = topic
+        self._failure: BaseException | None = None
+
+    async def publish(self, message: AudioMessage) -> None:
+        """Hand ``message`` to the producer."""
+        self._raise_failure()
+        try:
+            delivery = await self._producer.send(
+                self._topic, value=encode_audio(message), key=message.call_id.encode()
+            )
+        except KafkaError as error:
+            raise BrokerError(f"cannot produce to {self._topic}: {error}") from error
+        delivery.add_done_callback(self._note_delivery)
+
+    async def flush(self) -> None:
+        """Wait until every message is durable."""
+        await self._producer.flush()
+        self._raise_failure()
+
+    def _note_delivery(self, delivery: asyncio.Future[object]) -> None:
+        if not delivery.cancelled() and (error := delivery.exception()) is not None:
+            self._failure = self._failure or error
+
+    def _raise_failure(self) -> None:
+        if self._failure is not None:
+            message = f"messages to {self._topic} were lost: {self._failure}"
+            raise BrokerError(message) from self._failure
+
+
+@asynccontextmanager
+async def open_publisher(kafka: KafkaSettings, topic: str) -> AsyncIterator[KafkaPublisher]:
+    """Yield a publisher to ``topic``.
+
+    Raises:
+        BrokerError: No broker answers, or the topic does not exist.
+    """
+    producer = await start_producer(kafka)
+    try:
+        await _check_topic(producer, topic)
+        yield KafkaPublisher(producer, topic)
+    finally:
+        await stop_client(producer)
+
+
+async def _check_topic(producer: AIOKafkaProducer, topic: str) -> None:
+    try:
+        await producer.partitions_for(topic)
+    except UnknownTopicOrPartitionError as error:
+        message = f"no topic {topic}: run `callstream topics create` first"
+        raise BrokerError(message) from error
+    except KafkaError as error:
+        raise BrokerError(f"cannot produce to {topic}: {error}") from error

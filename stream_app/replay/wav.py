@@ -1,0 +1,85 @@
+"""Return where the samples of a WAV file lie, so that G.711 leaves as it came.
+
+Source: Multimedia Programming Interface and Data Specifications 1.0 (RIFF WAVE) and
+WAVEFORMATEXTENSIBLE, whose sub-format GUID begins with the format tag.
+"""
+
+import struct
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+_FORMAT_PCM = 1
+_FORMAT_ALAW = 6
+_FORMAT_MULAW = 7
+_FORMAT_EXTENSIBLE = 0xFFFE
+_TAG_NAMES = {_FORMAT_PCM: "pcm", _FORMAT_ALAW: "alaw", _FORMAT_MULAW: "mulaw"}
+_CHUNK_HEADER = struct.Struct("<4sI")
+_FORMAT_CHUNK = struct.Struct("<HHIIHH")
+_SUBFORMAT_OFFSET = 24  # after the 16 bytes of a plain format: size, valid bits, channel mask
+_FORMAT_BYTES_READ = 40
+_UNKNOWN_SIZES = (0, 0xFFFFFFFF)  # what writers to a pipe leave in the header
+
+
+@dataclass(frozen=True, slots=True)
+class WavLayout:
+    """Where a WAV file keeps its samples.
+
+    Attributes:
+        coding: ``pcm``, ``mulaw``, ``alaw`` or empty for anything else.
+        data_bytes: Bytes of samples that the file really holds.
+        promised_bytes: What the header promises; None where it does not say.
+    """
+
+    coding: str
+    channels: int
+    sample_rate_hz: int
+    bits: int
+    data_offset: int
+    data_bytes: int
+    promised_bytes: int | None
+
+
+def read_layout(path: Path) -> WavLayout | None:
+    """Return the layout of ``path``, or None if it is no little-endian RIFF WAVE file."""
+    with path.open("rb") as file:
+        header = file.read(12)
+        if len(header) < 12 or header[:4] != b"RIFF" or header[8:] != b"WAVE":  # noqa: PLR2004
+            return None
+        riff_bytes = struct.unpack_from("<I", header, 4)[0]
+        return _read_chunks(file, path.stat().st_size, riff_bytes)
+
+
+def _read_chunks(file: BinaryIO, file_bytes: int, riff_bytes: int) -> WavLayout | None:
+    format_chunk = b""
+    while len(chunk_header := file.read(_CHUNK_HEADER.size)) == _CHUNK_HEADER.size:
+        kind, size = _CHUNK_HEADER.unpack(chunk_header)
+        if kind == b"data":
+            is_streamed = size in _UNKNOWN_SIZES and riff_bytes in _UNKNOWN_SIZES
+            promised = None if is_streamed else size
+            return _layout(format_chunk, file.tell(), file_bytes, promised)
+        start = file.tell()
+        if kind == b"fmt ":
+            format_chunk = file.read(min(size, _FORMAT_BYTES_READ))
+        file.seek(start + size + size % 2)
+    return None
+
+
+def _layout(
+    format_chunk: bytes, data_offset: int, file_bytes: int, promised_bytes: int | None
+) -> WavLayout | None:
+    if len(format_chunk) < _FORMAT_CHUNK.size:
+        return None
+    tag, channels, rate, _, _, bits = _FORMAT_CHUNK.unpack_from(format_chunk)
+    if tag == _FORMAT_EXTENSIBLE and len(format_chunk) >= _SUBFORMAT_OFFSET + 2:
+        tag = struct.unpack_from("<H", format_chunk, _SUBFORMAT_OFFSET)[0]
+    present = max(0, file_bytes - data_offset)
+    return WavLayout(
+        coding=_TAG_NAMES.get(tag, ""),
+        channels=channels,
+        sample_rate_hz=rate,
+        bits=bits,
+        data_offset=data_offset,
+        data_bytes=present if promised_bytes is None else min(present, promised_bytes),
+        promised_bytes=promised_bytes,
+    )
