@@ -7,7 +7,7 @@ from typing import Literal
 
 import msgspec
 
-from schemas.base import CallContext, Encoding, Party
+from schemas.base import CallContext, Count, Encoding, Milliseconds, Nanoseconds, Party
 
 EndReason = Literal["completed", "transferred", "failed", "stale"]
 
@@ -22,7 +22,7 @@ class AudioMessage(msgspec.Struct, frozen=True, kw_only=True, array_like=True, t
 
     event_id: str
     call_id: str
-    captured_at_ns: int
+    captured_at_ns: Nanoseconds
 
 
 class CallStarted(AudioMessage, frozen=True, kw_only=True, tag="call_started.v1"):
@@ -35,7 +35,7 @@ class CallStarted(AudioMessage, frozen=True, kw_only=True, tag="call_started.v1"
 
     parties: tuple[Party, ...]
     encoding: Encoding
-    sample_rate_hz: int
+    sample_rate_hz: Count
     context: CallContext = CallContext()
 
 
@@ -49,30 +49,30 @@ class AudioChunk(AudioMessage, frozen=True, kw_only=True, tag="audio_chunk.v1"):
             has no audio for the interval (it counts as silence).
     """
 
-    seq: int
-    start_ms: int
+    seq: Count
+    start_ms: Milliseconds
     encoding: Encoding
-    sample_rate_hz: int
+    sample_rate_hz: Count
     payloads: tuple[bytes, ...]
 
 
 class CallHeld(AudioMessage, frozen=True, kw_only=True, tag="call_held.v1"):
     """The agent put the caller on hold at ``at_ms`` of the audio clock."""
 
-    at_ms: int
+    at_ms: Milliseconds
 
 
 class CallResumed(AudioMessage, frozen=True, kw_only=True, tag="call_resumed.v1"):
     """The hold ended at ``at_ms`` of the audio clock."""
 
-    at_ms: int
+    at_ms: Milliseconds
 
 
 class DtmfPressed(AudioMessage, frozen=True, kw_only=True, tag="dtmf_pressed.v1"):
     """A key was pressed at ``at_ms`` on ``channel``."""
 
-    at_ms: int
-    channel: int
+    at_ms: Milliseconds
+    channel: Count
     digit: str
 
 
@@ -84,7 +84,7 @@ class CallStalled(AudioMessage, frozen=True, kw_only=True, tag="call_stalled.v1"
             it on the topic.
     """
 
-    after_seq: int
+    after_seq: Count
 
 
 class CallEnded(AudioMessage, frozen=True, kw_only=True, tag="call_ended.v1"):
@@ -95,7 +95,7 @@ class CallEnded(AudioMessage, frozen=True, kw_only=True, tag="call_ended.v1"):
     """
 
     reason: EndReason = "completed"
-    after_seq: int = -1
+    after_seq: Count = -1
 
 
 AudioTopicMessage = (

@@ -1,11 +1,17 @@
 """Return the parts that every message shares: the header, the parties, the identifiers."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
 import msgspec
+from msgspec import Meta
 
 Party = Literal["agent", "customer", "unknown"]
 Encoding = Literal["mulaw", "alaw", "pcm16"]
+
+# Bounded, so that no sum of them ever leaves the 64 bits that JSON writers take.
+Milliseconds = Annotated[int, Meta(ge=-1, le=2**40)]  # on the audio clock; -1 means none
+Nanoseconds = Annotated[int, Meta(ge=0, le=2**63 - 1)]  # of the wall clock, since 1970
+Count = Annotated[int, Meta(ge=-1, le=2**53)]  # -1 means none yet
 
 RUN_SEPARATOR = "~"  # a replay mints `<call>~<run>`, so that replaying a call twice gives two calls
 
@@ -23,7 +29,7 @@ class Message(msgspec.Struct, frozen=True, kw_only=True, tag_field="schema"):
 
     event_id: str
     call_id: str
-    captured_at_ns: int
+    captured_at_ns: Nanoseconds
 
 
 class CallContext(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -36,12 +42,12 @@ class CallContext(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
         attributes: Anything else, as strings; copied through, never interpreted.
     """
 
-    started_at_ns: int = 0
+    started_at_ns: Nanoseconds = 0
     direction: Literal["inbound", "outbound", "internal", "unknown"] = "unknown"
     agent_id: str = ""
     customer_id: str = ""
     queue: str = ""
-    queue_wait_ms: int = 0
+    queue_wait_ms: Milliseconds = 0
     domain: str = ""
     language: str = "en"
     hot_words: tuple[str, ...] = ()

@@ -8,15 +8,15 @@ from typing import Literal
 
 import msgspec
 
-from schemas.base import CallContext, Message, Party
+from schemas.base import CallContext, Count, Message, Milliseconds, Party
 
 
 class Word(msgspec.Struct, frozen=True, kw_only=True):
     """A recognised word with its place on the audio clock and the model's probability of it."""
 
     text: str
-    start_ms: int
-    end_ms: int
+    start_ms: Milliseconds
+    end_ms: Milliseconds
     confidence: float
 
 
@@ -34,14 +34,14 @@ class SpeechActivity(Message, frozen=True, kw_only=True, tag="speech_activity.v1
         since_ms: Audio clock at which the present speech, or the present silence, began.
     """
 
-    channel: int
+    channel: Count
     party: Party
-    lane_seq: int
+    lane_seq: Count
     kind: Literal["start", "end", "tick", "stall"]
     is_speech: bool
-    at_ms: int
-    silence_ms: int
-    since_ms: int
+    at_ms: Milliseconds
+    silence_ms: Milliseconds
+    since_ms: Milliseconds
 
 
 class TranscriptPartial(Message, frozen=True, kw_only=True, tag="transcript_partial.v1"):
@@ -53,15 +53,15 @@ class TranscriptPartial(Message, frozen=True, kw_only=True, tag="transcript_part
         stability: Share of the words that two updates agreed upon, 0 to 1.
     """
 
-    channel: int
+    channel: Count
     party: Party
     segment_id: str
-    revision: int
-    start_ms: int
-    end_ms: int
+    revision: Count
+    start_ms: Milliseconds
+    end_ms: Milliseconds
     text: str
     words: tuple[Word, ...]
-    stable_words: int
+    stable_words: Count
     stability: float
     language: str
     is_final: Literal[False] = False
@@ -79,14 +79,14 @@ class TranscriptFinal(Message, frozen=True, kw_only=True, tag="transcript_final.
         model: Name and version of the weights.
     """
 
-    channel: int
+    channel: Count
     party: Party
-    lane_seq: int
+    lane_seq: Count
     segment_id: str
-    revision: int
-    start_ms: int
-    end_ms: int
-    at_ms: int
+    revision: Count
+    start_ms: Milliseconds
+    end_ms: Milliseconds
+    at_ms: Milliseconds
     cut: Literal["pause", "limit", "gap", "stall", "end"]
     text: str
     words: tuple[Word, ...]
@@ -101,15 +101,15 @@ class TranscriptFinal(Message, frozen=True, kw_only=True, tag="transcript_final.
 class Hold(msgspec.Struct, frozen=True, kw_only=True):
     """The caller was on hold from ``start_ms`` to ``end_ms`` of the audio clock."""
 
-    start_ms: int
-    end_ms: int
+    start_ms: Milliseconds
+    end_ms: Milliseconds
 
 
 class DtmfKey(msgspec.Struct, frozen=True, kw_only=True):
     """A key that a party pressed."""
 
-    channel: int
-    at_ms: int
+    channel: Count
+    at_ms: Milliseconds
     digit: str
 
 
@@ -124,21 +124,21 @@ class CallSummary(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     parties: tuple[Party, ...]
-    duration_ms: int
+    duration_ms: Milliseconds
     end_reason: str
     context: CallContext
     holds: tuple[Hold, ...] = ()
     dtmf: tuple[DtmfKey, ...] = ()
-    gaps: int = 0
-    gap_ms: int = 0
-    lane_seqs: tuple[int, ...] = ()
+    gaps: Count = 0
+    gap_ms: Milliseconds = 0
+    lane_seqs: tuple[Count, ...] = ()
     models: dict[str, str] = {}
 
 
 class CallTranscribed(Message, frozen=True, kw_only=True, tag="call_transcribed.v1"):
     """No transcript of this call follows."""
 
-    at_ms: int
+    at_ms: Milliseconds
     summary: CallSummary
 
 

@@ -4,7 +4,7 @@ from typing import Literal
 
 import msgspec
 
-from schemas.base import CallContext, Message, Party
+from schemas.base import CallContext, Count, Message, Milliseconds, Party
 from schemas.transcripts import CallSummary
 
 TurnEndReason = Literal["semantic", "silence", "ceiling", "interrupted", "stall", "call_ended"]
@@ -13,27 +13,27 @@ TurnEndReason = Literal["semantic", "silence", "ceiling", "interrupted", "stall"
 class SpeechSpan(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
     """An interval of speech on the audio clock."""
 
-    start_ms: int
-    end_ms: int
+    start_ms: Milliseconds
+    end_ms: Milliseconds
 
 
 class TurnStarted(Message, frozen=True, kw_only=True, tag="turn_started.v1"):
     """A party takes the turn with the first word or sound at ``start_ms``."""
 
     turn_id: str
-    channel: int
+    channel: Count
     party: Party
-    start_ms: int
-    at_ms: int
+    start_ms: Milliseconds
+    at_ms: Milliseconds
 
 
 class TurnEndPredicted(Message, frozen=True, kw_only=True, tag="turn_end_predicted.v1"):
     """The turn seems complete; may rest on partials and may be withdrawn (volatile lane)."""
 
     turn_id: str
-    channel: int
+    channel: Count
     party: Party
-    at_ms: int
+    at_ms: Milliseconds
     probability: float
     is_withdrawn: bool = False
 
@@ -53,14 +53,14 @@ class TurnEnded(Message, frozen=True, kw_only=True, tag="turn_ended.v1"):
     """
 
     turn_id: str
-    channel: int
+    channel: Count
     party: Party
-    start_ms: int
-    end_ms: int
-    at_ms: int
+    start_ms: Milliseconds
+    end_ms: Milliseconds
+    at_ms: Milliseconds
     text: str
     segment_ids: tuple[str, ...]
-    words: int
+    words: Count
     speech: tuple[SpeechSpan, ...]
     reason: TurnEndReason
     probability: float = -1.0
@@ -79,21 +79,21 @@ class Interruption(Message, frozen=True, kw_only=True, tag="interruption.v1"):
         is_yielded: The interrupted party had fallen silent by then.
     """
 
-    channel: int
+    channel: Count
     party: Party
-    interrupted_channel: int
+    interrupted_channel: Count
     interrupted_turn_id: str
-    at_ms: int
-    decided_at_ms: int
-    overlap_ms: int
+    at_ms: Milliseconds
+    decided_at_ms: Milliseconds
+    overlap_ms: Milliseconds
     is_yielded: bool
 
 
 class CallTurnsComplete(Message, frozen=True, kw_only=True, tag="call_turns_complete.v1"):
     """No turn of this call follows."""
 
-    at_ms: int
-    turns: int
+    at_ms: Milliseconds
+    turns: Count
     summary: CallSummary
 
 
@@ -104,10 +104,10 @@ class FinalizedTurn(msgspec.Struct, frozen=True, kw_only=True):
     """A turn of a finalized call."""
 
     turn_id: str
-    channel: int
+    channel: Count
     party: Party
-    start_ms: int
-    end_ms: int
+    start_ms: Milliseconds
+    end_ms: Milliseconds
     text: str
     segment_ids: tuple[str, ...]
     is_backchannel: bool = False
@@ -125,31 +125,31 @@ class ChannelMetrics(msgspec.Struct, frozen=True, kw_only=True):
             -1 where there was none.
     """
 
-    channel: int
+    channel: Count
     party: Party
-    talk_ms: int
+    talk_ms: Milliseconds
     talk_share: float
-    turns: int
-    backchannels: int
-    words: int
+    turns: Count
+    backchannels: Count
+    words: Count
     words_per_minute: float
-    interruptions: int
-    response_delay_ms: int
+    interruptions: Count
+    response_delay_ms: Milliseconds
 
 
 class CallMetrics(msgspec.Struct, frozen=True, kw_only=True):
     """Figures of a whole call; times in ms of the audio clock."""
 
-    duration_ms: int
-    silence_ms: int
+    duration_ms: Milliseconds
+    silence_ms: Milliseconds
     silence_share: float
-    overlap_ms: int
-    interruptions: int
-    hold_ms: int
-    holds: int
-    turns: int
-    words: int
-    gap_ms: int
+    overlap_ms: Milliseconds
+    interruptions: Count
+    hold_ms: Milliseconds
+    holds: Count
+    turns: Count
+    words: Count
+    gap_ms: Milliseconds
     channels: tuple[ChannelMetrics, ...]
 
 

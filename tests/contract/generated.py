@@ -17,7 +17,6 @@ JSON_VALUES = st.recursive(
 )
 
 SCALARS: dict[type[mi.Type], st.SearchStrategy[Any]] = {
-    mi.IntType: INTEGERS,
     mi.FloatType: FLOATS,
     mi.BoolType: st.booleans(),
     mi.StrType: st.text(max_size=12),
@@ -32,6 +31,10 @@ def messages(message_type: type[msgspec.Struct]) -> st.SearchStrategy[Any]:
 
 
 def _values(info: mi.Type) -> st.SearchStrategy[Any]:
+    if isinstance(info, mi.IntType):
+        return st.integers(
+            -(2**63) if info.ge is None else info.ge, 2**63 - 1 if info.le is None else info.le
+        )
     if type(info) in SCALARS:
         return SCALARS[type(info)]
     match info:

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from schemas.audio import AudioTopicMessage, CallEnded, CallStalled
-from schemas.errors import AudioFormatError
+from schemas.codec import decode_audio, encode_audio
+from schemas.errors import AudioFormatError, MalformedMessageError
 from schemas.operations import Alert
 from schemas.transcripts import (
     CallTranscribed,
@@ -239,3 +240,11 @@ def held_samples(machine: CallTranscriber) -> int:
         total += sum(len(frame) for frame in channel.pipeline.segmenter._frames)
         total += sum(len(samples) for _, samples in channel.pipeline._recent._blocks)
     return total
+
+
+def test_a_number_out_of_all_bounds_is_no_message() -> None:
+    """Else the first sum beyond 64 bits would end the agent, again and again."""
+    (message,) = recorded_chunks("c", 0, 100)
+    for field in ("seq", "start_ms", "captured_at_ns"):
+        with pytest.raises(MalformedMessageError):
+            decode_audio(encode_audio(msgspec.structs.replace(message, **{field: 2**64 - 1})))
