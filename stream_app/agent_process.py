@@ -1,0 +1,131 @@
+"""Run one agent in this process: what the supervisor starts for each.
+
+The first line of standard input holds the settings as JSON. On the descriptor ``--report-fd`` the
+process says ``ready`` once the agent has its partitions and its memory of the calls on them,
+``delayed`` and why if it should be tried again, or ``failed`` and why it never will be ready.
+"""
+
+import argparse
+import asyncio
+import contextlib
+import os
+import signal
+import sys
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+import structlog
+
+from schemas.errors import CallstreamError, ConfigurationError
+from stream_app.agents import AGENTS, define_agent
+from stream_app.logging import configure_logging
+from stream_app.settings import MetricsSettings, Settings, settings_from_json
+from stream_app.transport.broker import adapt_to_broker
+from stream_app.transport.lifeline import die_with_parent
+
+if TYPE_CHECKING:
+    from stream_app.app import AgentApp
+
+SWITCH_INTERVAL_S = 0.0005  # with the default a Python-bound thread delays the loop by 5 ms
+STOP_TIMEOUT_S = 10.0
+FAILED, MISCONFIGURED = 1, 2  # only a failure is worth a restart
+
+log = structlog.get_logger(__name__)
+
+
+def main() -> int:
+    """Return the exit code of the agent: 2 asks the supervisor not to try again."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the supervisor decides when we stop
+    options = _options()
+    die_with_parent(options.parent)
+    settings = settings_from_json(sys.stdin.buffer.readline())
+    configure_logging(settings.worker.log_level, agent=options.agent, worker=settings.worker.id)
+    sys.setswitchinterval(SWITCH_INTERVAL_S)
+    report = _reporter(options.report_fd)
+    try:
+        _use_fast_loop()
+        return asyncio.run(_serve(settings, options.agent, report))
+    except CallstreamError as error:
+        log.error("agent.not_started", reason=str(error), retryable=error.retryable)  # noqa: TRY400 - expected, so no traceback
+        report(f"{'delayed' if error.retryable else 'failed'} {error}")
+        return FAILED if error.retryable else MISCONFIGURED
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--agent", required=True)
+    parser.add_argument("--parent", type=int, required=True)
+    parser.add_argument("--report-fd", type=int, default=-1)
+    return parser.parse_args()
+
+
+def _use_fast_loop() -> None:
+    """Choose uvloop where there is one, before anything of Faust is imported."""
+    import mode.loop  # noqa: PLC0415
+
+    with contextlib.suppress(ImportError):
+        mode.loop.use("uvloop")
+
+
+async def _serve(settings: Settings, agent: str, report: Callable[[str], None]) -> int:
+    from stream_app.app import create_app  # noqa: PLC0415 - Faust, after the choice of the loop
+    from stream_app.topics import CHECKPOINTS, DEAD_LETTERS, check_topics  # noqa: PLC0415
+
+    settings = await adapt_to_broker(settings)
+    definition = define_agent(agent, settings)
+    await check_topics(settings.kafka, (definition.input_topic, CHECKPOINTS, DEAD_LETTERS))
+    app = create_app(settings, definition)
+    _serve_metrics(settings.metrics, app, agent)
+    stopping = asyncio.Event()
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stopping.set)
+    ready = asyncio.create_task(_report_ready(app, report))
+    running = asyncio.create_task(app.run_until_stopped())
+    waiting = asyncio.create_task(stopping.wait())
+    await asyncio.wait((running, waiting), return_when=asyncio.FIRST_COMPLETED)
+    ready.cancel()
+    if running.done():
+        error = running.exception() or app.crash_reason
+        log.error("agent.stopped", exc_info=error)
+        return FAILED
+    await _stop(app)
+    return 0
+
+
+def _serve_metrics(metrics: MetricsSettings, app: "AgentApp", agent: str) -> None:
+    if not metrics.port or agent not in AGENTS:
+        return
+    port = metrics.port + AGENTS.index(agent)
+    try:
+        app.runtime.metrics.serve(metrics.host, port)
+    except OSError as error:
+        raise ConfigurationError(f"metrics cannot be served on port {port}: {error}") from error
+
+
+async def _report_ready(app: "AgentApp", report: Callable[[str], None]) -> None:
+    await app.wait_until_ready()
+    log.info("agent.ready")
+    report("ready")
+
+
+async def _stop(app: "AgentApp") -> None:
+    try:
+        async with asyncio.timeout(STOP_TIMEOUT_S):
+            await app.stop_in_order()
+    except TimeoutError:
+        log.warning("agent.not_stopped", after_s=STOP_TIMEOUT_S)
+    log.info("agent.stopped")
+
+
+def _reporter(descriptor: int) -> Callable[[str], None]:
+    def report(line: str) -> None:
+        if descriptor >= 0:
+            with contextlib.suppress(OSError):
+                os.write(descriptor, line.replace("\n", " ").encode() + b"\n")
+
+    return report
+
+
+if __name__ == "__main__":
+    code = main()
+    sys.stderr.flush()
+    os._exit(code)  # threads of libraries must not hold up the end

@@ -1,0 +1,73 @@
+"""The agent `transcribe`: audio in, transcripts out."""
+
+import time
+from collections.abc import Sequence
+
+from models.asr.engine import load_engine
+from models.vad.front_end import ChannelFrontEnd
+from models.vad.silero import load_vad
+from schemas.audio import AudioMessage, CallEnded, CallStalled
+from schemas.codec import decode_audio
+from stream_app.calls.identifiers import event_id
+from stream_app.calls.recognition import RecognitionRequest, RecognitionResult, recognize
+from stream_app.calls.segmenter import SegmentConfig
+from stream_app.calls.transcriber import AGENT, CallTranscriber
+from stream_app.calls.transcriber_state import TranscriberConfig
+from stream_app.settings import Settings, StallSettings
+from stream_app.topics import AUDIO
+from stream_app.transport.definitions import AgentDefinition, Stage, StallPolicy
+
+
+def define(settings: Settings) -> AgentDefinition:
+    """Return the definition of the agent; loads the weights."""
+    asr = settings.asr
+    engine = load_engine(asr.model, device=asr.device, threads=asr.threads)
+    vad = load_vad()
+    segments = settings.segments
+    config = TranscriberConfig(
+        front_end=lambda rate_hz: ChannelFrontEnd(rate_hz, vad),
+        segments=SegmentConfig(
+            pause_ms=segments.pause_ms,
+            max_segment_ms=segments.max_segment_ms,
+            pre_roll_ms=segments.pre_roll_ms,
+        ),
+        partial_interval_ms=asr.partial_interval_ms,
+        model=engine.name,
+    )
+
+    def infer(requests: Sequence[RecognitionRequest]) -> list[RecognitionResult]:
+        return recognize(requests, engine)
+
+    return AgentDefinition(
+        name=AGENT,
+        input_topic=AUDIO,
+        decode=decode_audio,
+        create=lambda call_id: CallTranscriber(call_id, config),
+        restore=lambda checkpoint: CallTranscriber.restore(checkpoint, config),
+        infer=infer,
+        max_batch=asr.max_batch,
+        stalls=_stall_policy(settings.stalls),
+    )
+
+
+def _stall_policy(stalls: StallSettings) -> StallPolicy:
+    return StallPolicy(stalls.stall_after_s, stalls.stale_after_s, stall_marker)
+
+
+def stall_marker(call: CallTranscriber, stage: Stage) -> AudioMessage:
+    """Return the marker that closes the segments, or the call, after its last chunk."""
+    place = event_id(call.call_id, stage, call.last_seq)
+    if stage == "stale":
+        return CallEnded(
+            event_id=place,
+            call_id=call.call_id,
+            captured_at_ns=time.time_ns(),
+            reason="stale",
+            after_seq=call.last_seq,
+        )
+    return CallStalled(
+        event_id=place,
+        call_id=call.call_id,
+        captured_at_ns=time.time_ns(),
+        after_seq=call.last_seq,
+    )

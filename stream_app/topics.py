@@ -1,0 +1,239 @@
+"""Return the topics: what is on them, how they are kept, and what differs on the brokers."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
+from aiokafka.errors import KafkaError, TopicAlreadyExistsError, for_code
+
+from schemas import audio, codec, operations, transcripts, turns
+from schemas.audio import AudioMessage
+from schemas.base import Message
+from schemas.errors import BrokerError
+from stream_app.settings import KafkaSettings
+from stream_app.transport.clients import client_options
+
+AUDIO = "calls.audio.v1"
+TRANSCRIPTS = "calls.transcripts.v1"
+TURNS = "calls.turns.v1"
+FINALIZED = "calls.finalized.v1"
+CLASSIFICATIONS = "calls.classifications.v1"
+MODERATION = "calls.moderation.v1"
+INSIGHTS = "calls.insights.v1"
+ALERTS = "calls.alerts.v1"
+CHECKPOINTS = "calls.checkpoints.v1"
+DEAD_LETTERS = "calls.dead_letters.v1"
+
+MAX_MESSAGE_BYTES = 4 * 1024 * 1024
+COMPRESSION = "zstd"
+HOUR_MS = 3_600_000
+DAY_MS = 24 * HOUR_MS
+MIN_COMPACTION_LAG_MS = HOUR_MS  # a reader of the checkpoints never races the cleaner
+
+
+@dataclass(frozen=True, slots=True)
+class TopicSpec:
+    """A topic as it should be; the key of every message is the call id.
+
+    Attributes:
+        retention_ms: How long messages are kept.
+        is_compacted: Only the last message of each key is kept for longer than an hour.
+    """
+
+    name: str
+    value_format: Literal["msgpack", "json", "bytes"]
+    retention_ms: int
+    is_compacted: bool = False
+    key: str = "call_id"
+
+    @property
+    def config(self) -> dict[str, str]:
+        """The broker-side settings of the topic."""
+        settings = {
+            "cleanup.policy": "compact,delete" if self.is_compacted else "delete",
+            "retention.ms": str(self.retention_ms),
+            "compression.type": COMPRESSION,
+            "max.message.bytes": str(MAX_MESSAGE_BYTES),
+        }
+        if self.is_compacted:
+            settings["min.compaction.lag.ms"] = str(MIN_COMPACTION_LAG_MS)
+        return settings
+
+
+TOPICS: tuple[TopicSpec, ...] = (
+    TopicSpec(AUDIO, "msgpack", 2 * DAY_MS),
+    TopicSpec(TRANSCRIPTS, "json", 7 * DAY_MS),
+    TopicSpec(TURNS, "json", 7 * DAY_MS),
+    TopicSpec(FINALIZED, "json", 30 * DAY_MS),
+    TopicSpec(CLASSIFICATIONS, "json", 30 * DAY_MS),
+    TopicSpec(MODERATION, "json", 30 * DAY_MS),
+    TopicSpec(INSIGHTS, "json", 30 * DAY_MS),
+    TopicSpec(ALERTS, "json", 30 * DAY_MS),
+    TopicSpec(CHECKPOINTS, "json", 7 * DAY_MS, is_compacted=True, key="agent:call_id:writer"),
+    TopicSpec(DEAD_LETTERS, "bytes", 14 * DAY_MS),
+)
+
+_TOPIC_OF_TYPE: dict[type, str] = {
+    **dict.fromkeys(audio.AudioTopicMessage.__args__, AUDIO),
+    **dict.fromkeys(transcripts.TranscriptTopicMessage.__args__, TRANSCRIPTS),
+    **dict.fromkeys(turns.TurnTopicMessage.__args__, TURNS),
+    turns.FinalizedCall: FINALIZED,
+    operations.Alert: ALERTS,
+}
+
+
+def topic_of(message: Message | AudioMessage) -> str:
+    """Return the topic on which messages of this type travel."""
+    return _TOPIC_OF_TYPE[type(message)]
+
+
+def encode(message: Message | AudioMessage) -> bytes:
+    """Return the bytes of a message as its topic carries them."""
+    if isinstance(message, AudioMessage):
+        return codec.encode_audio(message)
+    return codec.encode_json(message)
+
+
+@dataclass(frozen=True, slots=True)
+class TopicState:
+    """A topic as the brokers have it.
+
+    Attributes:
+        partitions: 0 where the topic does not exist.
+        config: Settings that the brokers report; empty where they report none.
+        differences: What is not as wanted, one line each.
+    """
+
+    spec: TopicSpec
+    partitions: int
+    replication_factor: int
+    config: dict[str, str]
+    differences: tuple[str, ...]
+
+
+async def create_topics(kafka: KafkaSettings) -> tuple[str, ...]:
+    """Return the names of the topics that did not exist and now do.
+
+    Raises:
+        BrokerError: The brokers cannot be reached or refuse a topic.
+    """
+    admin = await _connect(kafka)
+    try:
+        existing = set(await admin.list_topics())
+        missing = [spec for spec in TOPICS if spec.name not in existing]
+        if missing:
+            response = await admin.create_topics(
+                [
+                    NewTopic(
+                        spec.name,
+                        kafka.partitions,
+                        kafka.replication_factor,
+                        topic_configs=spec.config,
+                    )
+                    for spec in missing
+                ]
+            )
+            _check(response.topic_errors)
+    except KafkaError as error:
+        raise BrokerError(f"topics cannot be created: {error!r}") from error
+    finally:
+        await admin.close()
+    return tuple(spec.name for spec in missing)
+
+
+async def describe_topics(kafka: KafkaSettings) -> tuple[TopicState, ...]:
+    """Return the state of every topic of the table, in its order.
+
+    Raises:
+        BrokerError: The brokers cannot be reached.
+    """
+    admin = await _connect(kafka)
+    try:
+        existing = set(await admin.list_topics())
+        names = [spec.name for spec in TOPICS if spec.name in existing]
+        found = {topic["topic"]: topic for topic in await admin.describe_topics(names)}
+        configs = await _configs(admin, names)
+    except KafkaError as error:
+        raise BrokerError(f"topics cannot be described: {error!r}") from error
+    finally:
+        await admin.close()
+    return tuple(
+        _state(spec, found.get(spec.name), configs.get(spec.name, {}), kafka) for spec in TOPICS
+    )
+
+
+async def check_topics(kafka: KafkaSettings, names: Sequence[str]) -> None:
+    """Do nothing if the topics exist with equal partition counts.
+
+    Raises:
+        BrokerError: One does not; the message says what to do.
+    """
+    states = [state for state in await describe_topics(kafka) if state.spec.name in names]
+    missing = [state.spec.name for state in states if not state.partitions]
+    if missing:
+        message = f"no topic {', '.join(missing)}: run `callstream topics create` first"
+        raise BrokerError(message)
+    if len({state.partitions for state in states}) > 1:
+        counts = ", ".join(f"{state.spec.name} {state.partitions}" for state in states)
+        raise BrokerError(f"the topics must have equal partition counts, but have: {counts}")
+
+
+async def _connect(kafka: KafkaSettings) -> AIOKafkaAdminClient:
+    admin = AIOKafkaAdminClient(**client_options(kafka))
+    try:
+        await admin.start()
+    except (KafkaError, OSError) as error:
+        await admin.close()
+        message = f"no broker answers at {kafka.bootstrap_servers}: {error}"
+        raise BrokerError(message) from error
+    return admin
+
+
+def _check(topic_errors: Sequence[Sequence[Any]]) -> None:
+    for name, code, *rest in topic_errors:
+        error = for_code(code)
+        if code and error is not TopicAlreadyExistsError:
+            detail = next((part for part in rest if part), "")
+            raise BrokerError(f"topic {name} cannot be created: {error.__name__} {detail}")
+
+
+async def _configs(admin: AIOKafkaAdminClient, names: Sequence[str]) -> dict[str, dict[str, str]]:
+    if not names:
+        return {}
+    resources = [ConfigResource(ConfigResourceType.TOPIC, name) for name in names]
+    found: dict[str, dict[str, str]] = {}
+    for response in await admin.describe_configs(resources):
+        for code, _, _, name, entries in response.resources:
+            if not code:
+                found[name] = {entry[0]: entry[1] for entry in entries}
+    return found
+
+
+def _state(
+    spec: TopicSpec,
+    metadata: dict[str, Any] | None,
+    config: dict[str, str],
+    kafka: KafkaSettings,
+) -> TopicState:
+    if metadata is None:
+        return TopicState(spec, 0, 0, {}, ("does not exist",))
+    partitions = metadata["partitions"]
+    replicas = min((len(part["replicas"]) for part in partitions), default=0)
+    differences = []
+    if len(partitions) != kafka.partitions:
+        differences.append(f"{len(partitions)} partitions instead of {kafka.partitions}")
+    if replicas != kafka.replication_factor:
+        differences.append(f"{replicas} replicas instead of {kafka.replication_factor}")
+    differences += [
+        f"{name} is {config[name]} instead of {wanted}"
+        for name, wanted in spec.config.items()
+        if name in config and not _same(config[name], wanted)
+    ]
+    known = {name: config[name] for name in spec.config if name in config}
+    return TopicState(spec, len(partitions), replicas, known, tuple(differences))
+
+
+def _same(actual: str, wanted: str) -> bool:
+    return sorted(actual.split(",")) == sorted(wanted.split(","))

@@ -1,0 +1,1 @@
+"""Everything around Faust and Kafka, written once for all agents."""

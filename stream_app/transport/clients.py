@@ -1,0 +1,98 @@
+"""Return Kafka clients and their options from the settings."""
+
+import ssl
+from typing import Any
+
+import structlog
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
+from aiokafka.errors import KafkaError, UnknownError
+from aiokafka.helpers import create_ssl_context
+
+from schemas.errors import BrokerError, ConfigurationError
+from stream_app.settings import KafkaSettings
+
+MAX_REQUEST_BYTES = 4 * 1024 * 1024
+MAX_BATCH_BYTES = 256 * 1024
+
+log = structlog.get_logger(__name__)
+
+
+def tls_context(kafka: KafkaSettings) -> ssl.SSLContext | None:
+    """Return the TLS context, or None where the protocol has no TLS.
+
+    Raises:
+        ConfigurationError: A certificate or key file cannot be read.
+    """
+    if not kafka.security_protocol.endswith("SSL"):
+        return None
+    try:
+        context: ssl.SSLContext = create_ssl_context(
+            cafile=kafka.ssl_cafile or None,
+            certfile=kafka.ssl_certfile or None,
+            keyfile=kafka.ssl_keyfile or None,
+        )
+    except OSError as error:
+        raise ConfigurationError(f"TLS files of kafka cannot be used: {error}") from error
+    return context
+
+
+def client_options(kafka: KafkaSettings) -> dict[str, Any]:
+    """Return the options that every aiokafka client takes."""
+    options: dict[str, Any] = {
+        "bootstrap_servers": kafka.bootstrap_servers,
+        "security_protocol": kafka.security_protocol,
+        "ssl_context": tls_context(kafka),
+        "request_timeout_ms": int(kafka.request_timeout_s * 1000),
+    }
+    if kafka.security_protocol.startswith("SASL"):
+        options |= {
+            "sasl_mechanism": kafka.sasl_mechanism,
+            "sasl_plain_username": kafka.sasl_username,
+            "sasl_plain_password": kafka.sasl_password.get_secret_value(),
+        }
+    return options
+
+
+def create_producer(kafka: KafkaSettings, *, linger_ms: int = 2) -> AIOKafkaProducer:
+    """Return a producer that is not started: idempotent, acks=all, zstd, messages up to 4 MB."""
+    return AIOKafkaProducer(
+        **client_options(kafka),
+        enable_idempotence=kafka.is_idempotent,
+        acks="all",
+        compression_type="zstd",
+        linger_ms=linger_ms,
+        max_batch_size=MAX_BATCH_BYTES,
+        max_request_size=MAX_REQUEST_BYTES,
+    )
+
+
+async def start_producer(kafka: KafkaSettings) -> AIOKafkaProducer:
+    """Return a started producer; without idempotence where the brokers know none.
+
+    Raises:
+        BrokerError: No broker answers.
+    """
+    producer = create_producer(kafka)
+    try:
+        await producer.start()
+    except UnknownError:  # what the embedded broker answers to InitProducerId
+        await producer.stop()
+        log.warning("producer.not_idempotent", reason="the brokers give out no producer ids")
+        return await start_producer(kafka.model_copy(update={"is_idempotent": False}))
+    except KafkaError as error:
+        await producer.stop()
+        message = f"no broker answers at {kafka.bootstrap_servers}: {error}"
+        raise BrokerError(message) from error
+    return producer
+
+
+def create_reader(kafka: KafkaSettings) -> AIOKafkaConsumer:
+    """Return a consumer without a group that is not started; the caller assigns partitions."""
+    return AIOKafkaConsumer(
+        **client_options(kafka),
+        group_id=None,
+        enable_auto_commit=False,
+        auto_offset_reset="earliest",
+        fetch_max_wait_ms=kafka.fetch_max_wait_ms,
+        max_partition_fetch_bytes=2 * MAX_REQUEST_BYTES,
+    )

@@ -1,0 +1,196 @@
+"""Return Faust's Kafka transport with our acknowledgements, generations and fetch options.
+
+Faust's own bookkeeping commits past messages that nobody acknowledged, and cannot rewind a
+partition that has no committed offset yet.
+"""
+
+import importlib.util
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, ClassVar, cast
+
+from aiokafka import AIOKafkaConsumer, TopicPartition
+from faust.transport.consumer import ensure_TPset
+from faust.transport.drivers import aiokafka as driver
+from faust.types import TP, Message
+from mode import get_logger
+
+from schemas.errors import ConfigurationError
+from stream_app.transport.acknowledgements import AckTracker
+
+FAUST_LOGGER = get_logger("faust.callstream")  # Faust names loggers after our modules otherwise
+
+
+def require_compiled_stream() -> None:
+    """Do nothing if Faust's compiled stream iterator is there.
+
+    Raises:
+        ConfigurationError: It is not. The iterator written in Python acknowledges messages that
+            it skips, which would lose them.
+    """
+    if importlib.util.find_spec("faust._cython.streams") is None:
+        message = "Faust's compiled stream iterator is missing: install a wheel of faust-streaming"
+        raise ConfigurationError(message)
+
+
+class RebalanceListener(driver.ConsumerRebalanceListener):
+    """Numbers the generations of this process itself, so that none ever comes twice."""
+
+    async def on_partitions_assigned(self, assigned: Iterable[TopicPartition]) -> None:
+        """Begin a new generation."""
+        thread = self._thread
+        consumer = cast("Consumer", thread.consumer)
+        thread.app.consumer_generation_id = generation = consumer.next_generation()
+        await thread.on_partitions_assigned(ensure_TPset(assigned), generation)
+
+
+class ConsumerThread(driver.AIOKafkaConsumerThread):
+    """The thread that runs the aiokafka consumer, with our options."""
+
+    logger = FAUST_LOGGER
+    fetch_max_wait_ms = 20
+    leaves_group = True
+
+    async def on_thread_stop(self) -> None:
+        """Disconnect; without a generation aiokafka does not leave the group."""
+        if not self.leaves_group and self._consumer is not None:
+            self._consumer._coordinator.generation = driver.DEFAULT_GENERATION_ID  # noqa: SLF001
+        await super().on_thread_stop()
+
+    def _create_worker_consumer(self, transport: Any) -> AIOKafkaConsumer:
+        consumer = super()._create_worker_consumer(transport)
+        consumer._fetch_max_wait_ms = self.fetch_max_wait_ms  # noqa: SLF001 - hard-coded in Faust
+        return consumer
+
+    async def seek_to_committed(self) -> Mapping[TP, int]:
+        """Return where reading begins in each partition, after seeking there."""
+        starts: Mapping[TP, int] = await self.call_thread(self._seek_to_starts)
+        return starts
+
+    async def _seek_to_starts(self) -> dict[TP, int]:
+        consumer = self._ensure_consumer()
+        assigned = consumer.assignment()
+        starts = {partition: await consumer.committed(partition) for partition in assigned}
+        fresh = [partition for partition, offset in starts.items() if offset is None]
+        if fresh:
+            starts |= await consumer.beginning_offsets(fresh)
+        still_ours = consumer.assignment()
+        for partition, offset in starts.items():
+            if partition in still_ours:
+                consumer.seek(partition, offset)
+        return {TP(tp.topic, tp.partition): offset for tp, offset in starts.items()}
+
+    def reading_state(self, tp: TP) -> tuple[int, int] | None:
+        """Return position and end of the log of a partition, None while unknown."""
+        subscription = self._ensure_consumer()._subscription.subscription  # noqa: SLF001
+        assignment = subscription.assignment if subscription is not None else None
+        partition = TopicPartition(tp.topic, tp.partition)
+        if assignment is None or partition not in assignment.tps:
+            return None
+        state = assignment.state_value(partition)
+        if state is None or not state.has_valid_position or state.highwater is None:
+            return None
+        return state.position, state.highwater
+
+
+class Consumer(driver.Consumer):
+    """Faust's consumer with an acknowledgement tracker of our own for each partition."""
+
+    logger = FAUST_LOGGER
+    RebalanceListener = RebalanceListener
+
+    def __init__(self, transport: Any, callback: Any, *args: Any, **options: Any) -> None:
+        self._trackers: dict[TP, AckTracker] = {}
+        self._starts: dict[TP, int] = {}
+        self._generation = 0
+        self._deliver_on = callback
+        self.on_flow_resumed: Callable[[], None] = lambda: None
+        super().__init__(transport, self._deliver, *args, **options)
+
+    def _new_consumer_thread(self) -> ConsumerThread:
+        thread = ConsumerThread(self, loop=self.loop, beacon=self.beacon)
+        transport = cast("Transport", self.transport)
+        thread.fetch_max_wait_ms = transport.fetch_max_wait_ms
+        thread.leaves_group = transport.leaves_group
+        return thread
+
+    def next_generation(self) -> int:
+        """Return the number of the generation that begins; called in the consumer's thread."""
+        self._generation += 1
+        return self._generation
+
+    @property
+    def generation(self) -> int:
+        """The current generation of this process, counted from 1."""
+        generation: int = self.app.consumer_generation_id
+        return generation
+
+    def tracker(self, tp: TP) -> AckTracker | None:
+        """Return the acknowledgements of a partition, None before its first message."""
+        return self._trackers.get(tp)
+
+    def reading_state(self, tp: TP) -> tuple[int, int] | None:
+        """Return position and end of the log of a partition, None while unknown."""
+        return cast("ConsumerThread", self._thread).reading_state(tp)
+
+    async def _deliver(self, message: Message) -> None:
+        """Track a message and pass it to the streams; what was delivered before is dropped."""
+        tracker = self._trackers.get(message.tp)
+        if tracker is None:
+            tracker = self._trackers[message.tp] = AckTracker(self._starts.get(message.tp))
+        if tracker.deliver(message.offset):
+            await self._deliver_on(message)
+
+    def ack(self, message: Message) -> bool:
+        """Return whether this acknowledged the message; on the event loop only.
+
+        An acknowledgement from an older generation is void: the message comes again.
+        """
+        message.acked = True
+        if message.generation_id != self.generation:
+            return False
+        tracker = self._trackers.get(message.tp)
+        return tracker is not None and tracker.acknowledge(message.offset)
+
+    async def seek_to_committed(self) -> Mapping[TP, int]:
+        """Return where reading begins in each partition, after seeking there."""
+        starts: Mapping[TP, int] = await super().seek_to_committed()
+        self._starts.update(starts)
+        return starts
+
+    def resume_flow(self) -> None:
+        """Let messages pass again after a rebalance."""
+        super().resume_flow()
+        self.on_flow_resumed()
+
+    async def on_partitions_assigned(self, assigned: set[TP], generation_id: int = 0) -> None:
+        """Forget what was delivered before: everything not committed comes again."""
+        self._trackers.clear()
+        self._starts.clear()
+        await super().on_partitions_assigned(assigned, generation_id)
+
+    async def force_commit(self, topics: Any = None, start_new_transaction: bool = True) -> bool:  # noqa: ARG002, FBT001, FBT002 - Faust's signature
+        """Return whether offsets were committed."""
+        generation = self.generation
+        offsets = {
+            tp: offset
+            for tp, tracker in self._trackers.items()
+            if (offset := tracker.committable()) is not None
+        }
+        if not offsets or not await self._commit(offsets):
+            return False
+        if generation == self.generation:
+            for tp, offset in offsets.items():
+                if tp in self._trackers:
+                    self._trackers[tp].mark_committed(offset)
+        return True
+
+    async def _add_gap(self, tp: TP, offset_from: int, offset_to: int) -> None:
+        """Do nothing: the tracker counts delivered messages, so holes do not concern it."""
+
+
+class Transport(driver.Transport):
+    """Faust's Kafka transport with our consumer."""
+
+    Consumer: ClassVar[type[Consumer]] = Consumer
+    fetch_max_wait_ms = 20
+    leaves_group = True

@@ -1,0 +1,69 @@
+"""Return what the runtime has to know of an agent."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, Protocol
+
+from schemas.audio import AudioMessage
+from schemas.base import Message
+from schemas.operations import Checkpoint
+from stream_app.calls.effects import CallMachine
+
+Stage = Literal["stall", "stale"]
+
+
+class InferenceRequest(Protocol):
+    """What the inference queue has to know of a request."""
+
+    @property
+    def slot(self) -> tuple[Any, ...]:
+        """Of two pending requests of one slot that are not urgent, the newer replaces the older."""
+        ...
+
+    @property
+    def captured_at_ns(self) -> int:
+        """Wall clock (Unix, ns) at which the newest audio was captured."""
+        ...
+
+    @property
+    def audio_ms(self) -> int:
+        """Length of the audio."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class StallPolicy:
+    """When and how calls without audio are closed.
+
+    Attributes:
+        marker: Returns what to append for a call (given its machine), or None for nothing.
+    """
+
+    stall_after_s: float
+    stale_after_s: float
+    marker: Callable[[Any, Stage], Message | AudioMessage | None]
+
+
+@dataclass(frozen=True, slots=True)
+class AgentDefinition:
+    """An agent: where it reads, how it decodes, and the state machine of a call.
+
+    Attributes:
+        decode: Raises MalformedMessageError for bytes that are no message of the topic.
+        infer: Called with up to ``max_batch`` requests on the one inference thread; returns as
+            many results, which go to ``resolve``.
+        stalls: Set for the agent that watches over calls without audio; its machines have
+            ``last_seq``.
+        rereads_input: After a takeover the input of open calls is fed again from the offset
+            ``first_offset`` of the checkpoint's state, and the effects are discarded.
+    """
+
+    name: str
+    input_topic: str
+    decode: Callable[[bytes], Any]
+    create: Callable[[str], CallMachine[Any, Any]]
+    restore: Callable[[Checkpoint], CallMachine[Any, Any]]
+    infer: Callable[[Sequence[Any]], Sequence[Any]] | None = None
+    max_batch: int = 1
+    stalls: StallPolicy | None = None
+    rereads_input: bool = False

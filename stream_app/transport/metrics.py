@@ -1,0 +1,68 @@
+"""Return the Prometheus metrics of a worker process."""
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, start_http_server
+
+LAG_BUCKETS_S = (0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 5.0)
+INFERENCE_BUCKETS_S = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 60.0)
+DURABLE_BUCKETS_S = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 5.0, 40.0)
+
+
+class Metrics:
+    """What a worker measures of itself; no label ever carries a call id.
+
+    Args:
+        agent: Value of the one label.
+        registry: Where the metrics are registered; a new one by default.
+    """
+
+    def __init__(self, agent: str, registry: CollectorRegistry | None = None) -> None:
+        self.registry = registry or CollectorRegistry()
+        self._agent = agent
+        self.events = self._counter("events", "Messages taken from the input topic.")
+        self.emitted = self._counter("emitted", "Messages produced, checkpoints not counted.")
+        self.checkpoints = self._counter("checkpoints", "Checkpoints written.")
+        self.dead_letters = self._counter("dead_letters", "Inputs sent to the dead letters.")
+        self.late_events = self._counter("late_events", "Events of calls that were closed.")
+        self.generations = self._counter("generations", "Times a partition was taken up.")
+        self.skipped_offsets = self._counter(
+            "skipped_offsets", "Offsets of the input that were not in the log when it was read."
+        )
+        self.shed_requests = self._counter(
+            "shed_requests", "Inference requests dropped: replaced by a newer one, or too old."
+        )
+        self.stall_markers = self._counter("stall_markers", "Markers appended to silent calls.")
+        self.open_calls = self._gauge("open_calls", "Calls in memory that are not closed.")
+        self.pending_audio_s = self._gauge(
+            "pending_final_audio_seconds", "Audio of the finals that are not finished."
+        )
+        self.oldest_unacked_s = self._gauge(
+            "oldest_unacknowledged_seconds", "Age of the oldest input that is not acknowledged."
+        )
+        self.loop_lag = self._histogram(
+            "loop_lag_seconds", "How late the event loop wakes a timer.", LAG_BUCKETS_S
+        )
+        self.inference_seconds = self._histogram(
+            "inference_seconds", "Time of one call of the model.", INFERENCE_BUCKETS_S
+        )
+        self.durable_seconds = self._histogram(
+            "durable_seconds", "Time from a commit to its acknowledgement.", DURABLE_BUCKETS_S
+        )
+
+    def serve(self, host: str, port: int) -> None:
+        """Answer Prometheus on ``host:port``, from a thread of its own."""
+        start_http_server(port, host, self.registry)
+
+    def _counter(self, name: str, text: str) -> Counter:
+        return Counter(f"callstream_{name}", text, ["agent"], registry=self.registry).labels(
+            self._agent
+        )
+
+    def _gauge(self, name: str, text: str) -> Gauge:
+        return Gauge(f"callstream_{name}", text, ["agent"], registry=self.registry).labels(
+            self._agent
+        )
+
+    def _histogram(self, name: str, text: str, buckets: tuple[float, ...]) -> Histogram:
+        return Histogram(
+            f"callstream_{name}", text, ["agent"], buckets=buckets, registry=self.registry
+        ).labels(self._agent)

@@ -1,0 +1,168 @@
+"""Return the memory of each partition, begun afresh with every generation."""
+
+import asyncio
+from collections.abc import Callable, Iterable
+from typing import Any, Protocol
+
+import structlog
+from faust.types import TP, Message
+
+from schemas.errors import AudioFormatError, MalformedMessageError
+from stream_app.settings import KafkaSettings
+from stream_app.transport.acknowledgements import AckTracker
+from stream_app.transport.checkpoints import CheckpointStore
+from stream_app.transport.definitions import AgentDefinition
+from stream_app.transport.log_reader import read_partitions
+from stream_app.transport.metrics import Metrics
+from stream_app.transport.sessions import PartitionSession
+
+log = structlog.get_logger(__name__)
+
+
+class Consumer(Protocol):
+    """What is needed of our consumer."""
+
+    @property
+    def generation(self) -> int:
+        """The current generation of this process."""
+        ...
+
+    def ack(self, message: Message) -> bool:
+        """Acknowledge a message."""
+        ...
+
+    def tracker(self, tp: TP) -> AckTracker | None:
+        """Return the acknowledgements of a partition."""
+        ...
+
+    def reading_state(self, tp: TP) -> tuple[int, int] | None:
+        """Return position and end of the log of a partition."""
+        ...
+
+
+class Partitions:
+    """The sessions of the partitions that this worker holds.
+
+    A new generation drops what was remembered, since every partition is read again from its
+    committed offset; the checkpoints are read before its first event.
+
+    Args:
+        on_failure: Called when checkpoints cannot be read or restored; the process is to end.
+    """
+
+    def __init__(
+        self,
+        kafka: KafkaSettings,
+        definition: AgentDefinition,
+        store: CheckpointStore,
+        *,
+        metrics: Metrics,
+        on_failure: Callable[[BaseException], None],
+    ) -> None:
+        self._kafka = kafka
+        self._definition = definition
+        self._store = store
+        self._metrics = metrics
+        self._on_failure = on_failure
+        self._sessions: dict[TP, PartitionSession] = {}
+        self._load: asyncio.Task[None] | None = None
+        self._generation = 0
+        self._begun = asyncio.Event()
+
+    def __iter__(self) -> Any:
+        """Return an iterator over the sessions."""
+        return iter(tuple(self._sessions.values()))
+
+    @property
+    def is_loaded(self) -> bool:
+        """Whether the checkpoints of the present generation have been read."""
+        return self._load is not None and self._load.done()
+
+    def begin(self, assigned: Iterable[TP], consumer: Consumer) -> None:
+        """Drop all memory and begin with these partitions; loads in the background."""
+        self.drop()
+        self._generation = consumer.generation
+        self._sessions = {
+            tp: PartitionSession(tp, consumer.generation, consumer.ack)
+            for tp in assigned
+            if tp.topic == self._definition.input_topic
+        }
+        self._metrics.generations.inc(len(self._sessions))
+        self._load = asyncio.create_task(self._restore(tuple(self._sessions.values())))
+        self._begun.set()
+        self._begun = asyncio.Event()
+
+    def drop(self) -> None:
+        """Drop all memory."""
+        for session in self._sessions.values():
+            session.drop()
+        self._sessions = {}
+        if self._load is not None:
+            self._load.cancel()
+            self._load = None
+
+    async def wait_until_loaded(self) -> None:
+        """Wait until the checkpoints of the present generation have been read."""
+        while (load := self._load) is not None and not load.done():
+            await asyncio.wait([load])
+
+    async def session_of(self, message: Message) -> PartitionSession | None:
+        """Return the memory to which a message belongs, None if that is gone.
+
+        Before the first message of a generation it reads what open calls need again.
+        """
+        session = self._sessions.get(message.tp)
+        while session is None or session.generation != message.generation_id:
+            if (message.generation_id or 0) < self._generation:
+                return None
+            await self._begun.wait()  # it is ahead of the news of its own generation
+            session = self._sessions.get(message.tp)
+        if not self.is_loaded:
+            await self.wait_until_loaded()
+        if session.is_current and session.last_offset < 0 and session.first_offsets:
+            await self._feed_again(session, message.offset)
+        return session if session.is_current else None
+
+    async def _restore(self, sessions: tuple[PartitionSession, ...]) -> None:
+        try:
+            found = await self._store.load(session.partition for session in sessions)
+            for session in sessions:
+                if session.is_current:
+                    session.restore(found[session.partition].values(), self._definition.restore)
+        except Exception as error:
+            self._on_failure(error)
+            raise
+        calls = sum(len(session.machines) for session in sessions)
+        log.info("partitions.taken", partitions=len(sessions), open_calls=calls)
+
+    async def _feed_again(self, session: PartitionSession, end: int) -> None:
+        firsts = dict(session.first_offsets)
+        session.first_offsets.clear()
+        start = min(firsts.values())
+        if not self._definition.rereads_input or start >= end:
+            return
+        records = read_partitions(
+            self._kafka,
+            self._definition.input_topic,
+            {session.partition: start},
+            {session.partition: end},
+        )
+        fed = 0
+        async for record in records:
+            if not session.is_current:
+                break
+            fed += self._feed_one(session, record, firsts)
+        log.info("input.read_again", partition=session.partition, messages=fed)
+
+    def _feed_one(self, session: PartitionSession, record: Any, firsts: dict[str, int]) -> bool:
+        """Return whether the record belonged to an open call; its effects were seen before."""
+        try:
+            message = self._definition.decode(record.value or b"")
+            first = firsts.get(message.call_id)
+            machine = session.machines.get(message.call_id)
+            if first is None or machine is None or record.offset < first:
+                return False
+            machine.feed(message, record.offset)
+        except (MalformedMessageError, AudioFormatError):
+            return False  # it is a dead letter already
+        return True

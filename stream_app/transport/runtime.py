@@ -1,0 +1,255 @@
+"""Drive the state machines of an agent: events in, effects out, results back."""
+
+import asyncio
+import os
+import secrets
+import sys
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Sequence
+from typing import Any, Protocol
+
+import structlog
+from aiokafka import AIOKafkaProducer
+from faust.types import TP, Message
+
+from schemas.errors import AudioFormatError, MalformedMessageError
+from stream_app.calls.effects import Commit, Effect, Infer, Refuse
+from stream_app.settings import Settings
+from stream_app.transport.checkpoints import CheckpointStore
+from stream_app.transport.clients import start_producer
+from stream_app.transport.definitions import AgentDefinition
+from stream_app.transport.inference import InferenceThread, Job, RequestQueue
+from stream_app.transport.metrics import Metrics
+from stream_app.transport.outbox import Outbox
+from stream_app.transport.partitions import Consumer, Partitions
+from stream_app.transport.sessions import Machine, PartitionSession
+from stream_app.transport.stalls import StallMarker
+from stream_app.transport.watchdog import Watchdog
+
+FLUSH_TIMEOUT_S = 5.0
+FAILURE_EXIT_CODE = 1
+
+log = structlog.get_logger(__name__)
+
+
+class Stream(Protocol):
+    """What the runtime needs of a Faust stream."""
+
+    def noack(self) -> "Stream":
+        """Leave the acknowledgements to us."""
+        ...
+
+    def events(self) -> AsyncIterator[Any]:
+        """Return the events."""
+        ...
+
+
+def end_process() -> None:
+    """End the process at once: nothing more is acknowledged, and another worker takes over."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(FAILURE_EXIT_CODE)
+
+
+class AgentRuntime:
+    """Everything between an agent's stream of events and its state machines.
+
+    Args:
+        settings: Of the whole worker.
+        definition: Of the agent.
+        end: Ends the process after a failure.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        definition: AgentDefinition,
+        *,
+        metrics: Metrics | None = None,
+        end: Callable[[], None] = end_process,
+    ) -> None:
+        self.definition = definition
+        self.metrics = metrics or Metrics(definition.name)
+        self._settings = settings
+        self._end = end
+        self._store = CheckpointStore(settings.kafka, definition.name, secrets.token_hex(4))
+        self.partitions = Partitions(
+            settings.kafka,
+            definition,
+            self._store,
+            metrics=self.metrics,
+            on_failure=self.fail,
+        )
+        self._producer: AIOKafkaProducer | None = None
+        self._outbox: Outbox | None = None
+        self._inference: InferenceThread | None = None
+        self._consumer: Consumer | None = None
+        self._max_pending_ms = int(settings.overload.max_pending_final_audio_s * 1000)
+        self._room_for_audio = asyncio.Event()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._is_failed = False
+
+    async def start(self, consumer: Consumer) -> None:
+        """Connect the producer and start the inference thread and the clock."""
+        self._consumer = consumer
+        self._producer = await start_producer(self._settings.kafka)
+        self._outbox = Outbox(
+            self._producer,
+            self._store,
+            agent=self.definition.name,
+            metrics=self.metrics,
+            on_failure=self.fail,
+        )
+        self._outbox.start()
+        self._inference = self._start_inference()
+        marker = StallMarker(self.definition, self.partitions, consumer, self._outbox, self.metrics)
+        looks = (self._check_inference, marker.look)
+        self._spawn(Watchdog(self.partitions, self._inference, self.metrics, looks).run())
+
+    async def flush(self) -> None:
+        """Wait a little until what is under way is durable and acknowledged."""
+        if self._outbox is not None:
+            try:
+                async with asyncio.timeout(FLUSH_TIMEOUT_S):
+                    await self._outbox.flush()
+            except TimeoutError:
+                log.warning("outbox.not_flushed", agent=self.definition.name)
+
+    async def stop(self) -> None:
+        """Drop all memory and disconnect."""
+        self.partitions.drop()
+        for task in tuple(self._tasks):
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        if self._inference is not None:
+            self._inference.stop()
+        if self._outbox is not None:
+            await self._outbox.stop()
+        if self._producer is not None:
+            await self._producer.stop()
+
+    def begin_generation(self, assigned: Iterable[TP]) -> None:
+        """Forget everything and take up these partitions."""
+        if self._consumer is None:
+            return
+        self.partitions.begin(assigned, self._consumer)
+        self._release_dropped()
+
+    def end_generation(self) -> None:
+        """Forget everything: the partitions may go to other workers."""
+        self.partitions.drop()
+        self._release_dropped()
+
+    async def run(self, stream: Stream) -> None:
+        """Process the events of a stream until it ends."""
+        try:
+            async for event in stream.noack().events():
+                await self._wait_for_room()
+                await self.take(event.message)
+        except Exception as error:  # the default of Faust would acknowledge the event
+            self.fail(error)
+            raise
+
+    async def take(self, message: Message) -> None:
+        """Feed one message to the machine of its call."""
+        session = await self.partitions.session_of(message)
+        if session is None or message.offset <= session.last_offset:
+            return
+        if session.last_offset >= 0:
+            self.metrics.skipped_offsets.inc(message.offset - session.last_offset - 1)
+        session.keep(message)
+        self.metrics.events.inc()
+        call_id = (message.key or b"").decode(errors="replace")
+        try:
+            decoded = self.definition.decode(message.value or b"")
+            call_id = decoded.call_id
+            machine = self._machine(session, call_id)
+            effects = machine.feed(decoded, message.offset)
+        except (MalformedMessageError, AudioFormatError) as error:
+            log.warning("message.refused", agent=self.definition.name, reason=str(error)[:200])
+            effects = (Refuse(message.offset, str(error)), Commit((message.offset,)))
+            self._apply(session, call_id, effects)
+            return
+        self._apply(session, call_id, effects)
+        self._close_if_finished(session, call_id, machine)
+
+    def fail(self, error: BaseException) -> None:
+        """Log the error and end the process without acknowledging anything more."""
+        if self._is_failed:
+            return
+        self._is_failed = True
+        self.partitions.drop()
+        log.error("agent.failed", agent=self.definition.name, exc_info=error)
+        self._end()
+
+    def _machine(self, session: PartitionSession, call_id: str) -> Machine:
+        if session.is_closed(call_id):
+            self.metrics.late_events.inc()
+        return session.machine(call_id, self.definition.create, self.definition.restore)
+
+    def _apply(self, session: PartitionSession, call_id: str, effects: Sequence[Effect]) -> None:
+        if self._outbox is None:
+            return
+        for effect in effects:
+            if not isinstance(effect, Infer):
+                self._outbox.put(session, call_id, effect)
+            elif self._inference is not None:
+                job = Job(session, call_id, effect.request, effect.is_urgent)  # type: ignore[arg-type]
+                self._inference.submit(job)
+
+    def _resolve(self, job: Job, result: Any) -> None:
+        machine = job.session.machines.get(job.call_id)
+        if machine is None:
+            return
+        try:
+            self._apply(job.session, job.call_id, machine.resolve(result))
+            self._close_if_finished(job.session, job.call_id, machine)
+        except Exception as error:  # noqa: BLE001 - a bug in a machine must not be acknowledged
+            self.fail(error)
+        self._room_for_audio.set()
+
+    def _close_if_finished(self, session: PartitionSession, call_id: str, machine: Machine) -> None:
+        if machine.is_closed and session.close(call_id):
+            log.info("call.closed", agent=self.definition.name, call_id=call_id)
+
+    async def _wait_for_room(self) -> None:
+        while (
+            self._inference is not None and self._inference.pending_urgent_ms > self._max_pending_ms
+        ):
+            self._room_for_audio.clear()
+            await self._room_for_audio.wait()
+        if self._outbox is not None:
+            await self._outbox.wait_for_room()
+
+    def _release_dropped(self) -> None:
+        if self._inference is not None:
+            self._inference.forget_dropped()
+        self._room_for_audio.set()
+
+    def _start_inference(self) -> InferenceThread | None:
+        if self.definition.infer is None:
+            return None
+        max_age_s = self._settings.overload.no_partials_behind_s
+        thread = InferenceThread(
+            self.definition.infer,
+            RequestQueue(max_age_s, self.definition.max_batch),
+            self.metrics,
+            on_result=self._resolve,
+            on_failure=self.fail,
+        )
+        thread.start()
+        return thread
+
+    def _check_inference(self, _: float) -> None:
+        if self._inference is not None:
+            self._inference.check(self._settings.overload.max_final_s)
+
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(self._guarded(work))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _guarded(self, work: Coroutine[Any, Any, None]) -> None:
+        try:
+            await work
+        except Exception as error:  # noqa: BLE001 - without its clock a worker must not go on
+            self.fail(error)

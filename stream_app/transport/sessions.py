@@ -1,0 +1,157 @@
+"""Return the memory of one partition in one generation: its calls, its unfinished messages."""
+
+import asyncio
+from collections import OrderedDict, deque
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+from faust.types import TP, Message
+
+from schemas.operations import Checkpoint
+from stream_app.calls.effects import CallMachine, Commit
+
+MAX_CLOSED_CALLS = 20_000  # of a partition; late events of older ones find no memory of them
+
+Machine = CallMachine[Any, Any]
+
+
+@dataclass(slots=True)
+class Lane:
+    """What is under way for one call.
+
+    Attributes:
+        outputs: Messages on their way that must be durable before the next commit.
+        commits: Commits whose earlier outputs have all been sent.
+    """
+
+    session: "PartitionSession"
+    call_id: str
+    outputs: "set[asyncio.Future[Any]]" = field(default_factory=set)
+    commits: deque[Commit] = field(default_factory=deque)
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether nothing is under way."""
+        return not self.outputs and not self.commits
+
+
+class PartitionSession:
+    """The memory of one partition in one generation; dropped as a whole.
+
+    Args:
+        tp: Topic and partition.
+        generation: Of this process, see the consumer.
+        acknowledge: Takes a message whose effects are durable.
+    """
+
+    def __init__(self, tp: TP, generation: int, acknowledge: Callable[[Message], Any]) -> None:
+        self.tp = tp
+        self.generation = generation
+        self.is_current = True
+        self.last_offset = -1
+        self.first_offsets: dict[str, int] = {}
+        self.machines: dict[str, Machine] = {}
+        self._acknowledge = acknowledge
+        self._messages: dict[int, Message] = {}
+        self._lanes: dict[str, Lane] = {}
+        self._closed: OrderedDict[str, Machine | Checkpoint] = OrderedDict()
+
+    @property
+    def partition(self) -> int:
+        """Number of the partition."""
+        number: int = self.tp.partition
+        return number
+
+    def restore(
+        self, checkpoints: Iterable[Checkpoint], restore: Callable[[Checkpoint], Machine]
+    ) -> None:
+        """Take up the calls of the checkpoints; closed ones only when something comes for them."""
+        for checkpoint in checkpoints:
+            if checkpoint.is_closed:
+                self._remember_closed(checkpoint.call_id, checkpoint)
+                continue
+            self.machines[checkpoint.call_id] = restore(checkpoint)
+            first = checkpoint.state.get("first_offset")
+            if isinstance(first, int):
+                self.first_offsets[checkpoint.call_id] = first
+
+    def machine(
+        self,
+        call_id: str,
+        create: Callable[[str], Machine],
+        restore: Callable[[Checkpoint], Machine],
+    ) -> Machine:
+        """Return the machine of a call, whether open, closed or new."""
+        machine = self.machines.get(call_id)
+        if machine is not None:
+            return machine
+        closed = self._closed.get(call_id)
+        if closed is None:
+            machine = self.machines[call_id] = create(call_id)
+            return machine
+        if isinstance(closed, Checkpoint):
+            closed = self._closed[call_id] = restore(closed)
+        return closed
+
+    def close(self, call_id: str) -> bool:
+        """Return whether the call was open; its machine stays for late events."""
+        machine = self.machines.pop(call_id, None)
+        if machine is None:
+            return False
+        self._remember_closed(call_id, machine)
+        return True
+
+    def is_closed(self, call_id: str) -> bool:
+        """Return whether the call is known to be closed."""
+        return call_id in self._closed
+
+    def keep(self, message: Message) -> None:
+        """Hold a message until it is acknowledged."""
+        self._messages[message.offset] = message
+        self.last_offset = message.offset
+
+    def message(self, offset: int) -> Message | None:
+        """Return a message that is not acknowledged yet."""
+        return self._messages.get(offset)
+
+    @property
+    def oldest_message(self) -> Message | None:
+        """The first message that is not acknowledged."""
+        return next(iter(self._messages.values()), None)
+
+    def acknowledge(self, offsets: Iterable[int]) -> None:
+        """Acknowledge messages, unless this memory was dropped meanwhile."""
+        if not self.is_current:
+            return
+        for offset in offsets:
+            message = self._messages.pop(offset, None)
+            if message is not None:
+                self._acknowledge(message)
+
+    def lane(self, call_id: str) -> Lane:
+        """Return what is under way for a call."""
+        lane = self._lanes.get(call_id)
+        if lane is None:
+            lane = self._lanes[call_id] = Lane(self, call_id)
+        return lane
+
+    def release(self, lane: Lane) -> None:
+        """Forget a lane on which nothing is under way."""
+        if lane.is_idle and self._lanes.get(lane.call_id) is lane:
+            del self._lanes[lane.call_id]
+
+    def drop(self) -> None:
+        """Forget everything; what is in flight for this memory is void."""
+        self.is_current = False
+        self.machines.clear()
+        self.first_offsets.clear()
+        self._messages.clear()
+        self._lanes.clear()
+        self._closed.clear()
+
+    def _remember_closed(self, call_id: str, call: Machine | Checkpoint) -> None:
+        self._closed[call_id] = call
+        self._closed.move_to_end(call_id)
+        while len(self._closed) > MAX_CLOSED_CALLS:
+            self._closed.popitem(last=False)

@@ -1,0 +1,48 @@
+"""Fixtures of the integration tests: brokers with their topics."""
+
+import asyncio
+from collections.abc import Iterator
+
+import pytest
+
+from stream_app.settings import Settings
+from stream_app.topics import create_topics
+from stream_app.transport.broker import EmbeddedBroker
+from tests.kafka.cluster import KafkaCluster
+from tests.kafka.cluster import create_topics as create_topics_on
+from tests.kafka.libraries import KafkaUnavailableError, kafka_jars
+
+SETTINGS = Settings().replace(
+    kafka={"partitions": 4}, stalls={"stall_after_s": 2.0, "stale_after_s": 4.0}
+)
+
+
+@pytest.fixture
+def settings() -> Iterator[Settings]:
+    """Settings of a fresh embedded broker with its topics."""
+    with EmbeddedBroker() as running:
+        settings = running.settings(SETTINGS)
+        asyncio.run(create_topics(settings.kafka))
+        yield settings
+
+
+@pytest.fixture(scope="module", params=["embedded", pytest.param("kafka", marks=pytest.mark.kafka)])
+def any_broker(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Settings]:
+    """Settings of the embedded broker, then of Apache Kafka; calls need ids of their own."""
+    patient = SETTINGS.replace(stalls={"stall_after_s": 300.0, "stale_after_s": 600.0})
+    if request.param == "embedded":
+        with EmbeddedBroker() as running:
+            settings = running.settings(patient)
+            asyncio.run(create_topics(settings.kafka))
+            yield settings
+        return
+    try:
+        jars = kafka_jars()
+    except KafkaUnavailableError as error:
+        pytest.skip(str(error))
+    with KafkaCluster(tmp_path_factory.mktemp("kafka"), jars) as cluster:
+        settings = cluster.settings(patient)
+        asyncio.run(create_topics_on(settings.kafka))
+        yield settings

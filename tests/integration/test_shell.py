@@ -1,0 +1,178 @@
+"""What the shell does with poison, silence, held acknowledgements, and its own end."""
+
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import psutil
+import pytest
+
+from schemas.errors import BrokerError, ConfigurationError
+from stream_app.settings import Settings
+from stream_app.topics import DEAD_LETTERS, create_topics, describe_topics
+from stream_app.transport.broker import EmbeddedBroker
+from stream_app.worker import Supervisor
+from tests.integration.traffic import (
+    await_alerts,
+    committed,
+    end,
+    key,
+    outcome,
+    read,
+    send,
+    send_raw,
+    worker,
+)
+
+pytestmark = pytest.mark.e2e
+
+POISON = (None, b"", b"\x00\xff not messagepack", b"[1, 2]", b"\x93\xa1x\xa1y\xa1z")
+
+
+def test_poison_becomes_dead_letters_and_the_call_goes_on(settings: Settings) -> None:
+    """With its bytes, and headers that say where it stood and why it was refused."""
+    with worker(settings) as only:
+        send(settings, key("c", 0))
+        send_raw(settings, *POISON, key=b"c")
+        send(settings, *(key("c", number) for number in range(1, 5)), end("c"))
+        only.wait_ready()
+        result = await_alerts(settings, "end", 1)
+        time.sleep(1.0)
+        offsets = committed(settings)
+
+    letters = read(settings, DEAD_LETTERS)
+    assert [letter.value for letter in letters] == list(POISON)
+    headers = dict(letters[1].headers)
+    assert headers["topic"] == b"calls.audio.v1"
+    assert headers["agent"] == b"toy"
+    assert headers["call_id"] == b"c"
+    assert headers["offset"] == b"2"
+    assert headers["reason"]
+    assert result.details["c/end/5"] == {"sum": "5", "keys": "5"}
+    assert sum(offsets.values()) == 6 + len(POISON)
+
+
+def test_audio_after_the_end_is_refused(settings: Settings) -> None:
+    """By the call's own machine, through the same dead letters."""
+    with worker(settings) as only:
+        send(settings, key("c", 0), end("c"), key("c", 1))
+        only.wait_ready()
+        await_alerts(settings, "end", 1)
+        time.sleep(1.0)
+
+    assert [dict(letter.headers)["reason"] for letter in read(settings, DEAD_LETTERS)] == [
+        b"the call has ended"
+    ]
+
+
+def test_a_commit_never_passes_a_message_that_is_held(settings: Settings) -> None:
+    """Three keys of one call wait for two more; a later call on the partition is done with."""
+    with worker(settings) as only:
+        send(settings, *(key("held", number) for number in range(3)))
+        others = [f"c{number}" for number in range(12)]
+        for other in others:
+            send(settings, *(key(other, number) for number in range(5)), end(other))
+        only.wait_ready()
+        await_alerts(settings, "end", len(others))
+        time.sleep(1.5)
+        held = committed(settings)
+        send(settings, key("held", 3), key("held", 4))
+        time.sleep(2.0)
+        freed = committed(settings)
+
+    assert 0 in held.values()
+    assert sum(freed.values()) == 5 + 6 * len(others)
+
+
+@pytest.mark.slow
+def test_a_silent_call_is_marked_once_for_each_stage(settings: Settings) -> None:
+    """Stalled after two seconds here, ended after four; also when only a checkpoint knows it."""
+    with worker(settings) as first:
+        send(settings, *(key("c", number) for number in range(5)))
+        first.wait_ready()
+        await_alerts(settings, "square", 1)
+        time.sleep(1.0)
+    assert outcome(settings).count("stalled") == 0
+
+    with worker(settings) as second:
+        second.wait_ready()
+        result = await_alerts(settings, "end", 1)
+        time.sleep(2.0)
+        result = outcome(settings)
+
+    assert result.details["c/stalled/4"] == {}
+    assert result.details["c/end/5"] == {"sum": "5", "keys": "5"}
+    assert result.records == 5 + 1 + 1 + 1
+
+
+def test_an_agent_that_cannot_run_says_why(settings: Settings) -> None:
+    """And is not restarted again and again."""
+    with (
+        Supervisor(settings, ["no_such_agent"]) as supervisor,
+        pytest.raises(ConfigurationError, match="no agent 'no_such_agent'"),
+    ):
+        supervisor.wait_ready(30)
+
+
+def test_missing_topics_are_named() -> None:
+    """A worker creates none: their partition counts are a decision."""
+    with (
+        EmbeddedBroker() as empty,
+        worker(empty.settings(Settings())) as supervisor,
+        pytest.raises(BrokerError, match="topics create"),
+    ):
+        supervisor.wait_ready(5)
+
+
+def test_a_killed_supervisor_leaves_no_process_behind(settings: Settings) -> None:
+    """The kernel ends the agents."""
+    code = (
+        "import sys; from stream_app.worker import Supervisor;"
+        "from stream_app.logging import configure_logging; configure_logging('error');"
+        "from stream_app.settings import settings_from_json;"
+        "toy = 'tests.integration.toy:define';"
+        "s = Supervisor(settings_from_json(sys.stdin.readline()), [toy]);"
+        "s.start(); s.wait_ready(); print(s.pid(toy), flush=True);"
+        "s._thread.join()"
+    )
+    supervisor = subprocess.Popen(
+        [sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
+    assert supervisor.stdin is not None
+    assert supervisor.stdout is not None
+    supervisor.stdin.write(settings.model_dump_json() + "\n")
+    supervisor.stdin.flush()
+    agent = psutil.Process(int(supervisor.stdout.readline()))
+
+    os.kill(supervisor.pid, signal.SIGKILL)
+    supervisor.communicate()
+
+    psutil.wait_procs([agent], timeout=5)
+    assert not agent.is_running() or agent.status() == psutil.STATUS_ZOMBIE
+
+
+def test_the_topics_are_created_once_and_are_as_wanted() -> None:
+    """Creating them again changes nothing."""
+    with EmbeddedBroker() as fresh:
+        kafka = fresh.settings(Settings()).kafka
+        created = asyncio.run(create_topics(kafka))
+        again = asyncio.run(create_topics(kafka))
+        states = asyncio.run(describe_topics(kafka))
+        other = asyncio.run(describe_topics(kafka.model_copy(update={"partitions": 3})))
+
+    assert len(created) == len(states) == 10
+    assert again == ()
+    assert [state.differences for state in states] == [()] * 10
+    assert other[0].differences == ("12 partitions instead of 3",)
+    assert fresh.pid == 0
+
+
+def test_no_broker_is_one_clear_error() -> None:
+    """It names the address."""
+    kafka = Settings().replace(kafka={"bootstrap_servers": "127.0.0.1:1"}).kafka
+
+    with pytest.raises(BrokerError, match=r"no broker answers at 127\.0\.0\.1:1"):
+        asyncio.run(create_topics(kafka))

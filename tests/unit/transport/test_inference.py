@@ -1,0 +1,203 @@
+"""Finals first, partials only while they are fresh, nothing of a dropped session."""
+
+import asyncio
+import threading
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+from faust.types import TP
+
+from schemas.errors import InferenceError
+from stream_app.transport.inference import InferenceThread, Job, RequestQueue
+from stream_app.transport.metrics import Metrics
+from stream_app.transport.sessions import PartitionSession
+
+NOW_NS = 100_000_000_000
+S = 1_000_000_000
+
+
+@dataclass(frozen=True)
+class Request:
+    """What the queue looks at, and a name."""
+
+    name: str
+    slot: tuple[Any, ...]
+    captured_at_ns: int = NOW_NS
+    audio_ms: int = 1000
+
+
+def session() -> PartitionSession:
+    return PartitionSession(TP("t", 0), 1, lambda _: None)
+
+
+def queue(max_batch: int = 1) -> RequestQueue:
+    return RequestQueue(2.0, max_batch, now_ns=lambda: NOW_NS)
+
+
+def names(jobs: Sequence[Job]) -> list[str]:
+    return [job.request.name for job in jobs]  # type: ignore[attr-defined]
+
+
+def job(request: Request, *, is_urgent: bool, owner: PartitionSession) -> Job:
+    return Job(owner, "c", request, is_urgent)
+
+
+def test_urgent_requests_go_first_by_capture_time() -> None:
+    """A final of older audio goes before a newer one, and both before any partial."""
+    pending, owner = queue(max_batch=5), session()
+    pending.push(job(Request("partial", ("a",)), is_urgent=False, owner=owner))
+    pending.push(job(Request("late", ("b",), NOW_NS), is_urgent=True, owner=owner))
+    pending.push(job(Request("early", ("c",), NOW_NS - S), is_urgent=True, owner=owner))
+
+    assert names(pending.pop()) == ["early", "late"]
+    assert names(pending.pop()) == ["partial"]
+    assert pending.pop() == []
+
+
+def test_a_newer_partial_replaces_the_older_one_of_its_slot() -> None:
+    """Of its slot only; what is dropped is counted."""
+    pending, owner = queue(max_batch=5), session()
+    for name, slot in (("old", ("a",)), ("other", ("b",)), ("new", ("a",))):
+        pending.push(job(Request(name, slot), is_urgent=False, owner=owner))
+
+    assert sorted(names(pending.pop())) == ["new", "other"]
+    assert pending.shed == 1
+
+
+def test_a_final_replaces_the_partial_of_its_slot() -> None:
+    """It supersedes every partial of its segment."""
+    pending, owner = queue(max_batch=5), session()
+    pending.push(job(Request("partial", ("a",)), is_urgent=False, owner=owner))
+    pending.push(job(Request("final", ("a",)), is_urgent=True, owner=owner))
+
+    assert names(pending.pop()) == ["final"]
+    assert len(pending) == 0
+
+
+def test_partials_of_old_audio_are_shed_and_finals_never() -> None:
+    """A backlog is worked off by finals alone."""
+    pending, owner = queue(), session()
+    pending.push(job(Request("stale", ("a",), NOW_NS - 3 * S), is_urgent=False, owner=owner))
+    pending.push(job(Request("final", ("b",), NOW_NS - 90 * S), is_urgent=True, owner=owner))
+
+    assert names(pending.pop()) == ["final"]
+    assert pending.pop() == []
+    assert pending.shed == 1
+
+
+def test_requests_of_a_dropped_session_are_discarded() -> None:
+    """Urgent or not."""
+    pending, owner = queue(max_batch=5), session()
+    pending.push(job(Request("final", ("a",)), is_urgent=True, owner=owner))
+    pending.push(job(Request("partial", ("b",)), is_urgent=False, owner=owner))
+    owner.drop()
+
+    assert pending.pop() == []
+
+
+class Bench:
+    """An inference thread with what came of it."""
+
+    def __init__(self, infer: Callable[[Sequence[Any]], Sequence[Any]]) -> None:
+        self.results: list[tuple[str, Any]] = []
+        self.failures: list[BaseException] = []
+        self.thread = InferenceThread(
+            infer,
+            RequestQueue(2.0),
+            Metrics("toy"),
+            on_result=lambda job, result: self.results.append((job.request.name, result)),  # type: ignore[attr-defined]
+            on_failure=self.failures.append,
+        )
+
+    async def until(self, condition: Callable[[], bool]) -> None:
+        """Wait until the condition holds."""
+        async with asyncio.timeout(5):
+            while not condition():  # noqa: ASYNC110 - the condition is the thread's
+                await asyncio.sleep(0.005)
+
+
+def test_results_come_back_on_the_event_loop() -> None:
+    """And the audio no longer counts as pending."""
+
+    async def play() -> Bench:
+        bench = Bench(lambda requests: [threading.get_ident() for _ in requests])
+        bench.thread.start()
+        bench.thread.submit(job(Request("final", ("a",)), is_urgent=True, owner=session()))
+        assert bench.thread.pending_urgent_ms == 1000
+        await bench.until(lambda: bool(bench.results))
+        bench.thread.stop()
+        return bench
+
+    bench = asyncio.run(play())
+
+    assert bench.results[0][0] == "final"
+    assert bench.results[0][1] != threading.get_ident()
+    assert bench.thread.pending_urgent_ms == 0
+
+
+def test_a_result_for_a_session_dropped_meanwhile_is_discarded() -> None:
+    """It must be neither produced nor acknowledged."""
+    owner, go = session(), threading.Event()
+
+    def infer(requests: Sequence[Any]) -> Sequence[Any]:
+        go.wait(5)
+        return requests
+
+    async def play() -> Bench:
+        bench = Bench(infer)
+        bench.thread.start()
+        bench.thread.submit(job(Request("old", ("a",)), is_urgent=True, owner=owner))
+        await asyncio.sleep(0.05)
+        owner.drop()
+        bench.thread.forget_dropped()
+        bench.thread.submit(job(Request("new", ("a",)), is_urgent=True, owner=session()))
+        go.set()
+        await bench.until(lambda: bool(bench.results))
+        bench.thread.stop()
+        return bench
+
+    bench = asyncio.run(play())
+
+    assert [name for name, _ in bench.results] == ["new"]
+
+
+def test_an_exception_of_the_model_is_reported() -> None:
+    """The process is to end without acknowledging."""
+
+    def infer(_: Sequence[Any]) -> Sequence[Any]:
+        raise InferenceError("broken")
+
+    async def play() -> Bench:
+        bench = Bench(infer)
+        bench.thread.start()
+        bench.thread.submit(job(Request("final", ("a",)), is_urgent=True, owner=session()))
+        await bench.until(lambda: bool(bench.failures))
+        return bench
+
+    assert [str(failure) for failure in asyncio.run(play()).failures] == ["broken"]
+
+
+def test_a_model_that_does_not_finish_is_noticed() -> None:
+    """The watchdog ends the process."""
+    go = threading.Event()
+
+    def infer(requests: Sequence[Any]) -> Sequence[Any]:
+        go.wait(5)
+        return requests
+
+    async def play() -> None:
+        bench = Bench(infer)
+        bench.thread.start()
+        bench.thread.check(0.1)
+        bench.thread.submit(job(Request("final", ("a",)), is_urgent=True, owner=session()))
+        time.sleep(0.3)  # noqa: ASYNC251 - the loop has nothing to do
+        with pytest.raises(InferenceError):
+            bench.thread.check(0.1)
+        go.set()
+        await bench.until(lambda: bool(bench.results))
+        bench.thread.stop()
+
+    asyncio.run(play())

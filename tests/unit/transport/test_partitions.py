@@ -1,0 +1,213 @@
+"""The generation rule: what was remembered goes, what was saved comes back."""
+
+import asyncio
+from collections.abc import Iterable
+from typing import Any
+
+from faust.types import TP, Message
+
+from schemas.operations import Checkpoint
+from stream_app.settings import KafkaSettings
+from stream_app.topics import AUDIO
+from stream_app.transport.checkpoints import CheckpointStore
+from stream_app.transport.definitions import AgentDefinition
+from stream_app.transport.metrics import Metrics
+from stream_app.transport.partitions import Partitions
+from stream_app.transport.sessions import PartitionSession
+
+TP0, TP1 = TP(AUDIO, 0), TP(AUDIO, 1)
+
+
+class Machine:
+    """Remembers from what it was made."""
+
+    def __init__(self, origin: object) -> None:
+        self.origin = origin
+        self.is_closed = False
+
+    def feed(self, *_: Any) -> tuple[()]:
+        """Return the effects of one input."""
+        return ()
+
+    def resolve(self, _: Any) -> tuple[()]:
+        """Return the effects of a result."""
+        return ()
+
+
+class FakeStore(CheckpointStore):
+    """Checkpoints from memory."""
+
+    def __init__(self, found: dict[int, dict[str, Checkpoint]]) -> None:
+        super().__init__(KafkaSettings(), "toy", "w")
+        self.found = found
+        self.loads = 0
+
+    async def load(self, partitions: Iterable[int]) -> dict[int, dict[str, Checkpoint]]:
+        """Return what the test put in."""
+        self.loads += 1
+        await asyncio.sleep(0)
+        return {partition: self.found.get(partition, {}) for partition in partitions}
+
+
+class BrokenStore(FakeStore):
+    """Cannot be read."""
+
+    async def load(self, _: Iterable[int]) -> dict[int, dict[str, Checkpoint]]:
+        """Fail."""
+        raise OSError("no broker")
+
+
+class FakeConsumer:
+    """In its first generation."""
+
+    def __init__(self) -> None:
+        self.generation = 1
+
+    def ack(self, _: Message) -> bool:
+        """Take an acknowledgement."""
+        return True
+
+    def tracker(self, _: TP) -> None:
+        """Return the acknowledgements."""
+        return
+
+    def reading_state(self, _: TP) -> None:
+        """Return position and end."""
+        return
+
+
+def make(store: FakeStore) -> tuple[Partitions, list[BaseException]]:
+    failures: list[BaseException] = []
+    definition = AgentDefinition(
+        name="toy", input_topic=AUDIO, decode=bytes, create=Machine, restore=Machine
+    )
+    partitions = Partitions(
+        KafkaSettings(), definition, store, metrics=Metrics("toy"), on_failure=failures.append
+    )
+    return partitions, failures
+
+
+def message(tp: TP, offset: int, generation: int) -> Message:
+    return Message(
+        AUDIO, tp.partition, offset, 1.0, 0, [], b"c", b"v", None, tp=tp, generation_id=generation
+    )
+
+
+def checkpoint(call_id: str, *, is_closed: bool = False) -> Checkpoint:
+    return Checkpoint(
+        agent="toy", call_id=call_id, position=(1,), is_closed=is_closed, state={"first_offset": 4}
+    )
+
+
+def test_open_calls_are_restored_before_the_first_message() -> None:
+    """Closed ones only when something comes for them."""
+    saved = {0: {"open": checkpoint("open"), "closed": checkpoint("closed", is_closed=True)}}
+
+    async def play() -> PartitionSession | None:
+        partitions, _ = make(FakeStore(saved))
+        partitions.begin([TP0, TP1], FakeConsumer())
+        return await partitions.session_of(message(TP0, 4, 1))
+
+    session = asyncio.run(play())
+
+    assert session is not None
+    assert list(session.machines) == ["open"]
+    assert session.is_closed("closed")
+    restored = session.machine("closed", Machine, Machine)
+    assert restored.origin == saved[0]["closed"]  # type: ignore[attr-defined]
+
+
+def test_a_new_generation_drops_the_memory_of_kept_partitions() -> None:
+    """Every partition is read again from its committed offset."""
+
+    async def play() -> tuple[PartitionSession | None, PartitionSession | None, int]:
+        store, consumer = FakeStore({}), FakeConsumer()
+        partitions, _ = make(store)
+        partitions.begin([TP0], consumer)
+        old = await partitions.session_of(message(TP0, 7, 1))
+        assert old is not None
+        old.machine("c", Machine, Machine)
+        consumer.generation = 2
+        partitions.begin([TP0], consumer)
+        new = await partitions.session_of(message(TP0, 5, 2))
+        return old, new, store.loads
+
+    old, new, loads = asyncio.run(play())
+
+    assert old is not None
+    assert new is not None
+    assert not old.is_current
+    assert old.machines == {}
+    assert new.machines == {}
+    assert loads == 2
+
+
+def test_messages_of_an_older_generation_have_no_memory() -> None:
+    """They come again."""
+
+    async def play() -> PartitionSession | None:
+        consumer = FakeConsumer()
+        consumer.generation = 2
+        partitions, _ = make(FakeStore({}))
+        partitions.begin([TP0], consumer)
+        return await partitions.session_of(message(TP0, 5, 1))
+
+    assert asyncio.run(play()) is None
+
+
+def test_a_message_may_come_before_the_news_of_its_generation() -> None:
+    """It waits: nobody would deliver it again."""
+
+    async def play() -> PartitionSession | None:
+        consumer = FakeConsumer()
+        partitions, _ = make(FakeStore({}))
+        asking = asyncio.create_task(partitions.session_of(message(TP0, 5, 1)))
+        await asyncio.sleep(0)
+        assert not asking.done()
+        partitions.begin([TP0], consumer)
+        return await asking
+
+    session = asyncio.run(play())
+
+    assert session is not None
+    assert session.generation == 1
+
+
+def test_a_session_dropped_while_its_checkpoints_load_takes_nothing() -> None:
+    """A second rebalance may come at once."""
+
+    async def play() -> PartitionSession | None:
+        partitions, _ = make(FakeStore({}))
+        partitions.begin([TP0], FakeConsumer())
+        asking = asyncio.create_task(partitions.session_of(message(TP0, 5, 1)))
+        await asyncio.sleep(0)
+        partitions.drop()
+        return await asking
+
+    assert asyncio.run(play()) is None
+
+
+def test_checkpoints_that_cannot_be_read_end_the_process() -> None:
+    """To go on without them would lose words."""
+
+    async def play() -> list[BaseException]:
+        partitions, failures = make(BrokenStore({}))
+        partitions.begin([TP0], FakeConsumer())
+        await partitions.wait_until_loaded()
+        return failures
+
+    assert [str(failure) for failure in asyncio.run(play())] == ["no broker"]
+
+
+def test_an_acknowledgement_after_the_drop_is_void() -> None:
+    """The message is somebody else's by now."""
+    done: list[int] = []
+    session = PartitionSession(TP0, 1, lambda message: done.append(message.offset))
+    session.keep(message(TP0, 5, 1))
+    session.keep(message(TP0, 6, 1))
+
+    session.acknowledge([5])
+    session.drop()
+    session.acknowledge([6])
+
+    assert done == [5]
