@@ -220,7 +220,8 @@ class Segmenter:
     def _open_at_onset(self, index: int) -> None:
         if self._open_index is None and self._gate.is_speech:
             frames_back = (self._config.gate.onset_ms + self._config.pre_roll_ms) // FRAME_MS
-            self._open_index = max(index + 1 - frames_back, -WARM_UP_FRAMES)
+            frames_before = min(WARM_UP_FRAMES, self._point.origin_ms // FRAME_MS)  # none before 0
+            self._open_index = max(index + 1 - frames_back, -frames_before)
             self._has_speech = True
 
     def _is_active(self, at_ms: int) -> bool:

@@ -1,0 +1,51 @@
+"""The three nodes that the end-to-end tests rest upon hold what they promise."""
+
+import pytest
+
+from stream_app import topics
+from stream_app.settings import KafkaSettings, Settings
+from stream_app.transport.clients import create_producer
+from stream_app.transport.log_reader import BEGINNING, read_partitions
+from tests.kafka.cluster import KafkaCluster, create_topics
+
+pytestmark = [pytest.mark.kafka, pytest.mark.e2e]
+SMALL = Settings().replace(kafka={"partitions": 3})
+
+
+async def produce(kafka: KafkaSettings, count: int, *, first: int = 0) -> None:
+    producer = create_producer(kafka)
+    await producer.start()
+    try:
+        for n in range(first, first + count):
+            await producer.send_and_wait(topics.AUDIO, str(n).encode(), key=b"call")
+    finally:
+        await producer.stop()
+
+
+async def consume(kafka: KafkaSettings) -> list[int]:
+    starts = dict.fromkeys(range(kafka.partitions), BEGINNING)
+    return [int(record.value) async for record in read_partitions(kafka, topics.AUDIO, starts)]
+
+
+async def test_messages_outlive_a_broker(kafka_cluster: KafkaCluster) -> None:
+    """A node is killed: the others serve, and it comes back with its data."""
+    kafka = kafka_cluster.settings(SMALL).kafka
+    await create_topics(kafka)
+    await produce(kafka, 5)
+
+    kafka_cluster.nodes[0].kill()
+    await produce(kafka, 5, first=5)
+    kafka_cluster.restart(kafka_cluster.nodes[0])
+
+    assert await consume(kafka) == list(range(10))
+
+
+async def test_topics_are_on_the_brokers_as_the_table_says(kafka_cluster: KafkaCluster) -> None:
+    kafka = kafka_cluster.settings(SMALL).kafka
+    await create_topics(kafka)
+
+    states = await topics.describe_topics(kafka)
+
+    assert {state.spec.name: state.differences for state in states} == {
+        spec.name: () for spec in topics.TOPICS
+    }

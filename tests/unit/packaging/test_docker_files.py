@@ -1,0 +1,122 @@
+"""What can be known of the image and the compose file without an engine."""
+
+import json
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from stream_app.agents import AGENTS
+from stream_app.settings import _is_setting
+
+ROOT = Path(__file__).parents[3]
+DOCKERFILE = ROOT / "docker" / "Dockerfile"
+COMPOSE = ROOT / "docker" / "compose.yaml"
+SECRET = re.compile(r"(password|secret|token|api_?key)\s*[:=]\s*\S", re.IGNORECASE)
+
+
+def instructions() -> list[tuple[str, str]]:
+    """Return name and arguments of each instruction, continued lines joined."""
+    joined = DOCKERFILE.read_text().replace("\\\n", " ")
+    lines = [line.strip() for line in joined.splitlines()]
+    pairs = [line.partition(" ") for line in lines if line and not line.startswith("#")]
+    return [(name, re.sub(r"\s+", " ", arguments).strip()) for name, _, arguments in pairs]
+
+
+def named(name: str) -> list[str]:
+    return [arguments for instruction, arguments in instructions() if instruction == name]
+
+
+def test_images_are_pinned() -> None:
+    images = [arguments.split()[0] for arguments in named("FROM")]
+    images += re.findall(r"^ +image: (\S+)$", COMPOSE.read_text(), re.MULTILINE)
+
+    assert len(images) == 4
+    for image in images:
+        assert re.fullmatch(r"[a-z/]+:\d+\.\d+[\w.-]*", image), image
+
+
+def test_the_image_is_built_in_two_stages_with_pinned_dependencies() -> None:
+    assert [arguments.split()[-1] for arguments in named("FROM")] == ["build", "worker"]
+    installs = [arguments for arguments in named("RUN") if "pip install" in arguments]
+    assert "--constraint constraints.txt" in installs[0]
+    assert "--no-deps" in installs[1]
+
+
+def test_the_container_runs_as_nobody_in_particular() -> None:
+    users = named("USER")
+    assert users == ["10001:10001"]
+
+
+def test_signals_reach_the_supervisor_and_children_are_reaped() -> None:
+    assert named("ENTRYPOINT") == ['["tini", "--", "callstream"]']
+    assert json.loads(named("CMD")[-1]) == ["worker"]
+
+
+def test_the_container_says_whether_it_is_healthy() -> None:
+    (healthcheck,) = named("HEALTHCHECK")
+    assert "/opt/callstream/healthcheck.py" in healthcheck
+
+
+def test_what_is_copied_exists_and_passes_the_ignore_file() -> None:
+    allowed = {
+        line.removeprefix("!")
+        for line in (ROOT / ".dockerignore").read_text().splitlines()
+        if line.startswith("!")
+    }
+    copies = [arguments for arguments in named("COPY") if not arguments.startswith("--from")]
+    sources = {source for arguments in copies for source in arguments.split()[:-1]}
+
+    assert sources == allowed
+    assert [source for source in sources if not (ROOT / source).exists()] == []
+
+
+@pytest.mark.parametrize("path", [DOCKERFILE, COMPOSE], ids=lambda path: path.name)
+def test_no_secret_is_written_down(path: Path) -> None:
+    assert [line for line in path.read_text().splitlines() if SECRET.search(line)] == []
+
+
+@pytest.mark.parametrize("path", [DOCKERFILE, COMPOSE], ids=lambda path: path.name)
+def test_every_variable_is_a_setting(path: Path) -> None:
+    """The worker refuses to start with a variable that it does not know."""
+    names = set(re.findall(r"CALLSTREAM_\w+", path.read_text()))
+
+    assert names
+    assert [name for name in sorted(names) if not _is_setting(name)] == []
+
+
+def test_every_agent_has_a_service() -> None:
+    commands = re.findall(r'command: \["worker", "--agents", "(\w+)"\]', COMPOSE.read_text())
+    assert sorted(commands) == sorted(AGENTS)
+
+
+def test_compose_accepts_the_file() -> None:
+    command = _compose_command()
+    answer = subprocess.run(
+        [*command, "-f", str(COMPOSE), "--profile", "replay", "config", "--quiet"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert answer.returncode == 0, answer.stderr
+
+
+def test_hadolint_has_nothing_to_say() -> None:
+    hadolint = shutil.which("hadolint")
+    if hadolint is None:
+        pytest.skip("no hadolint on the PATH")
+    answer = subprocess.run(
+        [hadolint, str(DOCKERFILE)], capture_output=True, text=True, check=False
+    )
+    assert answer.returncode == 0, answer.stdout
+
+
+def _compose_command() -> list[str]:
+    if shutil.which("docker") is None:
+        pytest.skip("no docker command on the PATH")
+    answer = subprocess.run(["docker", "compose", "version"], capture_output=True, check=False)
+    if answer.returncode != 0:
+        pytest.skip("the docker command has no compose plugin")
+    return ["docker", "compose"]

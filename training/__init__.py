@@ -1,0 +1,1 @@
+"""Offline training packages, one per model; each exports weights that ``models`` loads."""

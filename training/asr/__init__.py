@@ -1,0 +1,1 @@
+"""Training of the small bundled Whisper: synthesis, augmentation, network, loop, export."""

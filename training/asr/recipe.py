@@ -1,0 +1,135 @@
+"""A training run, as one TOML file."""
+
+from __future__ import annotations
+
+import tomllib
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from training.asr.augment import Augmentation
+from training.asr.network import NetworkSize
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+
+class RecipeError(ValueError):
+    """A recipe, or a setting given on the command line, is wrong."""
+
+
+class Stage(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What the batches of a stretch of the run are made of.
+
+    A stage holds until ``until_step``. Shares are of the items of a batch; ``excerpt`` items are
+    cut out of longer utterances at word borders, ``pair`` items are two utterances in a row.
+    ``token_noise`` is the share of the decoder's input tokens that are replaced by others, so that
+    it listens rather than guesses, and gets over its own errors.
+    """
+
+    until_step: int
+    max_seconds: float = 12.0
+    real_share: float = 0.0
+    excerpt_share: float = 0.0
+    pair_share: float = 0.0
+    non_speech_share: float = 0.0
+    token_noise: float = 0.0
+    augmentation: Augmentation = Augmentation()
+
+
+class LossWeights(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Weights of the helper losses beside the decoder's cross-entropy (weight 1).
+
+    ``guided_heads`` says, layer by layer, how many of the decoder's heads are told where to look.
+    """
+
+    phones: float = 1.0
+    ctc: float = 0.2
+    attention: float = 0.5
+    guided_heads: tuple[int, ...] = (2, 3)
+
+
+class Optimisation(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """AdamW with warm-up, a plateau, and a straight decay to 0 between two steps."""
+
+    steps: int
+    decay_from: int
+    warmup_steps: int = 300
+    learning_rate: float = 1.5e-3
+    weight_decay: float = 0.01
+    clip_norm: float = 1.0
+    batch_seconds: float = 90.0
+    processes: int = 1
+    bfloat16: bool = True
+
+
+class Synthesis(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """How much speech to synthesise, and from what."""
+
+    utterances: int
+    workers: int = 2
+    flite_share: float = 0.35
+    generated_share: float = 0.3
+
+
+class Recipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Everything that decides the outcome of a run, data folders aside."""
+
+    name: str
+    seed: int
+    vocabulary: int
+    synthesis: Synthesis
+    network: NetworkSize
+    losses: LossWeights
+    optimisation: Optimisation
+    stages: tuple[Stage, ...]
+    checkpoint_steps: int = 500
+
+    def stage_at(self, step: int) -> Stage:
+        """Return the stage that a step belongs to; the last one never ends."""
+        for stage in self.stages:
+            if step < stage.until_step:
+                return stage
+        return self.stages[-1]
+
+
+def read_recipe(path: Path, changes: Sequence[str] = ()) -> Recipe:
+    """Return the recipe of a TOML file, with ``table.key=value`` changes applied.
+
+    Raises:
+        RecipeError: The file or a change is not valid; the message names the place.
+    """
+    try:
+        content = tomllib.loads(path.read_text("utf-8"))
+    except OSError as error:
+        message = f"the recipe {path} cannot be read: {error.strerror}"
+        raise RecipeError(message) from error
+    except tomllib.TOMLDecodeError as error:
+        message = f"the recipe {path} is not valid TOML: {error}"
+        raise RecipeError(message) from error
+    for change in changes:
+        _apply(content, change)
+    try:
+        return msgspec.convert(content, Recipe)
+    except msgspec.ValidationError as error:
+        message = f"the recipe {path} is not valid: {error}"
+        raise RecipeError(message) from error
+
+
+def _apply(content: dict[str, Any], change: str) -> None:
+    key, found, value = change.partition("=")
+    if not found:
+        message = f"{change!r} is not of the form key=value"
+        raise RecipeError(message)
+    *tables, last = key.strip().split(".")
+    table = content
+    for name in tables:
+        table = table.setdefault(name, {})
+        if not isinstance(table, dict):
+            message = f"{key!r} does not name a setting"
+            raise RecipeError(message)
+    try:
+        table[last] = tomllib.loads(f"value = {value}")["value"]
+    except tomllib.TOMLDecodeError:
+        table[last] = value
