@@ -111,7 +111,15 @@ class SegmentSettings(_Part):
 
     pause_ms: int = Field(default=400, ge=100)
     max_segment_ms: int = Field(default=12_000, ge=2_000, le=28_000)
-    pre_roll_ms: int = Field(default=192, ge=0)
+    pre_roll_ms: int = Field(default=192, ge=0, le=400)
+
+    @model_validator(mode="after")
+    def _fitting(self) -> Self:
+        if self.pre_roll_ms > self.pause_ms:
+            raise ValueError("pre_roll_ms must not exceed pause_ms")
+        if self.max_segment_ms < self.pause_ms + 2_000:
+            raise ValueError("max_segment_ms must exceed pause_ms by 2000")
+        return self
 
 
 class TurnSettings(_Part):
@@ -136,6 +144,12 @@ class TurnSettings(_Part):
             parts = tuple(word.strip() for word in words.split(",") if word.strip())
             return {**values, "backchannels": parts}
         return values
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Self:
+        if self.silence_ms > self.ceiling_ms:
+            raise ValueError("silence_ms must not exceed ceiling_ms")
+        return self
 
 
 class StallSettings(_Part):

@@ -17,20 +17,18 @@ from stream_app.settings import Settings, StallSettings
 from stream_app.topics import AUDIO
 from stream_app.transport.definitions import AgentDefinition, Stage, StallPolicy
 
+POST_ROLL_MS = 192
+ACTIVITY_MARGIN_MS = 500
+
 
 def define(settings: Settings) -> AgentDefinition:
     """Return the definition of the agent; loads the weights."""
     asr = settings.asr
     engine = load_engine(asr.model, device=asr.device, threads=asr.threads)
     vad = load_vad()
-    segments = settings.segments
     config = TranscriberConfig(
         front_end=lambda rate_hz: ChannelFrontEnd(rate_hz, vad),
-        segments=SegmentConfig(
-            pause_ms=segments.pause_ms,
-            max_segment_ms=segments.max_segment_ms,
-            pre_roll_ms=segments.pre_roll_ms,
-        ),
+        segments=segment_config(settings),
         partial_interval_ms=asr.partial_interval_ms,
         model=engine.name,
     )
@@ -45,8 +43,21 @@ def define(settings: Settings) -> AgentDefinition:
         create=lambda call_id: CallTranscriber(call_id, config),
         restore=lambda checkpoint: CallTranscriber.restore(checkpoint, config),
         infer=infer,
+        has_model_in_feed=True,
         max_batch=asr.max_batch,
         stalls=_stall_policy(settings.stalls),
+    )
+
+
+def segment_config(settings: Settings) -> SegmentConfig:
+    """Return how channels are cut; activity is reported for longer than any turn stays open."""
+    segments = settings.segments
+    return SegmentConfig(
+        pause_ms=segments.pause_ms,
+        max_segment_ms=segments.max_segment_ms,
+        pre_roll_ms=segments.pre_roll_ms,
+        post_roll_ms=min(POST_ROLL_MS, segments.pause_ms - segments.pre_roll_ms),
+        activity_tail_ms=settings.turns.ceiling_ms + ACTIVITY_MARGIN_MS,
     )
 
 

@@ -54,6 +54,8 @@ class AgentDefinition:
             many results, which go to ``resolve``.
         stalls: Set for the agent that watches over calls without audio; its machines have
             ``last_seq``.
+        has_model_in_feed: Feeding a machine runs a model (the VAD does), so that it happens on a
+            thread of its own.
         rereads_input: After a takeover the input of open calls is fed again from the offset
             ``first_offset`` of the checkpoint's state, and the effects are discarded.
     """
@@ -66,4 +68,5 @@ class AgentDefinition:
     infer: Callable[[Sequence[Any]], Sequence[Any]] | None = None
     max_batch: int = 1
     stalls: StallPolicy | None = None
+    has_model_in_feed: bool = False
     rereads_input: bool = False

@@ -161,6 +161,7 @@ class InferenceThread:
     def _run(self) -> None:
         while (batch := self._next_batch()) is not None:
             self._busy_since = time.monotonic()
+            cpu_s = time.thread_time()
             try:
                 results = self._infer([job.request for job in batch])
                 if len(results) != len(batch):
@@ -173,6 +174,7 @@ class InferenceThread:
                 elapsed = time.monotonic() - self._busy_since
                 self._busy_since = 0.0
             self._metrics.inference_seconds.observe(elapsed)
+            self._metrics.inference_cpu_s.inc(time.thread_time() - cpu_s)
             self._call(self._finish, batch, results)
 
     def _next_batch(self) -> list[Job] | None:

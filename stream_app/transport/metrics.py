@@ -44,6 +44,9 @@ class Metrics:
         self.inference_seconds = self._histogram(
             "inference_seconds", "Time of one call of the model.", INFERENCE_BUCKETS_S
         )
+        self.inference_cpu_s = self._counter(
+            "inference_cpu_seconds", "CPU time of the inference thread in the model."
+        )
         self.durable_seconds = self._histogram(
             "durable_seconds", "Time from a commit to its acknowledgement.", DURABLE_BUCKETS_S
         )

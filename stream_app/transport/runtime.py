@@ -18,6 +18,7 @@ from stream_app.transport.checkpoints import CheckpointStore
 from stream_app.transport.clients import start_producer
 from stream_app.transport.definitions import AgentDefinition
 from stream_app.transport.inference import InferenceThread, Job, RequestQueue
+from stream_app.transport.machine_thread import MachineThread
 from stream_app.transport.metrics import Metrics
 from stream_app.transport.outbox import Outbox
 from stream_app.transport.partitions import Consumer, Partitions
@@ -86,6 +87,7 @@ class AgentRuntime:
         self._max_pending_ms = int(settings.overload.max_pending_final_audio_s * 1000)
         self._room_for_audio = asyncio.Event()
         self._tasks: set[asyncio.Task[None]] = set()
+        self._machines = MachineThread(is_threaded=definition.has_model_in_feed)
         self._is_failed = False
 
     async def start(self, consumer: Consumer) -> None:
@@ -122,6 +124,7 @@ class AgentRuntime:
         await asyncio.gather(*self._tasks, return_exceptions=True)
         if self._inference is not None:
             self._inference.stop()
+        self._machines.stop()
         if self._outbox is not None:
             await self._outbox.stop()
         if self._producer is not None:
@@ -163,7 +166,7 @@ class AgentRuntime:
             decoded = self.definition.decode(message.value or b"")
             call_id = decoded.call_id
             machine = self._machine(session, call_id)
-            effects = machine.feed(decoded, message.offset)
+            effects = await self._machines.call(machine.feed, decoded, message.offset)
         except (MalformedMessageError, AudioFormatError) as error:
             log.warning("message.refused", agent=self.definition.name, reason=str(error)[:200])
             effects = (Refuse(message.offset, str(error)), Commit((message.offset,)))
@@ -187,7 +190,7 @@ class AgentRuntime:
         return session.machine(call_id, self.definition.create, self.definition.restore)
 
     def _apply(self, session: PartitionSession, call_id: str, effects: Sequence[Effect]) -> None:
-        if self._outbox is None:
+        if self._outbox is None or not session.is_current:
             return
         for effect in effects:
             if not isinstance(effect, Infer):
@@ -196,15 +199,15 @@ class AgentRuntime:
                 job = Job(session, call_id, effect.request, effect.is_urgent)  # type: ignore[arg-type]
                 self._inference.submit(job)
 
-    def _resolve(self, job: Job, result: Any) -> None:
+    def _take_result(self, job: Job, result: Any) -> None:
+        self._spawn(self._resolve(job, result))
+
+    async def _resolve(self, job: Job, result: Any) -> None:
         machine = job.session.machines.get(job.call_id)
-        if machine is None:
-            return
-        try:
-            self._apply(job.session, job.call_id, machine.resolve(result))
+        if machine is not None:
+            effects = await self._machines.call(machine.resolve, result)
+            self._apply(job.session, job.call_id, effects)
             self._close_if_finished(job.session, job.call_id, machine)
-        except Exception as error:  # noqa: BLE001 - a bug in a machine must not be acknowledged
-            self.fail(error)
         self._room_for_audio.set()
 
     def _close_if_finished(self, session: PartitionSession, call_id: str, machine: Machine) -> None:
@@ -233,7 +236,7 @@ class AgentRuntime:
             self.definition.infer,
             RequestQueue(max_age_s, self.definition.max_batch),
             self.metrics,
-            on_result=self._resolve,
+            on_result=self._take_result,
             on_failure=self.fail,
         )
         thread.start()

@@ -11,7 +11,7 @@ import soundfile
 import soxr
 from scipy import signal
 
-from training.asr.g711 import pass_through_g711
+from training.asr.line import pass_through_g711
 from training.asr.utterances import SAMPLE_RATE_HZ
 
 if TYPE_CHECKING:

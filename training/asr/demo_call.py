@@ -12,8 +12,8 @@ import numpy as np
 import orjson
 import soxr
 
+from models.audio.g711 import encode_mulaw
 from training.asr.flite import Flite, FliteSettings
-from training.asr.g711 import encode_g711_mu_law
 from training.asr.text import parse_sentence, split_sentences
 from training.asr.utterances import SAMPLE_RATE_HZ
 
@@ -121,8 +121,8 @@ def write_demo_call(folder: Path) -> None:
     dialogue = read_dialogue()
     channels, spoken = _speak_dialogue(dialogue)
     folder.mkdir(parents=True, exist_ok=True)
-    codes = encode_g711_mu_law(_add_line_noise(channels, dialogue.audio).T.reshape(-1))
-    (folder / "call.wav").write_bytes(_mu_law_wav(codes, channels=len(_PARTIES)))
+    payload = encode_mulaw(_add_line_noise(channels, dialogue.audio).T.reshape(-1))
+    (folder / "call.wav").write_bytes(_mu_law_wav(payload, channels=len(_PARTIES)))
     context = msgspec.to_builtins(dialogue.context)
     _write_json(folder / "call.json", context)
     reference = {
@@ -220,9 +220,8 @@ def _add_line_noise(channels: NDArray[np.float32], audio: CallAudio) -> NDArray[
     return np.asarray(noisy, dtype=np.float32)
 
 
-def _mu_law_wav(codes: NDArray[np.uint8], *, channels: int) -> bytes:
+def _mu_law_wav(payload: bytes, *, channels: int) -> bytes:
     """Return a RIFF file of interleaved G.711 mu-law codes (format 7, with its fact chunk)."""
-    payload = codes.tobytes()
     layout = struct.pack(
         "<HHIIHHH",
         _MU_LAW_FORMAT,
@@ -233,7 +232,7 @@ def _mu_law_wav(codes: NDArray[np.uint8], *, channels: int) -> bytes:
         8,
         0,
     )
-    fact = struct.pack("<I", len(codes) // channels)
+    fact = struct.pack("<I", len(payload) // channels)
     body = b"WAVE"
     for name, chunk in ((b"fmt ", layout), (b"fact", fact), (b"data", payload)):
         body += name + struct.pack("<I", len(chunk)) + chunk + b"\0" * (len(chunk) % 2)

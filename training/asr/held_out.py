@@ -14,8 +14,8 @@ import soundfile
 import soxr
 
 from training.asr.corpus import SOURCES, is_held_out, read_sentences
-from training.asr.g711 import pass_through_g711
 from training.asr.grammar import generate_sentence
+from training.asr.line import pass_through_g711
 from training.asr.synthesise import Synthesisers
 from training.asr.utterances import SAMPLE_RATE_HZ, Recording, Utterance
 from training.asr.voices import HELD_OUT_FESTIVAL, held_out_espeak, held_out_flite
