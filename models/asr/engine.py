@@ -54,6 +54,11 @@ class SpeechEngine(Protocol):
         """Return the longest audio that one decode takes."""
         ...
 
+    @property
+    def max_segment_ms(self) -> int:
+        """Return the longest audio that the weights decode well; 0 if they do not say."""
+        ...
+
     def transcribe(
         self, samples: FloatArray, options: DecodeOptions = DEFAULT_OPTIONS
     ) -> Hypothesis:

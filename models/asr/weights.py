@@ -19,6 +19,7 @@ class SpeechManifest(WeightsManifest, frozen=True, kw_only=True):
         encoder_context: ``cut`` for weights trained on audio of its true length, ``full`` for
             those that saw everything padded to 30 s.
         pad_ms: Silence after the audio, for ``cut`` weights.
+        max_segment_ms: Longest audio that they decode well; 0 leaves it to the settings.
         alignment_heads: (layer, head) of the cross-attention heads that follow the audio; none
             means all heads of the upper half of the layers.
         language: The only language, or empty for multilingual weights.
@@ -27,6 +28,7 @@ class SpeechManifest(WeightsManifest, frozen=True, kw_only=True):
 
     encoder_context: Literal["cut", "full"] = "full"
     pad_ms: int = 0
+    max_segment_ms: int = 0
     alignment_heads: tuple[tuple[int, int], ...] = ()
     language: str = ""
     takes_prompt: bool = False

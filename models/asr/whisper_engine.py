@@ -58,6 +58,11 @@ class WhisperEngine:
         longest = int(self._network.dims.n_audio_ctx) * SAMPLES_PER_POSITION
         return longest - self._pad_samples if self._is_cut else longest
 
+    @property
+    def max_segment_ms(self) -> int:
+        """Return the longest audio that the weights decode well; 0 if they do not say."""
+        return self._manifest.max_segment_ms
+
     def transcribe(
         self, samples: FloatArray, options: DecodeOptions = DEFAULT_OPTIONS
     ) -> Hypothesis:

@@ -19,6 +19,7 @@ from stream_app.transport.definitions import AgentDefinition, Stage, StallPolicy
 
 POST_ROLL_MS = 192
 ACTIVITY_MARGIN_MS = 500
+CUT_WINDOW_MS = 2_000
 
 
 def define(settings: Settings) -> AgentDefinition:
@@ -28,7 +29,7 @@ def define(settings: Settings) -> AgentDefinition:
     vad = load_vad()
     config = TranscriberConfig(
         front_end=lambda rate_hz: ChannelFrontEnd(rate_hz, vad),
-        segments=segment_config(settings),
+        segments=segment_config(settings, engine.max_segment_ms),
         partial_interval_ms=asr.partial_interval_ms,
         model=engine.name,
     )
@@ -49,12 +50,20 @@ def define(settings: Settings) -> AgentDefinition:
     )
 
 
-def segment_config(settings: Settings) -> SegmentConfig:
-    """Return how channels are cut; activity is reported for longer than any turn stays open."""
+def segment_config(settings: Settings, max_segment_ms: int = 0) -> SegmentConfig:
+    """Return how channels are cut; activity is reported for longer than any turn stays open.
+
+    Args:
+        settings: Of the worker.
+        max_segment_ms: Longest segment that the weights decode well; 0 if they do not say.
+    """
     segments = settings.segments
+    shortest_ms = segments.pause_ms + CUT_WINDOW_MS
+    limit_ms = max(max_segment_ms or segments.max_segment_ms, shortest_ms)
     return SegmentConfig(
         pause_ms=segments.pause_ms,
-        max_segment_ms=segments.max_segment_ms,
+        max_segment_ms=min(segments.max_segment_ms, limit_ms),
+        cut_window_ms=CUT_WINDOW_MS,
         pre_roll_ms=segments.pre_roll_ms,
         post_roll_ms=min(POST_ROLL_MS, segments.pause_ms - segments.pre_roll_ms),
         activity_tail_ms=settings.turns.ceiling_ms + ACTIVITY_MARGIN_MS,

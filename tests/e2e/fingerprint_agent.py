@@ -27,6 +27,7 @@ class FingerprintEngine:
 
     name = "fingerprint-1"
     max_samples = MAX_SECONDS * SAMPLE_RATE_HZ
+    max_segment_ms = 0
 
     def transcribe(
         self, samples: FloatArray, options: DecodeOptions = DEFAULT_OPTIONS

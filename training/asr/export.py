@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 UNUSED_TOKEN_BIAS = -30.0
 PAD_MS = 400
+MAX_SEGMENT_MS = 5_500  # longer ones end in loops with weights of this size
 WEIGHTS_LICENCE = "MIT"
 _HELPER_HEADS = ("ctc_head.", "phone_heads.")
 _TOKEN_EMBEDDING = "decoder.token_embedding.weight"  # noqa: S105
@@ -39,6 +40,7 @@ class WeightsCard(msgspec.Struct, frozen=True):
     sha256: str
     encoder_context: str
     pad_ms: int
+    max_segment_ms: int
     alignment_heads: tuple[tuple[int, int], ...]
     language: str
     sample_rate_hz: int
@@ -109,6 +111,7 @@ def export_checkpoint(
         sha256=hashlib.sha256(partial.read_bytes()).hexdigest(),
         encoder_context="cut",
         pad_ms=PAD_MS,
+        max_segment_ms=MAX_SEGMENT_MS,
         alignment_heads=tuple(
             (recipe.network.decoder_layers - 1, head)
             for head in range(recipe.losses.guided_heads[-1])

@@ -28,6 +28,7 @@ def test_whatever_the_settings_allow_the_segmenter_takes(
         assume(False)
 
     assert segment_config(settings).activity_tail_ms > ceiling_ms
+    assert segment_config(settings, 5_500).max_segment_ms <= max_segment_ms
 
 
 @pytest.mark.parametrize(

@@ -30,6 +30,11 @@ class CountingEngine:
         return "counting-1"
 
     @property
+    def max_segment_ms(self) -> int:
+        """Return no limit."""
+        return 0
+
+    @property
     def max_samples(self) -> int:
         """Return ten seconds."""
         return 160_000
