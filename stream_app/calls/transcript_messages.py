@@ -2,7 +2,6 @@
 
 from models.asr.agreement import PartialHypothesis
 from models.asr.hypothesis import Word as HeardWord
-
 from schemas.base import Party
 from schemas.transcripts import SpeechActivity, TranscriptFinal, TranscriptPartial, Word
 from stream_app.calls.identifiers import event_id
