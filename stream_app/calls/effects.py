@@ -10,9 +10,9 @@ The shell carries out the effects of one call in the order in which they were re
   ordered with the others.
 """
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from schemas.base import Message
 from schemas.operations import Checkpoint
@@ -25,7 +25,7 @@ class InferenceRequest(Protocol):
     """What the scheduler of the inference thread must know of a request."""
 
     @property
-    def slot(self) -> Hashable:
+    def slot(self) -> tuple[Any, ...]:
         """Of two requests of one slot that are not urgent, only the newer one is worth running."""
         ...
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, Protocol
+from typing import Any, Literal
 
 from schemas.audio import AudioMessage
 from schemas.base import Message
@@ -10,25 +10,6 @@ from schemas.operations import Checkpoint
 from stream_app.calls.effects import CallMachine
 
 Stage = Literal["stall", "stale"]
-
-
-class InferenceRequest(Protocol):
-    """What the inference queue has to know of a request."""
-
-    @property
-    def slot(self) -> tuple[Any, ...]:
-        """Of two pending requests of one slot that are not urgent, the newer replaces the older."""
-        ...
-
-    @property
-    def captured_at_ns(self) -> int:
-        """Wall clock (Unix, ns) at which the newest audio was captured."""
-        ...
-
-    @property
-    def audio_ms(self) -> int:
-        """Length of the audio."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)

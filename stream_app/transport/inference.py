@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from schemas.errors import InferenceError
-from stream_app.transport.definitions import InferenceRequest
+from stream_app.calls.effects import InferenceRequest
 from stream_app.transport.metrics import Metrics
 from stream_app.transport.sessions import PartitionSession
 

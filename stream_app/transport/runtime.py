@@ -196,7 +196,7 @@ class AgentRuntime:
             if not isinstance(effect, Infer):
                 self._outbox.put(session, call_id, effect)
             elif self._inference is not None:
-                job = Job(session, call_id, effect.request, effect.is_urgent)  # type: ignore[arg-type]
+                job = Job(session, call_id, effect.request, effect.is_urgent)
                 self._inference.submit(job)
 
     def _take_result(self, job: Job, result: Any) -> None:
