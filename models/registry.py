@@ -26,6 +26,7 @@ class WeightsManifest(msgspec.Struct, frozen=True, kw_only=True):
         file: File name of the weights, beside the manifest.
         sha256: Of that file, 64 hexadecimal digits.
         sample_rate_hz: Rate of the audio that the model wants; 0 for text models.
+        other_files: sha256 of every further file that belongs to the weights.
     """
 
     name: str
@@ -33,6 +34,7 @@ class WeightsManifest(msgspec.Struct, frozen=True, kw_only=True):
     file: str
     sha256: str
     sample_rate_hz: int = 0
+    other_files: dict[str, str] = {}
 
 
 Manifest = TypeVar("Manifest", bound=WeightsManifest)
@@ -66,24 +68,30 @@ def load_manifest(path: Path, kind: type[Manifest]) -> Manifest:
 
 
 def verified_weights(manifest_path: Path, manifest: WeightsManifest) -> Path:
-    """Return the path of the weights after checking their sha256.
+    """Return the path of the weights after checking the sha256 of every file.
 
     Raises:
-        ModelNotFoundError: The file is not there.
-        ModelIntegrityError: It is not the file that the manifest describes.
+        ModelNotFoundError: A file is not there.
+        ModelIntegrityError: A file is not the one that the manifest describes.
     """
+    for name, sha256 in manifest.other_files.items():
+        _verify(manifest_path.parent / name, sha256)
     path = manifest_path.parent / manifest.file
+    _verify(path, manifest.sha256)
+    return path
+
+
+def _verify(path: Path, sha256: str) -> None:
     try:
         with path.open("rb") as file:
             digest = hashlib.file_digest(file, "sha256").hexdigest()
     except FileNotFoundError as error:
         raise ModelNotFoundError(f"the weights {path} are missing: {REINSTALL}") from error
-    if digest != manifest.sha256.lower():
+    if digest != sha256.lower():
         raise ModelIntegrityError(
             f"{path} is damaged or was replaced (sha256 {digest[:12]}.., manifest says "
-            f"{manifest.sha256[:12]}..): {REINSTALL}"
+            f"{sha256[:12]}..): {REINSTALL}"
         )
-    return path
 
 
 def verify_all(root: Path = WEIGHTS) -> list[WeightsManifest]:

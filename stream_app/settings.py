@@ -26,6 +26,11 @@ PREFIX = "CALLSTREAM_"
 
 SecurityProtocol = Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"]
 SaslMechanism = Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"]
+# What the models know by these names; nothing of them is imported for it, which a test watches
+Backend = Literal["auto", "onnx", "torch"]
+Precision = Literal["auto", "fp32", "int8", "bf16", "fp16"]
+Policy = Literal["auto", "local_agreement", "attention_guided", "utterance_only"]
+WordStyle = Literal["spoken", "normalised"]
 Words = Annotated[tuple[str, ...], NoDecode]
 
 
@@ -41,8 +46,8 @@ class KafkaSettings(_Part):
         session_timeout_s: A worker silent for so long loses its partitions.
         commit_interval_s: How often acknowledged offsets are committed.
         max_poll_interval_s: A worker that takes no events for so long loses its partitions.
-        fetch_max_wait_ms: Longest wait of a fetch for data; bounds the latency on brokers that
-            answer only then.
+        fetch_max_wait_ms: Longest wait of a fetch for data, and shortest time between two polls:
+            what comes meanwhile is taken together. Less is faster, more is cheaper.
         is_idempotent: Producers ask the brokers to drop what a retry would write twice.
         leaves_group: A worker that stops in order gives its partitions back at once.
         is_static_member: Keep a restarted worker's partitions for it (group instance id).
@@ -63,7 +68,7 @@ class KafkaSettings(_Part):
     commit_interval_s: float = Field(default=0.5, gt=0)
     max_poll_interval_s: float = Field(default=300.0, gt=0)
     max_poll_records: int = Field(default=500, ge=1)
-    fetch_max_wait_ms: int = Field(default=20, ge=1)
+    fetch_max_wait_ms: int = Field(default=40, ge=1)
     request_timeout_s: float = Field(default=40.0, gt=0)
     is_idempotent: bool = True
     leaves_group: bool = True
@@ -88,16 +93,33 @@ class AsrSettings(_Part):
 
     Attributes:
         model: ``bundled``, a name such as ``base.en``, or a path.
-        partial_interval_ms: New audio between two partials of a segment.
-        max_batch: Most requests in one call of the model; more pays only where it decodes them
-            together.
+        backend: What runs the weights; ``auto`` takes the fastest one that is installed.
+        precision: Of the weights at work, such as ``fp32`` or ``int8``; ``auto`` leaves it to
+            the back-end.
+        threads: Of one process; several processes of one thread each serve more calls.
+        partial_interval_ms: New audio between two partials of a segment; stretches under overload.
+        max_batch: Most requests in one call of the model.
+        policy: When words of a partial are committed; ``auto`` leaves it to the weights,
+            ``utterance_only`` asks for no partials at all.
+        policy_guard_ms: Audio that must follow a word before ``attention_guided`` commits it; the
+            weights' own value by default.
+        numbers: ``spoken`` leaves words as they were said; ``normalised`` writes English numbers,
+            amounts, times, spellings and addresses as they are written.
+        deterministic: Partials repeat byte for byte as finals do. Their interval never stretches
+            and none is shed, so that overload delays finals as well.
     """
 
     model: str = "bundled"
+    backend: Backend = "auto"
+    precision: Precision = "auto"
     device: str = "cpu"
     threads: int = Field(default=1, ge=1)
     partial_interval_ms: int = Field(default=500, ge=100)
-    max_batch: int = Field(default=1, ge=1)
+    max_batch: int = Field(default=8, ge=1)
+    policy: Policy = "auto"
+    policy_guard_ms: int | None = Field(default=None, ge=0)
+    numbers: WordStyle = "spoken"
+    deterministic: bool = False
 
 
 class SegmentSettings(_Part):
@@ -188,7 +210,8 @@ class MetricsSettings(_Part):
     """Where Prometheus finds the metrics.
 
     Attributes:
-        port: First port; each agent of the registry takes the next one. 0 is off.
+        port: First port; each agent of the registry takes the next one, further processes of
+            an agent the same again behind all of them. 0 is off.
     """
 
     port: int = Field(default=0, ge=0, le=65_000)

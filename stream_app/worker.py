@@ -1,4 +1,4 @@
-"""Supervise the agents of a worker: one process each, restarted when it ends by itself."""
+"""Supervise the agents of a worker: processes of one agent each, restarted when they end."""
 
 import contextlib
 import os
@@ -34,6 +34,7 @@ log = structlog.get_logger(__name__)
 @dataclass(slots=True)
 class _Agent:
     name: str
+    settings: Settings
     process: subprocess.Popen[bytes] | None = None
     report_fd: int = -1
     is_ready: bool = False
@@ -52,7 +53,8 @@ class Supervisor:
 
     Args:
         settings: Handed to every agent.
-        agents: Names from `AGENTS`.
+        agents: Names from `AGENTS`; one that comes several times has as many processes, which
+            share the partitions.
         log_file: Where the agents write their logs; by default this process's stderr.
     """
 
@@ -66,8 +68,11 @@ class Supervisor:
         if not agents:
             raise ConfigurationError(f"no agent to run: choose from {', '.join(AGENTS)}")
         worker_id = settings.worker.id or f"{socket.gethostname()}-{secrets.token_hex(4)}"
-        self._settings = settings.replace(worker={"id": worker_id})
-        self._agents = tuple(_Agent(name) for name in agents)
+        settings = settings.replace(worker={"id": worker_id})
+        self._agents = tuple(
+            _Agent(name, settings_of_process(settings, agents[:place].count(name)))
+            for place, name in enumerate(agents)
+        )
         self._log_file = log_file
         self._is_stopping = threading.Event()
         self._is_killing = False
@@ -87,8 +92,12 @@ class Supervisor:
 
     def pid(self, name: str) -> int:
         """Return the process id of an agent, 0 while it does not run."""
-        agent = next(agent for agent in self._agents if agent.name == name)
-        return agent.process.pid if agent.process is not None else 0
+        return self.pids(name)[0]
+
+    def pids(self, name: str) -> tuple[int, ...]:
+        """Return the ids of all processes of an agent, 0 for those that do not run."""
+        processes = (agent.process for agent in self._agents if agent.name == name)
+        return tuple(process.pid if process is not None else 0 for process in processes)
 
     def start(self) -> Self:
         """Start the agents; does not wait for them."""
@@ -161,6 +170,7 @@ class Supervisor:
                 [*command, *options],
                 stdin=subprocess.PIPE,
                 stderr=self._log_file,
+                env={"OMP_NUM_THREADS": str(agent.settings.asr.threads), **os.environ},
                 pass_fds=(child_fd,),
                 start_new_session=True,  # a Ctrl-C in the terminal is ours to pass on
             )
@@ -168,7 +178,7 @@ class Supervisor:
             os.close(child_fd)
         with contextlib.suppress(BrokenPipeError):
             assert process.stdin is not None  # noqa: S101 - asked for
-            process.stdin.write(self._settings.model_dump_json().encode() + b"\n")
+            process.stdin.write(agent.settings.model_dump_json().encode() + b"\n")
             process.stdin.close()
         agent.process, agent.report_fd = process, report_fd
         agent.started_s = time.monotonic()
@@ -223,6 +233,19 @@ class Supervisor:
             agent.process, agent.report_fd, agent.is_ready = None, -1, False
 
 
+def settings_of_process(settings: Settings, number: int) -> Settings:
+    """Return the settings of the ``number``-th process of an agent, counted from 0.
+
+    Each has a worker id of its own, since no two members of a consumer group may share one, and
+    serves its metrics behind those of all agents' earlier processes.
+    """
+    if number == 0:
+        return settings
+    port = settings.metrics.port and settings.metrics.port + number * len(AGENTS)
+    worker_id = f"{settings.worker.id}.{number + 1}"
+    return settings.replace(worker={"id": worker_id}, metrics={"port": port})
+
+
 def run_worker(
     settings: Settings,
     agents: Sequence[str] = AGENTS,
@@ -233,7 +256,7 @@ def run_worker(
 
     Args:
         settings: Of the worker.
-        agents: Names from `AGENTS`.
+        agents: See Supervisor.
         on_ready: Called once every agent has its partitions.
 
     Raises:

@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+from schemas.errors import CallstreamError
+
+if TYPE_CHECKING:
+    from training.asr.finetuning.recipe import FineTuneRecipe
+    from training.asr.recipe import Recipe
 
 app = typer.Typer(no_args_is_help=True, help="Train the bundled models, and models of your own.")
 
@@ -18,14 +25,25 @@ SetOption = Annotated[
 OutOption = Annotated[Path, typer.Option("--out", help="Folder for the exported weights.")]
 DemoOption = Annotated[Path, typer.Option("--demo-call", help="Folder of the demo call.")]
 
+
+class WeightsFormat(StrEnum):
+    """How Whisper's weights are kept."""
+
+    openai = "openai"
+    huggingface = "huggingface"
+
+
 _DATA, _WORK = Path("data"), Path("runs/asr")
 _WEIGHTS = Path("models/weights/asr")
 _DEMO_CALL = Path("stream_app/assets/demo_call")
 
 
-def _fail(error: Exception) -> typer.Exit:
+_FAILURE, _USAGE = 1, 2
+
+
+def _fail(error: Exception, code: int = _FAILURE) -> typer.Exit:
     typer.echo(f"error: {error}", err=True)
-    return typer.Exit(1)
+    return typer.Exit(code)
 
 
 @app.command("asr")
@@ -33,34 +51,89 @@ def train_asr(  # noqa: PLR0913, typer options
     recipe: RecipeArgument,
     data: DataOption = _DATA,
     work: WorkOption = _WORK,
-    out: OutOption = _WEIGHTS,
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            "--out",
+            help="Folder for the weights. By default models/weights/asr, or for a fine-tuning "
+            "the run's own folder.",
+        ),
+    ] = None,
     changes: SetOption = None,
     *,
     resume: Annotated[bool, typer.Option("--resume", help="Go on from the checkpoint.")] = False,
 ) -> None:
-    """Train the small Whisper: synthesise what is missing, train, export the weights."""
+    """Train the small Whisper from scratch; or fine-tune another, if the recipe has a [base]."""
+    from schemas.errors import CallstreamError, ConfigurationError  # noqa: PLC0415
+    from training.asr.finetuning.recipe import (  # noqa: PLC0415
+        FineTuneRecipe,
+        read_any_recipe,
+    )
+
+    try:
+        settings = read_any_recipe(recipe, changes or [])
+        if isinstance(settings, FineTuneRecipe):
+            run = work / settings.name
+            line = _fine_tune(settings, data, run, out or run, resume=resume)
+        else:
+            line = _train_from_scratch(settings, data, work, out or _WEIGHTS, resume=resume)
+    except ConfigurationError as error:
+        raise _fail(error, _USAGE) from error
+    except (CallstreamError, OSError) as error:
+        raise _fail(error) from error
+    typer.echo(line)
+
+
+def _train_from_scratch(recipe: Recipe, data: Path, work: Path, out: Path, *, resume: bool) -> str:
     from training.asr.export import export_checkpoint  # noqa: PLC0415
     from training.asr.pipeline import (  # noqa: PLC0415
         DataRoot,
-        MissingDataError,
         prepare_real_speech,
         synthesise_all,
     )
-    from training.asr.recipe import RecipeError, read_recipe  # noqa: PLC0415
     from training.asr.run import train  # noqa: PLC0415
-    from training.asr.synthesis import SynthesiserMissingError  # noqa: PLC0415
 
     root = DataRoot(data=data, work=work)
+    if not any(root.folders.synthetic.glob("*.msgpack")):
+        prepare_real_speech(root)
+        synthesise_all(recipe, root)
+    checkpoint = train(recipe, root.folders, work / recipe.name, resume=resume)
+    card = export_checkpoint(checkpoint, out)
+    return f"{out / card.file}  step {card.step}  sha256 {card.sha256}"
+
+
+def _fine_tune(recipe: FineTuneRecipe, data: Path, run: Path, out: Path, *, resume: bool) -> str:
+    from training.asr.finetuning.run import fine_tune  # noqa: PLC0415
+
+    outcome = fine_tune(recipe, data, run, out, resume=resume)
+    rate = outcome.word_error_rate
+    measured = "not validated" if rate is None else f"validation WER {rate:.1%}"
+    return f"{outcome.weights}  step {outcome.step}  {measured}"
+
+
+@app.command("asr-convert")
+def convert_asr(
+    source: Annotated[
+        str, typer.Argument(help="Name of openai-whisper, .pt file or Hugging Face folder.")
+    ],
+    target: Annotated[Path, typer.Argument(help="What to write, without the suffix of a file.")],
+    kind: Annotated[WeightsFormat, typer.Option("--format", help="Of the target.")],
+    *,
+    half: Annotated[bool, typer.Option("--fp16", help="Write fp16 instead of fp32.")] = False,
+) -> None:
+    """Turn weights of openai-whisper into a Hugging Face folder, or the other way round."""
+    from schemas.errors import CallstreamError  # noqa: PLC0415
+    from training.asr.finetuning.base import load_base  # noqa: PLC0415
+    from training.asr.finetuning.recipe import Output  # noqa: PLC0415
+    from training.asr.finetuning.results import write_weights  # noqa: PLC0415
+
+    settings = Output(format=kind.value, precision="fp16" if half else "fp32")
     try:
-        settings = read_recipe(recipe, changes or [])
-        if not any(root.folders.synthetic.glob("*.msgpack")):
-            prepare_real_speech(root)
-            synthesise_all(settings, root)
-        checkpoint = train(settings, root.folders, work / settings.name, resume=resume)
-        card = export_checkpoint(checkpoint, out)
-    except (RecipeError, MissingDataError, SynthesiserMissingError, OSError) as error:
+        base = load_base(source)
+        written = write_weights(base.tensors, base, settings, target)
+    except (CallstreamError, OSError) as error:
         raise _fail(error) from error
-    typer.echo(f"{out / card.file}  step {card.step}  sha256 {card.sha256}")
+    typer.echo(str(written))
 
 
 @app.command("asr-synthesise")
@@ -71,14 +144,14 @@ def synthesise_asr(
     changes: SetOption = None,
 ) -> None:
     """Make the training speech of a recipe and the evaluation set of unheard voices."""
+    from training.asr.errors import MissingDataError, RecipeError  # noqa: PLC0415
     from training.asr.pipeline import (  # noqa: PLC0415
         DataRoot,
-        MissingDataError,
         prepare_real_speech,
         prepare_voice_set,
         synthesise_all,
     )
-    from training.asr.recipe import RecipeError, read_recipe  # noqa: PLC0415
+    from training.asr.recipe import read_recipe  # noqa: PLC0415
     from training.asr.synthesis import SynthesiserMissingError  # noqa: PLC0415
 
     root = DataRoot(data=data, work=work)
@@ -87,7 +160,9 @@ def synthesise_asr(
         prepare_real_speech(root)
         made = synthesise_all(settings, root)
         prepare_voice_set(root)
-    except (RecipeError, MissingDataError, SynthesiserMissingError, OSError) as error:
+    except RecipeError as error:
+        raise _fail(error, _USAGE) from error
+    except (MissingDataError, SynthesiserMissingError, OSError) as error:
         raise _fail(error) from error
     typer.echo(f"{made} utterances in {root.folders.synthetic}")
 
@@ -96,24 +171,34 @@ def synthesise_asr(
 def export_asr(
     checkpoint: Annotated[Path, typer.Argument(help="Checkpoint of a run.")],
     out: OutOption = _WEIGHTS,
+    stock: Annotated[
+        Path | None,
+        typer.Option("--stock", help="Also write a .pt that openai-whisper itself loads."),
+    ] = None,
 ) -> None:
-    """Write a checkpoint as openai-whisper weights with their card."""
-    from training.asr.export import export_checkpoint  # noqa: PLC0415
+    """Write a checkpoint as weights with their card and their graphs for ONNX Runtime."""
+    import torch  # noqa: PLC0415
+
+    from training.asr.export import export_checkpoint, whole_vocabulary  # noqa: PLC0415
 
     try:
         card = export_checkpoint(checkpoint, out)
+        if stock is not None:
+            torch.save(whole_vocabulary(out / card.file), stock)
     except OSError as error:
         raise _fail(error) from error
     typer.echo(f"{out / card.file}  step {card.step}  sha256 {card.sha256}")
 
 
 @app.command("asr-evaluate")
-def evaluate_asr(
-    weights: Annotated[Path, typer.Argument(help="Exported weights (.pt).")],
+def evaluate_asr(  # noqa: PLR0913, typer options
+    weights: Annotated[str, typer.Argument(help="Weights: a path, a name, or 'bundled'.")],
     data: DataOption = _DATA,
     work: WorkOption = _WORK,
     demo_call: DemoOption = _DEMO_CALL,
     *,
+    backend: Annotated[str, typer.Option("--backend", help="auto, onnx or torch.")] = "torch",
+    precision: Annotated[str, typer.Option("--precision", help="auto, fp32, int8 ..")] = "auto",
     write: Annotated[bool, typer.Option("--write", help="Put the figures into the card.")] = False,
 ) -> None:
     """Measure word error rates on the demo call, unheard voices and real speech."""
@@ -121,7 +206,8 @@ def evaluate_asr(
     from rich.console import Console  # noqa: PLC0415
     from rich.table import Table  # noqa: PLC0415
 
-    from training.asr.export import PAD_MS, add_figures  # noqa: PLC0415
+    from training.asr.evaluate import load_recogniser  # noqa: PLC0415
+    from training.asr.export import add_figures  # noqa: PLC0415
     from training.asr.pipeline import (  # noqa: PLC0415
         DataRoot,
         evaluate_all,
@@ -130,9 +216,10 @@ def evaluate_asr(
 
     try:
         root = DataRoot(data=data, work=work)
-        scores = evaluate_all(weights, root, demo_call, pad_ms=PAD_MS)
-        rejected = evaluate_silence(weights, root, pad_ms=PAD_MS)
-    except OSError as error:
+        recognise = load_recogniser(weights, backend=backend, precision=precision)  # type: ignore[arg-type]
+        scores = evaluate_all(recognise, root, demo_call)
+        rejected = evaluate_silence(recognise, root)
+    except (OSError, CallstreamError) as error:
         raise _fail(error) from error
     table = Table("set", "WER", "utterances", "words", "sub", "del", "ins")
     for name, score in scores.items():
@@ -143,7 +230,8 @@ def evaluate_asr(
     typer.echo(f"said to hold no speech: {rejected}")
     if write:
         figures = {"word_error_rates": msgspec.to_builtins(scores), "no_speech": rejected}
-        add_figures(weights.parent, weights.stem, figures)
+        path = Path(weights)
+        add_figures(path.parent, path.stem, figures)
 
 
 @app.command("asr-revocabulary")
@@ -169,11 +257,12 @@ def plot_asr(
     run: Annotated[Path, typer.Argument(help="Folder of a run, with its metrics.")],
     out: Annotated[Path, typer.Option("--out", help="PNG to write.")] = Path("losses.png"),
 ) -> None:
-    """Draw the loss curves of a run."""
-    from training.asr.pipeline import MissingDataError, plot_losses, read_metrics  # noqa: PLC0415
+    """Draw the curves of a run: losses, and the word error rate of its validations."""
+    from training.asr.errors import MissingDataError  # noqa: PLC0415
+    from training.asr.metrics import plot_curves, read_metrics  # noqa: PLC0415
 
     try:
-        plot_losses(read_metrics(run), out)
+        plot_curves(read_metrics(run), out)
     except MissingDataError as error:
         raise _fail(error) from error
     typer.echo(str(out))

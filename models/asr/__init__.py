@@ -8,7 +8,9 @@ from models.asr.buffer import UtteranceBuffer, UtteranceOverflowError
 from models.asr.engine import DecodeOptions, SpeechEngine, SpeechRequest, load_engine
 from models.asr.guards import GuardConfig, GuardedHypothesis, apply_guards
 from models.asr.hypothesis import Hypothesis, Word
+from models.asr.normalisation import normalise
 from models.asr.online import OnlineRecognizer
+from models.asr.policies import PartialPolicy, PolicyConfig, choose_policy, make_policy
 
 __all__ = [
     "DecodeOptions",
@@ -18,6 +20,8 @@ __all__ = [
     "LocalAgreement",
     "OnlineRecognizer",
     "PartialHypothesis",
+    "PartialPolicy",
+    "PolicyConfig",
     "SpeechEngine",
     "SpeechRequest",
     "UtteranceBuffer",
@@ -25,5 +29,8 @@ __all__ = [
     "Word",
     "agreed_prefix",
     "apply_guards",
+    "choose_policy",
     "load_engine",
+    "make_policy",
+    "normalise",
 ]

@@ -38,26 +38,46 @@ class LocalAgreement:
         last: Partial to go on from, after a take-over.
     """
 
+    wants_partials = True
+
     def __init__(self, last: PartialHypothesis | None = None) -> None:
-        self.last = last or PartialHypothesis()
+        self._last = last or PartialHypothesis()
+
+    @property
+    def last(self) -> PartialHypothesis:
+        """Return the last partial; an empty one at first."""
+        return self._last
 
     def update(self, hypothesis: Hypothesis) -> PartialHypothesis:
         """Return the next partial, given a decode of the utterance from its beginning.
 
         Its committed words begin with those of the last partial, whatever the hypothesis says.
         """
-        committed = self.last.committed
-        rest = hypothesis.words[_matched_words(committed, hypothesis.words) :]
-        agreed = agreed_prefix(self.last.tentative, rest)
-        committed, tentative = committed + agreed, rest[len(agreed) :]
-        total = len(committed) + len(tentative)
-        self.last = PartialHypothesis(
-            committed=committed,
-            tentative=tentative,
-            stability=len(committed) / total if total else 0.0,
-            decoded_ms=hypothesis.duration_ms,
-        )
-        return self.last
+        rest = words_after(self._last.committed, hypothesis.words)
+        agreed = len(agreed_prefix(self._last.tentative, rest))
+        self._last = extend_partial(self._last, rest, agreed, hypothesis.duration_ms)
+        return self._last
+
+
+def extend_partial(
+    last: PartialHypothesis, rest: tuple[Word, ...], commit: int, decoded_ms: int
+) -> PartialHypothesis:
+    """Return the partial that keeps what is committed and commits some of the words after it.
+
+    Args:
+        last: Whose committed words stay.
+        rest: Words heard after those.
+        commit: How many of them are committed now.
+        decoded_ms: Audio that they were heard in.
+    """
+    committed, tentative = last.committed + rest[:commit], rest[commit:]
+    total = len(committed) + len(tentative)
+    return PartialHypothesis(
+        committed=committed,
+        tentative=tentative,
+        stability=len(committed) / total if total else 0.0,
+        decoded_ms=decoded_ms,
+    )
 
 
 def agreed_prefix(previous: Sequence[Word], current: Sequence[Word]) -> tuple[Word, ...]:
@@ -73,8 +93,8 @@ def agreed_prefix(previous: Sequence[Word], current: Sequence[Word]) -> tuple[Wo
     return tuple(current[:agreed])
 
 
-def _matched_words(committed: Sequence[Word], words: Sequence[Word]) -> int:
-    """Return how many leading words stand for the committed ones: least edits decide.
+def words_after(committed: Sequence[Word], words: tuple[Word, ...]) -> tuple[Word, ...]:
+    """Return the words that come after those that stand for the committed ones: least edits decide.
 
     Mostly they are the committed words themselves; where a later decode hears those differently,
     the words after them must neither be lost nor repeated. Ties go to the nearest count.
@@ -86,4 +106,5 @@ def _matched_words(committed: Sequence[Word], words: Sequence[Word]) -> int:
             replaced = diagonal + (bare_text(word) != bare_text(other))
             diagonal = distances[column]
             distances[column] = min(replaced, diagonal + 1, distances[column - 1] + 1)
-    return min(range(len(distances)), key=lambda n: (distances[n], abs(n - len(committed))))
+    nearest = min(range(len(distances)), key=lambda n: (distances[n], abs(n - len(committed))))
+    return words[nearest:]

@@ -1,55 +1,62 @@
 """Words in time: dynamic time warping over the cross-attention of heads that follow the audio.
 
-Source: openai-whisper ``timing.py``, whose results these equal; the warping is numpy, since theirs
-compiles for seconds in every process.
+Source: openai-whisper ``timing.py``. It also normalises over the end of text, which costs it one
+more pass of the decoder; the edges differ by a position now and then.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
-from whisper.timing import WordTiming, median_filter, merge_punctuations
+from numpy.lib.stride_tricks import sliding_window_view
 
+from models.asr.dimensions import POSITION_MS
 from schemas.transcripts import Word
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     import numpy.typing as npt
-    from torch import Tensor
-    from whisper.tokenizer import Tokenizer
 
-POSITION_MS = 20  # one encoder position
+    from models.asr.tokens import TokenTable
+    from models.audio.samples import FloatArray
+
 MEDIAN_WIDTH = 7
-PREPENDED = "\"'“¿([{-"
-APPENDED = "\"'.。,，!！?？:：”)]}、"  # noqa: RUF001  full-width marks are meant
+PREPENDED = frozenset("\"'“¿([{-")
+APPENDED = frozenset("\"'.。,，!！?？:：”)]}、")  # noqa: RUF001  full-width marks are meant
 
 
-def align_tokens(scores: Tensor, *, prompt_tokens: int) -> list[int]:
+def align_tokens(scores: FloatArray, *, prompt_tokens: int) -> list[int]:
     """Return where each text token starts (ms), and at the end where the last one ends.
 
     Args:
-        scores: Cross-attention before the softmax, shape (heads, tokens, positions): the start
-            sequence, the text, the end of text; positions within the audio only.
-        prompt_tokens: Length of the start sequence; its last token predicts the first of the
-            text.
+        scores: Cross-attention before the softmax, shape (heads, tokens, positions): the opening
+            and the text; positions within the audio only.
+        prompt_tokens: Length of the opening; its last token predicts the first of the text.
     """
-    weights = scores.softmax(dim=-1)
-    std, mean = torch.std_mean(weights, dim=-2, keepdim=True, unbiased=False)
-    weights = median_filter((weights - mean) / std, MEDIAN_WIDTH)
-    matrix = weights.mean(dim=0)[prompt_tokens - 1 : -1]
-    text, position = warp(-matrix.nan_to_num().double().cpu().numpy())
-    starts = np.diff(text, prepend=-1).astype(bool)
-    edges: list[int] = (position[starts] * POSITION_MS).tolist()
-    return edges
+    weights = np.exp(scores - scores.max(axis=-1, keepdims=True))
+    weights /= weights.sum(axis=-1, keepdims=True)
+    mean, std = weights.mean(axis=-2, keepdims=True), weights.std(axis=-2, keepdims=True)
+    normed = np.divide(weights - mean, std, out=np.zeros_like(weights), where=std > 0)
+    matrix = median_filter(normed, MEDIAN_WIDTH).mean(axis=0)[prompt_tokens - 1 :]
+    return [int(start) * POSITION_MS for start in warp(-matrix.astype(np.float64))]
 
 
-def warp(
-    cost: npt.NDArray[np.float64],
-) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
-    """Return the monotone path of least cost through a matrix, as rows and columns.
+def median_filter(x: FloatArray, width: int) -> FloatArray:
+    """Return the median over the last axis, mirrored at its ends; too short an axis as it is."""
+    edge = width // 2
+    if x.shape[-1] <= edge:
+        return x
+    padded = np.pad(x, [(0, 0)] * (x.ndim - 1) + [(edge, edge)], mode="reflect")
+    windows = sliding_window_view(padded, width, axis=-1)
+    filtered: FloatArray = np.partition(windows, edge, axis=-1)[..., edge]
+    return filtered
+
+
+def warp(cost: npt.NDArray[np.float64]) -> list[int]:
+    """Return the column at which each row of the monotone path of least cost begins.
 
     A step goes to the next row, the next column or both. Each row is one pass of numpy: the best
     way to a column enters the row somewhere before it and then follows it.
@@ -58,52 +65,91 @@ def warp(
         cost: Shape (rows, columns), neither empty.
     """
     rows, columns = cost.shape
-    totals = np.full((rows + 1, columns + 1), np.inf)  # row and column 0 lie outside
-    totals[0, 0] = 0
+    along = np.cumsum(cost, axis=1)
+    entries = np.empty((rows, columns))
+    totals = np.full(columns + 1, np.inf)  # of the row above, column -1 first
+    totals[0] = 0.0
     for row in range(rows):
-        along = np.cumsum(cost[row])
-        entered = np.minimum(totals[row, :-1], totals[row, 1:]) + cost[row] - along
-        totals[row + 1, 1:] = along + np.minimum.accumulate(entered)
-    row, column = rows, columns
-    path = [(rows, columns)]
-    while (row, column) != (1, 1):
-        before = ((row - 1, column - 1), (row - 1, column), (row, column - 1))
-        row, column = min(before, key=lambda cell: totals[cell])
-        path.append((row, column))
-    cells = np.array(path[::-1], dtype=np.int64) - 1
-    return cells[:, 0], cells[:, 1]
+        entries[row] = np.minimum(totals[:-1], totals[1:]) + (cost[row] - along[row])
+        diagonal_is_better = np.minimum.accumulate(entries[row])
+        totals = np.concatenate(([np.inf], along[row] + diagonal_is_better))
+    return _entered(entries, along)
+
+
+def _entered(entries: npt.NDArray[np.float64], along: npt.NDArray[np.float64]) -> list[int]:
+    """Return, from the last row backwards, the column at which the best path enters each row."""
+    starts = [0] * len(entries)
+    column = entries.shape[1] - 1
+    for row in range(len(entries) - 1, 0, -1):
+        start = int(np.argmin(entries[row, : column + 1]))
+        starts[row] = start
+        above = along[row - 1, : start + 1] + np.minimum.accumulate(entries[row - 1, : start + 1])
+        is_diagonal = start > 0 and above[start - 1] <= above[start]
+        column = start - 1 if is_diagonal else start
+    return starts
+
+
+@dataclass(slots=True)
+class _Timing:
+    text: str
+    start_ms: int
+    end_ms: int
+    confidences: list[float]
 
 
 def timed_words(
-    tokenizer: Tokenizer,
+    table: TokenTable,
     tokens: Sequence[int],
     probabilities: Sequence[float],
     edges_ms: Sequence[int],
+    language: str,
 ) -> tuple[Word, ...]:
     """Return the words of a text, punctuation joined to its word.
 
     Args:
-        tokenizer: That wrote the tokens.
+        table: Of the tokens.
         tokens: Text tokens.
         probabilities: Of each token; a word's confidence is their mean.
         edges_ms: Start of each token, and the end of the last.
+        language: Decides how words are told apart.
     """
-    timings = []
+    timings: list[_Timing] = []
     first = 0
-    for spelling, word_tokens in zip(*tokenizer.split_to_word_tokens(list(tokens)), strict=True):
-        end = first + len(word_tokens)
-        confidence = float(np.mean(probabilities[first:end]))
-        start_ms, end_ms = edges_ms[first], edges_ms[end]
-        timings.append(WordTiming(spelling, word_tokens, start_ms, end_ms, confidence))
+    for text, its_tokens in table.words(tokens, language):
+        end = first + len(its_tokens)
+        timing = _Timing(text, edges_ms[first], edges_ms[end], list(probabilities[first:end]))
+        timings.append(timing)
         first = end
-    merge_punctuations(timings, PREPENDED, APPENDED)
     return tuple(
         Word(
-            text=timing.word.strip(),
-            start_ms=int(timing.start),
-            end_ms=int(timing.end),
-            confidence=timing.probability,
+            text=timing.text.strip(),
+            start_ms=timing.start_ms,
+            end_ms=timing.end_ms,
+            confidence=float(np.mean(timing.confidences)),
         )
-        for timing in timings
-        if timing.word.strip()
+        for timing in join_punctuation(timings)
+        if timing.text.strip()
     )
+
+
+def join_punctuation(timings: list[_Timing]) -> list[_Timing]:
+    """Return the words with opening marks before them and closing marks after them.
+
+    A mark lends its word neither time nor confidence.
+    """
+    joined: list[_Timing] = []
+    opening = ""
+    for timing in timings:
+        mark = timing.text.strip()
+        is_attached = bool(joined) and not timing.text.startswith(" ")
+        if mark in PREPENDED and timing.text.startswith(" "):
+            opening += timing.text
+        elif mark and set(mark) <= APPENDED and is_attached and not opening:
+            joined[-1].text += timing.text
+        else:
+            timing.text, opening = opening + timing.text, ""
+            joined.append(timing)
+    if opening:
+        last = timings[-1]
+        joined.append(_Timing(opening, last.start_ms, last.end_ms, last.confidences))
+    return joined

@@ -3,15 +3,21 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
-from typing import TYPE_CHECKING, Protocol
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal, Protocol
 
 from models.asr.hypothesis import Hypothesis
 from models.asr.weights import find_weights
 from models.audio.samples import FloatArray
-from schemas.errors import MissingExtraError
+from schemas.errors import ConfigurationError, MissingExtraError
 
 if TYPE_CHECKING:
     from models.asr.whisper_engine import WhisperEngine
+
+
+Backend = Literal["auto", "onnx", "torch"]
+Precision = Literal["auto", "fp32", "int8", "bf16", "fp16"]
+PRECISIONS = {"onnx": ("fp32", "int8"), "torch": ("fp32", "bf16", "fp16")}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,11 +29,13 @@ class DecodeOptions:
             weights decode as English whatever is asked.
         hot_words: Names and terms to favour; ignored by weights that take no prompt.
         word_times: Place the words in time; without it they are spread evenly.
+        forced_tokens: Write exactly so many tokens, for measurements; 0 leaves it to the weights.
     """
 
     language: str | None = "en"
     hot_words: tuple[str, ...] = ()
     word_times: bool = True
+    forced_tokens: int = 0
 
 
 DEFAULT_OPTIONS = DecodeOptions()
@@ -35,10 +43,20 @@ DEFAULT_OPTIONS = DecodeOptions()
 
 @dataclass(frozen=True, slots=True, eq=False)
 class SpeechRequest:
-    """One stretch of audio to decode: mono at 16 kHz, shape (n_samples,)."""
+    """One stretch of audio to decode.
+
+    Attributes:
+        samples: Mono at 16 kHz, shape (n_samples,).
+        options: Language, hot-words, word times.
+        draft: Tokens of an earlier hypothesis of the same utterance, verified in one pass; an
+            exact request ignores them.
+        is_exact: The hypothesis repeats bit for bit, whatever is decoded beside it.
+    """
 
     samples: FloatArray
     options: DecodeOptions = DEFAULT_OPTIONS
+    draft: tuple[int, ...] = ()
+    is_exact: bool = True
 
 
 class SpeechEngine(Protocol):
@@ -66,35 +84,70 @@ class SpeechEngine(Protocol):
         ...
 
     def transcribe_batch(self, requests: Sequence[SpeechRequest]) -> list[Hypothesis]:
-        """Return one hypothesis for each request, none influenced by another."""
+        """Return one hypothesis for each request; exact ones are influenced by no other."""
         ...
 
 
-def load_engine(
-    model: str = "bundled", *, device: str = "cpu", threads: int = 1
+def load_engine(  # noqa: PLR0913  keyword-only settings
+    model: str = "bundled",
+    *,
+    backend: Backend = "auto",
+    precision: Precision = "auto",
+    device: str = "cpu",
+    threads: int = 1,
+    cache: Path | None = None,
 ) -> "WhisperEngine":
-    """Return a speech engine, ready to decode. Sets torch's thread count for this process.
+    """Return a speech engine, ready to decode.
 
     Args:
-        model: ``bundled``; a name of openai-whisper such as ``base.en``, which that downloads;
-            or the path of a checkpoint in its format (``.pt``) or of a manifest (``.json``).
+        model: ``bundled``; a name of openai-whisper such as ``base.en``, which that downloads; or
+            the path of a checkpoint in its format (``.pt``), of a manifest (``.json``) or of a
+            Hugging Face folder.
+        backend: ``onnx``, ``torch`` (the reference), or ``auto``: ONNX Runtime on a CPU, torch
+            elsewhere. torch's thread count is set for the whole process.
+        precision: ``fp32`` or ``int8`` on ONNX Runtime, ``fp32``, ``bf16`` or ``fp16`` on torch;
+            ``auto`` is what measured best for the weights.
         device: ``cpu`` or a torch device.
         threads: Threads of one decode; one a process scales best.
+        cache: Folder for exported graphs; None is ``~/.cache/callstream/asr``.
 
     Raises:
-        MissingExtraError: torch or openai-whisper is not installed.
+        MissingExtraError: What the back-end or the export needs is not installed.
         ModelNotFoundError: No such weights, or they could not be downloaded.
         ModelIntegrityError: Damaged weights.
+        ConfigurationError: A precision that the back-end does not have.
     """
-    missing = [name for name in ("torch", "whisper") if find_spec(name) is None]
-    if missing:
-        raise MissingExtraError(
-            f"speech recognition needs {' and '.join(missing)}: pip install 'callstream[torch]'"
+    if backend == "auto":
+        backend = "onnx" if device == "cpu" else "torch"
+    if precision not in ("auto", *PRECISIONS[backend]):
+        raise ConfigurationError(
+            f"{backend} has no precision {precision!r}: use {' or '.join(PRECISIONS[backend])}"
         )
-    from models.asr.whisper_engine import WhisperEngine  # noqa: PLC0415  torch takes a second
-    from models.asr.whisper_network import configure_torch, load_network  # noqa: PLC0415
+    from models.asr.whisper_engine import WhisperEngine  # noqa: PLC0415  imports this module
 
     weights = find_weights(model)
-    network = load_network(weights, device)
-    configure_torch(threads, width=network.dims.n_audio_state)
-    return WhisperEngine(network, weights.manifest)
+    if backend == "onnx":
+        from models.asr.onnx_store import default_cache, find_graphs, load_graphs  # noqa: PLC0415
+
+        chosen = weights.manifest.default_precision if precision == "auto" else precision
+        path = find_graphs(weights, chosen, cache or default_cache())  # type: ignore[arg-type]
+        network = load_graphs(path, device=device, threads=threads)
+        return WhisperEngine(network, weights.manifest)
+    _require("the torch back-end", "torch", "whisper")
+    from models.asr.checkpoint import read_checkpoint  # noqa: PLC0415  torch takes a second
+    from models.asr.torch_network import TorchNetwork, configure_torch  # noqa: PLC0415
+
+    checkpoint = read_checkpoint(weights)
+    configure_torch(threads, width=checkpoint.dims.n_audio_state)
+    chosen = ("fp32" if device == "cpu" else "fp16") if precision == "auto" else precision
+    return WhisperEngine(
+        TorchNetwork(checkpoint, device=device, precision=chosen), weights.manifest
+    )
+
+
+def _require(purpose: str, *modules: str) -> None:
+    missing = [name for name in modules if find_spec(name) is None]
+    if missing:
+        raise MissingExtraError(
+            f"{purpose} needs {' and '.join(missing)}: pip install 'callstream[torch]'"
+        )

@@ -1,8 +1,12 @@
 """Hallucination guards: pure functions that refuse or shorten what Whisper made up.
 
-Thresholds for no speech and compression follow openai-whisper's ``transcribe``.
+A segment's decode is never prompted with an earlier one's text, so what one segment makes up no
+other inherits: there is no prompt to bound or to reset. Thresholds for no speech follow
+openai-whisper's ``transcribe``. Its limit of the compression ratio is not used: 41 % of strings
+of 48 dictated digits pass it, and up to 1.4 % of stretches of 120 words of real calls.
 """
 
+import re
 from dataclasses import dataclass
 from typing import Literal
 
@@ -12,11 +16,20 @@ import numpy as np
 from models.asr.hypothesis import Hypothesis, Word, bare_text, compression_ratio, kept_text
 from models.audio.dtmf import dtmf_share
 from models.audio.samples import SAMPLE_RATE_HZ, FloatArray, rms_level
+from models.audio.tones import tone_shares
 
-RejectedReason = Literal["quiet", "dtmf", "no_speech", "improbable", "repetitive"]
+RejectedReason = Literal[
+    "quiet", "dtmf", "tone", "no_speech", "improbable", "too_fast", "repetitive"
+]
 
 LEVEL_BLOCK_SAMPLES = SAMPLE_RATE_HZ * 64 // 1000
 MAX_NGRAM = 6
+SPARE_WORDS = 3  # a short segment may hold a burst of them
+MIN_TRIGRAMS = 12  # fewer tell nothing about repetition
+
+# Letters only: what people dictate repeats digits. "hahahaha" stays.
+_LETTER_LOOP = re.compile(r"([^\W\d_])\1{3,}")
+_SYLLABLE_LOOP = re.compile(r"([^\W\d_]{2,4}?)\1{4,}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,21 +39,30 @@ class GuardConfig:
     Attributes:
         min_level_db: Level of the loudest 64 ms, relative to full scale.
         max_dtmf_share: Share of the audio's energy that is keys being pressed.
+        max_steady_share: Share of its energy in tones that stand still: ringback, busy, hum, held
+            notes. At most 0.58 for 1,559 segments of speech, each with a tone as loud as the voice.
+        max_narrow_share: Share of it in 400 Hz above 800 Hz: fax, modems, beeps. At most 0.55 for
+            those segments, 0.76 with a tone of 1 kHz as loud as the voice; at least 0.81 for a fax.
         max_no_speech_probability: Refused above it, whatever the words.
         doubtful_no_speech_probability: Refused above it if the words are improbable as well.
         doubtful_log_probability: What counts as improbable for the line above.
         min_log_probability: Refused below it, whatever else.
-        max_compression_ratio: Of the text after loops were cut.
+        max_words_per_second: Refused above it; some words more are let pass.
+        min_distinct_trigrams: Share of three words in a row that come once, after loops were cut;
+            at least 0.61 in 45,000 stretches of ten and more words of real calls.
         max_repeats: A word may come so often in a row (digits do); longer n-grams half as often.
     """
 
     min_level_db: float = -60.0
     max_dtmf_share: float = 0.5
+    max_steady_share: float = 0.7
+    max_narrow_share: float = 0.78
     max_no_speech_probability: float = 0.97
     doubtful_no_speech_probability: float = 0.6
     doubtful_log_probability: float = -1.0
-    min_log_probability: float = -3.0
-    max_compression_ratio: float = 2.4
+    min_log_probability: float = -2.0
+    max_words_per_second: float = 10.0
+    min_distinct_trigrams: float = 0.4
     max_repeats: int = 8
 
 
@@ -85,6 +107,9 @@ def _audio_reason(samples: FloatArray, config: GuardConfig) -> RejectedReason | 
         return "quiet"
     if dtmf_share(samples) > config.max_dtmf_share:
         return "dtmf"
+    tones = tone_shares(samples)
+    if tones.steady > config.max_steady_share or tones.narrow > config.max_narrow_share:
+        return "tone"
     return None
 
 
@@ -98,7 +123,10 @@ def _text_reason(hypothesis: Hypothesis, config: GuardConfig) -> RejectedReason 
         return "no_speech"
     if log_probability < config.min_log_probability:
         return "improbable"
-    if hypothesis.compression_ratio > config.max_compression_ratio:
+    spare = len(hypothesis.words) - SPARE_WORDS
+    if spare * 1000 > config.max_words_per_second * max(hypothesis.duration_ms, 1):
+        return "too_fast"
+    if distinct_trigrams(hypothesis.words) < config.min_distinct_trigrams:
         return "repetitive"
     return None
 
@@ -111,20 +139,38 @@ def peak_level_db(samples: FloatArray) -> float:
     return 20 * float(np.log10(loudest)) if loudest else -np.inf
 
 
+def distinct_trigrams(words: tuple[Word, ...]) -> float:
+    """Return the share of three words in a row that come once; 1 for too few words to tell."""
+    spelled = [bare_text(word) for word in words]
+    trigrams = list(zip(spelled, spelled[1:], spelled[2:], strict=False))
+    return len(set(trigrams)) / len(trigrams) if len(trigrams) >= MIN_TRIGRAMS else 1.0
+
+
 def cut_loops(hypothesis: Hypothesis, max_repeats: int) -> Hypothesis:
-    """Return the hypothesis with each n-gram loop shortened to one round.
+    """Return the hypothesis with each loop shortened to one round: of n-grams, and inside words.
 
     Args:
         hypothesis: Words may repeat.
         max_repeats: A word in a row more often than this is a loop; longer n-grams half as often.
     """
-    words = without_loops(hypothesis.words, max_repeats)
-    if len(words) == len(hypothesis.words):
+    spelled = tuple(_with_text(word, cut_inner_loops(word.text)) for word in hypothesis.words)
+    words = without_loops(spelled, max_repeats)
+    if words == hypothesis.words:
         return hypothesis
-    text = kept_text(hypothesis.text, words)
+    text = kept_text(cut_inner_loops(hypothesis.text), words)
     return msgspec.structs.replace(
         hypothesis, text=text, words=words, compression_ratio=compression_ratio(text)
     )
+
+
+def cut_inner_loops(text: str) -> str:
+    """Return the text without loops inside its words: "lalalalalala" is "la", "ooffffff" "ooff"."""
+    cut = _SYLLABLE_LOOP.sub(r"\1", _LETTER_LOOP.sub(r"\1\1", text))
+    return cut if cut == text else cut_inner_loops(cut)
+
+
+def _with_text(word: Word, text: str) -> Word:
+    return word if text == word.text else msgspec.structs.replace(word, text=text)
 
 
 def without_loops(words: tuple[Word, ...], max_repeats: int) -> tuple[Word, ...]:

@@ -22,6 +22,7 @@ class Hypothesis(msgspec.Struct, frozen=True, kw_only=True):
         no_speech_probability: Of Whisper's no-speech token; 0 for weights that have none.
         compression_ratio: Of the text by zlib; loops compress well.
         language: Code of the language decoded as.
+        tokens: As the model wrote them, end of text excluded; a later decode's draft.
     """
 
     text: str = ""
@@ -31,6 +32,7 @@ class Hypothesis(msgspec.Struct, frozen=True, kw_only=True):
     no_speech_probability: float = 0.0
     compression_ratio: float = 0.0
     language: str = "en"
+    tokens: tuple[int, ...] = ()
 
 
 def compression_ratio(text: str) -> float:

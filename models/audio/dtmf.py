@@ -9,6 +9,7 @@ from models.audio.samples import SAMPLE_RATE_HZ, FloatArray
 
 ROW_HZ = (697, 770, 852, 941)
 COLUMN_HZ = (1209, 1336, 1477, 1633)
+TONES_HZ = ROW_HZ + COLUMN_HZ
 BLOCK_SAMPLES = SAMPLE_RATE_HZ * 32 // 1000  # a Hann window of it tells neighbouring rows apart
 HOP_SAMPLES = BLOCK_SAMPLES // 2
 MIN_PAIR_SHARE = 0.8  # of a block's energy in its strongest row and column
@@ -28,26 +29,54 @@ def dtmf_share(samples: FloatArray) -> float:
     """
     if len(samples) < BLOCK_SAMPLES:
         samples = np.pad(samples, (0, BLOCK_SAMPLES - len(samples)))
-    blocks = np.lib.stride_tricks.sliding_window_view(samples, BLOCK_SAMPLES)[::HOP_SAMPLES]
-    window = np.hanning(BLOCK_SAMPLES)
-    windowed = blocks * window
-    energy = np.square(windowed).sum(axis=1)
-    total = float(energy.sum())
+    hops = samples[: len(samples) // HOP_SAMPLES * HOP_SAMPLES].reshape(-1, HOP_SAMPLES)
+    energy = _overlapped(np.square(hops) @ _squared_window())[:, 0]
+    total = float(energy.sum(dtype=np.float64))
     if not total:
         return 0.0
-    # Of a tone with amplitude a: a / 2 * sum(window) in its bin, a^2 / 2 * sum(window^2) in all.
-    of_tone = 2 * np.square(window).sum() / np.square(window.sum())
-    tones = of_tone * np.abs(windowed @ _probes()) ** 2
+    parts = np.square(_overlapped(hops @ _probes()))
+    tones = parts[:, : len(TONES_HZ)] + parts[:, len(TONES_HZ) :]
     rows, columns = tones[:, : len(ROW_HZ)].max(axis=1), tones[:, len(ROW_HZ) :].max(axis=1)
     is_key = (rows + columns >= MIN_PAIR_SHARE * energy) & (
         np.minimum(rows, columns) >= MIN_TONE_SHARE * energy
     )
-    return float(energy[is_key].sum()) / total
+    return float(energy[is_key].sum(dtype=np.float64)) / total
+
+
+def _overlapped(of_hops: FloatArray) -> FloatArray:
+    """Return sums over blocks from those over their first and second hops.
+
+    Args:
+        of_hops: Shape (n_hops, 2 * n): what a hop adds as the first one of a block, then as the
+            second.
+
+    Returns:
+        Shape (n_hops - 1, n).
+    """
+    width = of_hops.shape[1] // 2
+    return of_hops[:-1, :width] + of_hops[1:, width:]
 
 
 @cache
-def _probes() -> npt.NDArray[np.complex128]:
-    """Return one complex oscillation for each tone, shape (BLOCK_SAMPLES, 8)."""
-    turns = np.outer(np.arange(BLOCK_SAMPLES), ROW_HZ + COLUMN_HZ) / SAMPLE_RATE_HZ
-    probes: npt.NDArray[np.complex128] = np.exp(-2j * np.pi * turns)
-    return probes
+def _squared_window() -> FloatArray:
+    """Return the window squared, for the two hops of a block, shape (HOP_SAMPLES, 2)."""
+    return _by_hop(np.square(np.hanning(BLOCK_SAMPLES))[:, None])
+
+
+@cache
+def _probes() -> FloatArray:
+    """Return windowed cosines, then sines, of all tones, shape (HOP_SAMPLES, 2 * 16).
+
+    Scaled so that a tone's squared sum is its energy under the window: a tone of amplitude a has
+    a / 2 * sum(window) in its bin, and a^2 / 2 * sum(window^2) in all.
+    """
+    window = np.hanning(BLOCK_SAMPLES)
+    turns = 2 * np.pi * np.outer(np.arange(BLOCK_SAMPLES), TONES_HZ) / SAMPLE_RATE_HZ
+    scale = np.sqrt(2 * np.square(window).sum()) / window.sum()
+    waves = np.concatenate((np.cos(turns), np.sin(turns)), axis=1)
+    return _by_hop(scale * window[:, None] * waves)
+
+
+def _by_hop(columns: npt.NDArray[np.float64]) -> FloatArray:
+    first, second = np.split(columns, (HOP_SAMPLES,))
+    return np.concatenate((first, second), axis=1).astype(np.float32)

@@ -21,12 +21,12 @@ SEGMENTS = 8
 
 def decode_mulaw(payload: bytes) -> FloatArray:
     """Return samples in [-1, 1), one for each byte."""
-    return _mulaw_table()[np.frombuffer(payload, dtype=np.uint8)]
+    return _mulaw_table().take(np.frombuffer(payload, dtype=np.uint8))
 
 
 def decode_alaw(payload: bytes) -> FloatArray:
     """Return samples in [-1, 1), one for each byte."""
-    return _alaw_table()[np.frombuffer(payload, dtype=np.uint8)]
+    return _alaw_table().take(np.frombuffer(payload, dtype=np.uint8))
 
 
 def encode_mulaw(samples: FloatArray) -> bytes:

@@ -64,6 +64,18 @@ class StreamResampler:
         return output
 
 
+def resample_stretch(
+    samples: FloatArray, source_rate_hz: int, target_rate_hz: int = SAMPLE_RATE_HZ
+) -> FloatArray:
+    """Return a stretch of audio at another rate, as if there were silence around it.
+
+    The first and last 25 ms differ from what they would be within longer audio; give it more
+    on both sides and cut that off.
+    """
+    output: FloatArray = soxr.resample(samples, source_rate_hz, target_rate_hz, quality="HQ")
+    return output
+
+
 def source_position(target_position: int, source_rate_hz: int) -> int:
     """Return the source sample nearest to a position counted in 16 kHz samples.
 

@@ -1,5 +1,7 @@
 """Array types and the sample rate that every model of the live path works at."""
 
+import math
+
 import numpy as np
 import numpy.typing as npt
 
@@ -30,7 +32,7 @@ def rms_level(samples: FloatArray) -> float:
     """
     if not samples.size:
         return 0.0
-    return float(np.sqrt(np.mean(np.square(samples, dtype=np.float64))))
+    return math.sqrt(np.add.reduce(np.square(samples, dtype=np.float64)) / samples.size)
 
 
 def to_pcm16(samples: FloatArray) -> npt.NDArray[np.int16]:

@@ -1,12 +1,13 @@
 """The agent `transcribe`: audio in, transcripts out."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from itertools import chain
 
 from models.asr.engine import load_engine
-from models.vad.front_end import ChannelFrontEnd
-from models.vad.silero import load_vad
-from schemas.audio import AudioMessage, CallEnded, CallStalled
+from models.asr.policies import choose_policy
+from models.vad.front_end import Detectors, score_ahead
+from schemas.audio import AudioMessage, AudioTopicMessage, CallEnded, CallStalled
 from schemas.codec import decode_audio
 from stream_app.calls.identifiers import event_id
 from stream_app.calls.recognition import RecognitionRequest, RecognitionResult, recognize
@@ -16,6 +17,7 @@ from stream_app.calls.transcriber_state import TranscriberConfig
 from stream_app.settings import Settings, StallSettings
 from stream_app.topics import AUDIO
 from stream_app.transport.definitions import AgentDefinition, Stage, StallPolicy
+from stream_app.transport.partial_pace import PartialPace
 
 POST_ROLL_MS = 192
 ACTIVITY_MARGIN_MS = 500
@@ -25,13 +27,21 @@ CUT_WINDOW_MS = 2_000
 def define(settings: Settings) -> AgentDefinition:
     """Return the definition of the agent; loads the weights."""
     asr = settings.asr
-    engine = load_engine(asr.model, device=asr.device, threads=asr.threads)
-    vad = load_vad()
+    engine = load_engine(
+        asr.model,
+        backend=asr.backend,
+        precision=asr.precision,
+        device=asr.device,
+        threads=asr.threads,
+    )
     config = TranscriberConfig(
-        front_end=lambda rate_hz: ChannelFrontEnd(rate_hz, vad),
+        front_end=Detectors().front_end,
         segments=segment_config(settings, engine.max_segment_ms),
         partial_interval_ms=asr.partial_interval_ms,
         model=engine.name,
+        policy=choose_policy(asr.policy, asr.policy_guard_ms),
+        numbers=asr.numbers,
+        is_deterministic=asr.deterministic,
     )
 
     def infer(requests: Sequence[RecognitionRequest]) -> list[RecognitionResult]:
@@ -45,9 +55,16 @@ def define(settings: Settings) -> AgentDefinition:
         restore=lambda checkpoint: CallTranscriber.restore(checkpoint, config),
         infer=infer,
         has_model_in_feed=True,
+        prepare=_score_ahead,
         max_batch=asr.max_batch,
+        pace=None if asr.deterministic else PartialPace(asr.partial_interval_ms),
         stalls=_stall_policy(settings.stalls),
     )
+
+
+def _score_ahead(feeds: Iterable[tuple[CallTranscriber, AudioTopicMessage]]) -> None:
+    """Run the voice activity detection of many calls at once, before each is fed."""
+    score_ahead(chain.from_iterable(call.upcoming_audio(message) for call, message in feeds))
 
 
 def segment_config(settings: Settings, max_segment_ms: int = 0) -> SegmentConfig:

@@ -4,6 +4,7 @@ import msgspec
 
 from schemas.audio import CallHeld, CallResumed, CallStarted, DtmfPressed
 from schemas.base import CallContext, Party
+from schemas.errors import AudioFormatError
 from schemas.transcripts import DtmfKey, Hold
 
 
@@ -35,10 +36,21 @@ class CallFacts(msgspec.Struct, frozen=True, kw_only=True):
         holds = len(self.held_at_ms) + len(self.resumed_at_ms)
         return self.is_started + holds + len(self.dtmf) + self.stalled_after_seq + 1
 
-    def with_start(self, message: CallStarted) -> "CallFacts":
-        """Return the facts with the call's parties and context."""
+    def with_start(self, message: CallStarted, *, has_audio: bool = False) -> "CallFacts":
+        """Return the facts with the call's parties and context.
+
+        Args:
+            message: The call's start.
+            has_audio: There was audio before it.
+
+        Raises:
+            AudioFormatError: It contradicts that audio.
+        """
         if self.is_started:
             return self
+        layout = (len(message.parties), message.sample_rate_hz)
+        if has_audio and layout != (len(self.parties), self.sample_rate_hz):
+            raise AudioFormatError("the call's start contradicts the audio before it")
         return msgspec.structs.replace(
             self,
             parties=message.parties,

@@ -44,6 +44,11 @@ class Channel:
         self._cursor = to_position(point.origin_ms, rate_hz)
         self._is_warm = False
 
+    @property
+    def warm_front_end(self) -> ChannelFrontEnd | None:
+        """Return the front end if it takes the next audio as it comes, without a rebuild."""
+        return self._front_end if self._is_warm and self._cursor == self._recent.end else None
+
     def insert(self, start: int, samples: FloatArray) -> list[SegmenterEvent]:
         """Return what source audio leads to.
 

@@ -66,10 +66,16 @@ class Commit:
 
 @dataclass(frozen=True, slots=True)
 class Infer:
-    """Run ``request`` on the model; ``is_urgent`` ones (finals) go before all others."""
+    """Run ``request`` on the model.
+
+    Attributes:
+        is_urgent: A final: goes before all that are not, and is never shed.
+        is_kept: Not urgent, but never shed either: nothing of its slot replaces it.
+    """
 
     request: InferenceRequest
     is_urgent: bool
+    is_kept: bool = False
 
 
 Effect = Emit | Refuse | Commit | Infer

@@ -14,12 +14,23 @@ from stream_app.calls.effects import Effect
 from stream_app.calls.segmenter import SegmenterEvent
 
 
+@dataclass(frozen=True, slots=True)
+class PartialPlace:
+    """A partial belongs here, once the recognizer has made it."""
+
+    at_ms: int
+    place: str
+
+
+LaneEvent = SegmenterEvent | PartialPlace
+
+
 @dataclass(order=True, slots=True)
 class _Queued:
     at_ms: int
     channel: int
     place: int
-    event: SegmenterEvent = field(compare=False)
+    event: LaneEvent = field(compare=False)
 
 
 class ChannelMerge:
@@ -34,14 +45,14 @@ class ChannelMerge:
         self._latest_ms = [0] * channels
         self._place = 0
 
-    def push(self, channel: int, events: Iterable[SegmenterEvent]) -> None:
+    def push(self, channel: int, events: Iterable[LaneEvent]) -> None:
         """Take in events of a channel, in their order."""
         for event in events:
             self._latest_ms[channel] = max(self._latest_ms[channel], event.at_ms)
             self._place += 1
             heappush(self._queue, _Queued(self._latest_ms[channel], channel, self._place, event))
 
-    def pop(self, heard_ms: int | None = None) -> Iterable[tuple[int, SegmenterEvent]]:
+    def pop(self, heard_ms: int | None = None) -> Iterable[tuple[int, LaneEvent]]:
         """Yield (channel, event) up to what every channel has heard; all of them without one."""
         while self._queue and (heard_ms is None or self._queue[0].at_ms <= heard_ms):
             queued = heappop(self._queue)
@@ -49,11 +60,11 @@ class ChannelMerge:
 
 
 class OrderedEffects:
-    """Releases effects in their order, each once the finals before it have been resolved."""
+    """Releases effects in their order, each once the results before it have come."""
 
     def __init__(self) -> None:
         self._queue: deque[Effect | str] = deque()
-        self._resolved: dict[str, Effect] = {}
+        self._resolved: dict[str, Effect | None] = {}
 
     def __len__(self) -> int:
         """Return how many effects are held back."""
@@ -63,13 +74,13 @@ class OrderedEffects:
         """Take in an effect that is complete."""
         self._queue.append(effect)
 
-    def await_final(self, segment_id: str) -> None:
-        """Keep a place for the final of a segment."""
-        self._queue.append(segment_id)
+    def await_result(self, place: str) -> None:
+        """Keep a place, named uniquely, for what the recognizer has not made yet."""
+        self._queue.append(place)
 
-    def resolve(self, segment_id: str, effect: Effect) -> None:
-        """Fill the place of a segment's final."""
-        self._resolved[segment_id] = effect
+    def resolve(self, place: str, effect: Effect | None) -> None:
+        """Fill a place that is kept or will be; with None nothing comes there."""
+        self._resolved[place] = effect
 
     def release(self) -> list[Effect]:
         """Return the effects that nothing holds back any more."""
@@ -79,8 +90,10 @@ class OrderedEffects:
             if isinstance(head, str):
                 if head not in self._resolved:
                     break
-                released.append(self._resolved.pop(head))
+                effect = self._resolved.pop(head)
             else:
-                released.append(head)
+                effect = head
+            if effect is not None:
+                released.append(effect)
             self._queue.popleft()
         return released

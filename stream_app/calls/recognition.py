@@ -18,6 +18,8 @@ class RecognitionRequest:
         start_ms: Audio clock of the first sample.
         captured_at_ns: Wall clock at which its last speech was captured.
         is_final: A fresh decode of the whole segment; else of what there is so far.
+        draft: Tokens of the segment's last partial, for a decode that need not be exact.
+        is_exact: The result must not depend on what is decoded beside it.
     """
 
     call_id: str
@@ -29,6 +31,8 @@ class RecognitionRequest:
     language: str
     hot_words: tuple[str, ...]
     is_final: bool
+    draft: tuple[int, ...] = ()
+    is_exact: bool = True
 
     @property
     def slot(self) -> tuple[str, int]:
@@ -61,7 +65,7 @@ def recognize(
     engine: SpeechEngine,
     guards: GuardConfig = DEFAULT_GUARDS,
 ) -> list[RecognitionResult]:
-    """Return one result for each request; the same audio gives the same one in any company.
+    """Return one result for each request; of the exact ones the same audio gives the same one.
 
     Args:
         requests: To decode.
@@ -88,4 +92,4 @@ def recognize(
 
 def _speech_request(request: RecognitionRequest) -> SpeechRequest:
     options = DecodeOptions(language=request.language, hot_words=request.hot_words)
-    return SpeechRequest(request.samples, options)
+    return SpeechRequest(request.samples, options, draft=request.draft, is_exact=request.is_exact)

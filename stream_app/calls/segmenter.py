@@ -14,7 +14,8 @@ import numpy as np
 
 from models.audio.samples import FloatArray
 from models.vad.front_end import WARM_UP_FRAMES, Frame
-from models.vad.silero import FRAME_MS, FRAME_SAMPLES
+from models.vad.silero import FRAME_MS
+from stream_app.calls.segment_audio import SegmentAudio
 from stream_app.calls.speech_gate import GateConfig, SpeechGate
 
 ACTIVITY_INTERVAL_MS = 100
@@ -124,8 +125,6 @@ class Segmenter:
 
     def __init__(self, config: SegmentConfig, point: SegmenterPoint) -> None:
         self._config = config
-        self._frames: list[FloatArray] = []
-        self._levels: list[float] = []
         self._begin(point)
 
     @property
@@ -138,20 +137,25 @@ class Segmenter:
         """Return the audio clock up to which frames have come."""
         return self._time_ms(self._next_index)
 
+    @property
+    def reported_ms(self) -> int:
+        """Return the audio clock up to which everything was said before the present origin."""
+        return self._point.active_from_ms
+
     def open_samples(self) -> FloatArray:
         """Return the audio of the open segment so far, shape (n_samples,)."""
         assert self._open_index is not None  # noqa: S101 -- open_start_ms said so
-        return self._samples(self._open_index, self._next_index)
+        return self._audio.samples(self._open_index, self._next_index)
 
     def feed(self, frame: Frame, pre_roll: FloatArray) -> list[SegmenterEvent]:
         """Return what a frame leads to; after a Rebuild the frames that follow are void.
 
         Args:
             frame: The next one of the front end.
-            pre_roll: Audio before the origin, shape (8192,); used with frame 0.
+            pre_roll: Audio before the origin, 16 frames long; used with frame 0.
         """
         if frame.index == 0:
-            self._frames = list(pre_roll.reshape(-1, FRAME_SAMPLES))
+            self._audio = SegmentAudio(list(pre_roll.reshape(-1, len(frame.samples))))
         end_ms = self._time_ms(frame.index + 1)
         events: list[SegmenterEvent] = self._tick(end_ms)
         self._append(frame)
@@ -189,8 +193,7 @@ class Segmenter:
 
     def _begin(self, point: SegmenterPoint) -> None:
         self._point = point
-        self._frames = []
-        self._levels = []
+        self._audio = SegmentAudio([])
         self._next_index = 0
         self._open_index: int | None = 0 if point.is_open else None
         self._has_speech = False
@@ -205,17 +208,11 @@ class Segmenter:
     def _time_ms(self, index: int) -> int:
         return self._point.origin_ms + index * FRAME_MS
 
-    def _samples(self, start: int, end: int) -> FloatArray:
-        first = self._next_index - len(self._frames)
-        return np.concatenate(self._frames[start - first : end - first])
-
     def _append(self, frame: Frame) -> None:
-        self._frames.append(frame.samples)
-        self._levels.append(frame.rms)
+        self._audio.append(frame.samples)
         self._next_index = frame.index + 1
         if self._open_index is None:
-            del self._frames[:-WARM_UP_FRAMES]
-            del self._levels[:-WARM_UP_FRAMES]
+            self._audio.keep_last(WARM_UP_FRAMES)
 
     def _open_at_onset(self, index: int) -> None:
         if self._open_index is None and self._gate.is_speech:
@@ -277,9 +274,8 @@ class Segmenter:
         return [Rebuild(at_ms, point)]
 
     def _cut_at_limit(self, at_ms: int) -> list[SegmenterEvent]:
-        recent = self._levels[-(self._config.cut_window_ms // FRAME_MS) :]
-        quietest = self._next_index - len(recent) + int(np.argmin(recent))
-        cut_index = quietest + 1
+        start = max(self._next_index - self._config.cut_window_ms // FRAME_MS, 0)
+        cut_index = start + int(np.argmin(self._audio.levels(start))) + 1
         events = self._finish_segment("limit", at_ms, cut_index)
         cut_ms = self._time_ms(cut_index)
         point = SegmenterPoint(
@@ -298,5 +294,5 @@ class Segmenter:
             return []
         start_ms = self._time_ms(self._open_index)
         end_ms = self._time_ms(end_index) if cut == "limit" else self._gate.last_speech_ms
-        samples = self._samples(self._open_index, end_index)
+        samples = self._audio.samples(self._open_index, end_index)
         return [Segment(start_ms, min(end_ms, at_ms), at_ms, cut, samples)]

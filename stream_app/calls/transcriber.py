@@ -6,13 +6,12 @@ acknowledged when every channel's front end would be rebuilt from later audio: a
 `segmenter.Rebuild`, together with the checkpoint from which a fresh worker goes on.
 """
 
-from collections import deque
+from collections.abc import Iterable
 
 import msgspec
 
-from models.asr.agreement import LocalAgreement
 from models.audio.samples import FloatArray
-from models.vad.front_end import warm_up_samples
+from models.vad.front_end import ChannelFrontEnd, warm_up_samples
 from schemas.audio import (
     AudioChunk,
     AudioTopicMessage,
@@ -25,31 +24,33 @@ from schemas.audio import (
 )
 from schemas.base import Party
 from schemas.codec import from_state, to_state
-from schemas.errors import AudioFormatError
-from schemas.operations import Alert, Checkpoint
-from schemas.transcripts import CallSummary, CallTranscribed
+from schemas.operations import Checkpoint
 from stream_app.calls.call_facts import CallFacts
+from stream_app.calls.call_input import CallInput
 from stream_app.calls.channel import Channel
+from stream_app.calls.channel_partials import ChannelPartials
 from stream_app.calls.chunk_audio import channel_audio, check_layout, checked_duration
-from stream_app.calls.effects import Commit, Effect, Emit, Infer, Refuse
-from stream_app.calls.identifiers import event_id, segment_id
-from stream_app.calls.lane import ChannelMerge, OrderedEffects
+from stream_app.calls.effects import Commit, Effect, Emit, Infer
+from stream_app.calls.ended_call import EndedCall
+from stream_app.calls.identifiers import segment_id
+from stream_app.calls.lane import ChannelMerge, LaneEvent, OrderedEffects, PartialPlace
+from stream_app.calls.lookahead import upcoming_audio
 from stream_app.calls.recognition import RecognitionRequest, RecognitionResult
 from stream_app.calls.segmenter import Activity, Cut, Segment, SegmenterEvent
-from stream_app.calls.sequencer import (
-    ChunkSequencer,
-    SequencedChunk,
-    SequencePoint,
-    to_ms,
-    to_position,
-)
+from stream_app.calls.sequencer import SequencedChunk, SequencePoint, to_position
 from stream_app.calls.transcriber_state import (
     ChannelResume,
     OpenChannel,
     TranscriberConfig,
     TranscriberState,
 )
-from stream_app.calls.transcript_messages import activity_message, final_message, partial_message
+from stream_app.calls.transcript_messages import (
+    activity_message,
+    call_summary,
+    final_message,
+    partial_message,
+    transcribed_message,
+)
 
 AGENT = "transcribe"
 
@@ -75,21 +76,18 @@ class CallTranscriber:
         self.call_id = call_id
         self._config = config
         self._facts = state.facts if state else CallFacts()
-        self._input = state.input if state else SequencePoint()
         self._resumes = state.channels if state else ()
         self._model = state.model if state else config.model
         self._is_ended = is_ended
-        self._last_seq = state.last_seq if state else -1
-        self._sequencer: ChunkSequencer | None = None
+        point = state.input if state else SequencePoint()
+        self._input = CallInput(point, state.last_seq if state else -1)
         self._channels: list[OpenChannel] = []
         self._merge = ChannelMerge(0)
         self._queue = OrderedEffects()
-        self._ledger: deque[SequencedChunk] = deque()
-        self._captures: deque[tuple[int, int]] = deque()
         self._waiting: dict[str, tuple[int, Segment]] = {}
         self._results: dict[str, RecognitionResult] = {}
-        self._has_alerted = False
-        self.late_events = 0
+        self._ended: EndedCall | None = None
+        self._void_markers = 0
 
     @classmethod
     def restore(cls, checkpoint: Checkpoint, config: TranscriberConfig) -> "CallTranscriber":
@@ -109,12 +107,27 @@ class CallTranscriber:
     @property
     def last_seq(self) -> int:
         """Return the highest sequence number of the call's chunks so far, -1 before any."""
-        return self._sequencer.last_seq if self._sequencer else self._last_seq
+        return self._input.last_seq
+
+    @property
+    def late_events(self) -> int:
+        """Return how many markers came too late, and messages after the end."""
+        return self._void_markers + (self._ended.dropped if self._ended else 0)
 
     @property
     def dropped_chunks(self) -> int:
         """Return how many duplicates and late chunks were dropped."""
-        return self._sequencer.dropped if self._sequencer else 0
+        return self._input.dropped
+
+    def upcoming_audio(
+        self, message: AudioTopicMessage
+    ) -> Iterable[tuple[ChannelFrontEnd, FloatArray]]:
+        """Return what feeding the message will insert into which front ends, as far as known."""
+        sequencer = self._input.sequencer
+        if not isinstance(message, AudioChunk) or sequencer is None or self._is_ended:
+            return ()
+        pipelines = [channel.pipeline for channel in self._channels]
+        return upcoming_audio(message, sequencer, pipelines, self._facts.sample_rate_hz)
 
     def feed(self, message: AudioTopicMessage, offset: int) -> list[Effect]:
         """Return the effects of a message of the audio topic.
@@ -123,7 +136,7 @@ class CallTranscriber:
             AudioFormatError: Audio that cannot be processed; nothing has changed.
         """
         if self._is_ended:
-            return self._refuse_late(message, offset)
+            return self._take_late(message, offset)
         if isinstance(message, AudioChunk):
             return self._feed_chunk(message, offset)
         if isinstance(message, CallStalled):
@@ -132,7 +145,8 @@ class CallTranscriber:
             effects = self._feed_end(message)
         else:
             effects = self._feed_control(message)
-        self._commit((*self._take_ledger_of_ended(), offset))
+        unneeded = self._input.release_all() if self._is_ended else ()
+        self._commit((*unneeded, offset))
         return effects + self._queue.release()
 
     def resolve(self, result: RecognitionResult) -> list[Effect]:
@@ -151,41 +165,37 @@ class CallTranscriber:
         samples = checked_duration(chunk, rate_hz=rate_hz, channels=channels)
         if not self._channels:
             self._open(chunk)
-        assert self._sequencer is not None  # noqa: S101 -- _open made it
-        released = self._sequencer.insert(chunk, offset, samples=samples)
+        released = self._input.insert(chunk, offset, samples=samples)
         if released is None:
             self._commit((offset,), is_checkpointed=False)
             return self._queue.release()
-        effects = self._process(released)
-        return effects + self._queue.release()
+        return self._process(released) + self._queue.release()
 
     def _open(self, chunk: AudioChunk) -> None:
         if not self._facts.parties:
-            facts = self._facts.with_audio(len(chunk.payloads), chunk.sample_rate_hz)
-            self._facts = facts
+            self._facts = self._facts.with_audio(len(chunk.payloads), chunk.sample_rate_hz)
         rate_hz = self._facts.sample_rate_hz
         count = len(self._facts.parties)
         self._resumes = self._resumes or (ChannelResume(),) * count
-        self._sequencer = ChunkSequencer(rate_hz, self._input)
+        self._input.open(rate_hz)
         self._merge = ChannelMerge(count)
-        self._channels = [
-            OpenChannel(
-                Channel(
-                    self._config.front_end(rate_hz), rate_hz, self._config.segments, resume.point
-                ),
-                resume,
-            )
-            for resume in self._resumes
-        ]
+        self._channels = [self._open_channel(rate_hz, resume) for resume in self._resumes]
+
+    def _open_channel(self, rate_hz: int, resume: ChannelResume) -> OpenChannel:
+        config = self._config
+        channel = Channel(config.front_end(rate_hz), rate_hz, config.segments, resume.point)
+        partials = ChannelPartials(
+            config.policy, config.partial_interval_ms, is_deterministic=config.is_deterministic
+        )
+        return OpenChannel(channel, partials, resume)
 
     def _process(self, chunks: list[SequencedChunk]) -> list[Effect]:
         effects: list[Effect] = []
-        self._ledger.extend(chunks)  # all of them first: a checkpoint may be due at the first one
         for sequenced in chunks:
             if sequenced.is_after_jump:
-                jump = sequenced.start
-                effects += self._close_channels("gap", sequenced.before.clock, resume=jump)
-            self._captures.append((sequenced.end, sequenced.chunk.captured_at_ns))
+                end = sequenced.before.clock
+                effects += self._close_channels("gap", end, resume=sequenced.start)
+            self._input.note_capture(sequenced)
             effects += self._insert(sequenced)
             heard_ms = min(channel.pipeline.segmenter.heard_ms for channel in self._channels)
             self._queue_merged(heard_ms)
@@ -212,10 +222,10 @@ class CallTranscriber:
     def _take_in(self, number: int, events: list[SegmenterEvent]) -> list[Effect]:
         """Ask for the finals of finished segments at once, and queue all for their turn."""
         self._merge.push(number, events)
-        segments = [event for event in events if isinstance(event, Segment)]
         return [
             Infer(self._request(number, s.start_ms, s.samples, s.end_ms, is_final=True), True)
-            for s in segments
+            for s in events
+            if isinstance(s, Segment)
         ]
 
     # Order
@@ -224,7 +234,7 @@ class CallTranscriber:
         for number, event in self._merge.pop(heard_ms):
             self._queue_event(number, event)
 
-    def _queue_event(self, number: int, event: SegmenterEvent) -> None:
+    def _queue_event(self, number: int, event: LaneEvent) -> None:
         channel = self._channels[number]
         if isinstance(event, Activity):
             captured_at_ns = self._captured_at_ns(event.at_ms)
@@ -233,8 +243,10 @@ class CallTranscriber:
         elif isinstance(event, Segment):
             segment = segment_id(self.call_id, number, event.start_ms)
             self._waiting[segment] = (channel.next_lane_seq(), event)
-            self._queue.await_final(segment)
+            self._queue.await_result(segment)
             self._fill_final(segment)
+        elif isinstance(event, PartialPlace):
+            self._queue.await_result(event.place)
         else:
             channel.resume = ChannelResume(point=event.point, lane_seq=channel.lane_seq)
             self._release_chunks()
@@ -243,25 +255,22 @@ class CallTranscriber:
         """Put a final in its place once both the place and the recognizer's result are there."""
         if segment not in self._waiting or segment not in self._results:
             return
-        lane_seq, event = self._waiting.pop(segment)
-        result = self._results.pop(segment)
-        message = final_message(result, event, self._party(result.request.channel), lane_seq)
+        (lane_seq, event), result = self._waiting.pop(segment), self._results.pop(segment)
+        party = self._party(result.request.channel)
+        message = final_message(result, event, party, lane_seq, style=self._config.numbers)
         self._queue.resolve(segment, Emit(message))
 
     def _release_chunks(self) -> None:
         """Acknowledge the chunks that no channel needs any more."""
-        offsets = []
-        horizon = self._resume_position() - warm_up_samples(self._facts.sample_rate_hz)
-        while self._ledger and self._ledger[0].end <= horizon:
-            offsets.append(self._ledger.popleft().offset)
-        while self._captures and self._captures[0][0] <= horizon:
-            self._captures.popleft()
+        warm_up = warm_up_samples(self._facts.sample_rate_hz)
+        offsets = self._input.release(self._resume_position() - warm_up)
         if offsets:
-            self._commit(tuple(offsets))
+            self._commit(offsets)
 
     def _resume_position(self) -> int:
         rate_hz = self._facts.sample_rate_hz
-        return min(to_position(c.resume.point.origin_ms, rate_hz) for c in self._channels)
+        origins = (channel.resume.point.origin_ms for channel in self._channels)
+        return to_position(min(origins, default=0), rate_hz)
 
     # Control messages
 
@@ -272,97 +281,45 @@ class CallTranscriber:
             self._facts = self._facts.with_control(message)
             return []
         check_layout(rate_hz=message.sample_rate_hz, channels=len(message.parties))
-        facts = self._facts.with_start(message)
-        if self._channels and (
-            len(facts.parties) != len(self._channels)
-            or facts.sample_rate_hz != self._facts.sample_rate_hz
-        ):
-            raise AudioFormatError("the call's start contradicts the audio before it")
-        self._facts = facts
+        self._facts = self._facts.with_start(message, has_audio=bool(self._channels))
         return []
 
     def _feed_stall(self, message: CallStalled) -> list[Effect]:
         if message.after_seq != self.last_seq:
-            self.late_events += 1
+            self._void_markers += 1
             return []
-        effects = self._flush_sequencer()
+        effects = self._process(self._input.flush())
         if self._facts.stalled_after_seq >= message.after_seq:
             return effects
         self._facts = msgspec.structs.replace(self._facts, stalled_after_seq=message.after_seq)
-        if self._sequencer is None:
+        if not self._input.is_open:
             return effects
-        return effects + self._close_channels("stall", self._sequencer.point.clock)
+        return effects + self._close_channels("stall", self._input.point.clock)
 
     def _feed_end(self, message: CallEnded) -> list[Effect]:
         if message.reason == "stale" and message.after_seq != self.last_seq:
-            self.late_events += 1
+            self._void_markers += 1
             return []
-        effects = self._flush_sequencer()
-        end = 0
-        if self._sequencer is not None:
-            self._input = self._sequencer.point
-            end = self._input.clock
-            effects += self._close_channels("end", end)
-        self._last_seq = self.last_seq
-        duration_ms = to_ms(end, self._facts.sample_rate_hz) if end else 0
-        self._queue.push(Emit(self._transcribed(message, duration_ms)))
+        effects = self._process(self._input.flush())
+        if self._input.is_open:
+            effects += self._close_channels("end", self._input.point.clock)
+        summary = call_summary(
+            self._facts,
+            self._input.point,
+            end_reason=message.reason,
+            lane_seqs=tuple(channel.lane_seq for channel in self._channels),
+            model=self._model,
+        )
+        self._queue.push(Emit(transcribed_message(message, summary)))
         self._is_ended = True
         return effects
 
-    def _take_ledger_of_ended(self) -> tuple[int, ...]:
-        """Return the offsets that wait for nothing any more because the call has ended."""
-        if not self._is_ended:
-            return ()
-        offsets = tuple(sequenced.offset for sequenced in self._ledger)
-        self._ledger.clear()
-        return offsets
-
-    def _flush_sequencer(self) -> list[Effect]:
-        return self._process(self._sequencer.flush()) if self._sequencer else []
-
-    def _transcribed(self, message: CallEnded, duration_ms: int) -> CallTranscribed:
-        summary = CallSummary(
-            parties=self._facts.parties,
-            duration_ms=duration_ms,
-            end_reason=message.reason,
-            context=self._facts.context,
-            holds=self._facts.holds(duration_ms),
-            dtmf=self._facts.dtmf,
-            gaps=self._input.gaps,
-            gap_ms=self._input.gap_ms,
-            lane_seqs=tuple(channel.lane_seq for channel in self._channels),
-            models={"asr": self._model},
-        )
-        return CallTranscribed(
-            event_id=event_id(self.call_id, "transcribed"),
-            call_id=self.call_id,
-            captured_at_ns=message.captured_at_ns,
-            at_ms=duration_ms,
-            summary=summary,
-        )
-
-    def _refuse_late(self, message: AudioTopicMessage, offset: int) -> list[Effect]:
-        """Refuse audio after the end; drop what a second reading of the log brings again."""
-        if isinstance(message, AudioChunk) and message.seq > self._last_seq:
-            self._queue.push(Refuse(offset, "audio after the end of the call"))
-            if not self._has_alerted:
-                self._queue.push(Emit(self._late_audio_alert(message)))
-                self._has_alerted = True
-        else:
-            self.late_events += 1
-        self._queue.push(Commit((offset,)))
+    def _take_late(self, message: AudioTopicMessage, offset: int) -> list[Effect]:
+        if self._ended is None:
+            self._ended = EndedCall(self.call_id, self.last_seq, AGENT)
+        for effect in self._ended.take(message, offset):
+            self._queue.push(effect)
         return self._queue.release()
-
-    def _late_audio_alert(self, message: AudioChunk) -> Alert:
-        return Alert(
-            event_id=event_id(self.call_id, "audio_after_end", self._last_seq),
-            call_id=self.call_id,
-            captured_at_ns=message.captured_at_ns,
-            kind="audio_after_end",
-            severity="warning",
-            source=AGENT,
-            details={"last_seq": str(self._last_seq)},
-        )
 
     # Checkpoints
 
@@ -373,10 +330,10 @@ class CallTranscriber:
         resumes = tuple(channel.resume for channel in self._channels) or self._resumes
         state = TranscriberState(
             facts=self._facts,
-            input=self._input_point(),
+            input=self._input.resume_point(self._resume_position()),
             channels=resumes,
             model=self._model,
-            last_seq=self._last_seq if self._is_ended else -1,
+            last_seq=self.last_seq if self._is_ended else -1,
         )
         progress_ms = sum(resume.point.origin_ms for resume in resumes)
         return Checkpoint(
@@ -387,50 +344,32 @@ class CallTranscriber:
             state=to_state(state),
         )
 
-    def _input_point(self) -> SequencePoint:
-        """Return the position before the first chunk still needed.
-
-        Behind the gap before that chunk if every channel is past the gap: else the gap would be
-        met, counted and reported a second time.
-        """
-        if self._sequencer is None:
-            return self._input
-        if not self._ledger:
-            return self._sequencer.point
-        first = self._ledger[0]
-        return first.after_gap if self._resume_position() >= first.start else first.before
-
     # Partials
 
     def _ask_partial(self, number: int) -> list[Effect]:
         channel = self._channels[number]
         segmenter = channel.pipeline.segmenter
-        start_ms = segmenter.open_start_ms
-        if start_ms is None:
+        start_ms, heard_ms = segmenter.open_start_ms, segmenter.heard_ms
+        if start_ms is None or heard_ms < segmenter.reported_ms:
+            return []  # there is nothing new, after a cut or a takeover
+        if not channel.partials.ask(start_ms, heard_ms):
             return []
-        heard_ms = segmenter.heard_ms
-        if heard_ms - max(start_ms, channel.asked_ms) < self._config.partial_interval_ms:
-            return []
-        channel.asked_ms = heard_ms
         samples = segmenter.open_samples()
-        return [Infer(self._request(number, start_ms, samples, heard_ms, is_final=False), False)]
+        request = self._request(number, start_ms, samples, heard_ms, is_final=False)
+        if self._config.is_deterministic:
+            self._merge.push(number, [PartialPlace(heard_ms, _place_of(request))])
+        return [Infer(request, is_urgent=False, is_kept=self._config.is_deterministic)]
 
     def _resolve_partial(self, result: RecognitionResult) -> list[Effect]:
         request = result.request
         channel = self._channels[request.channel]
-        start_ms = channel.pipeline.segmenter.open_start_ms
-        if start_ms is None or request.segment_id != segment_id(
-            self.call_id, request.channel, start_ms
-        ):
-            return []
-        if channel.partial_segment != request.segment_id:
-            channel.agreement = LocalAgreement()
-            channel.partial_segment = request.segment_id
-        partial = channel.agreement.update(result.hypothesis)
-        if not partial.words:
-            return []
-        message = partial_message(result, partial, self._party(request.channel))
-        return [Emit(message, is_volatile=True)]
+        partial = channel.partials.update(result, channel.pipeline.segmenter.open_start_ms)
+        party = self._party(request.channel)
+        message = partial_message(result, partial, party, style=self._config.numbers)
+        if self._config.is_deterministic:
+            self._queue.resolve(_place_of(request), Emit(message) if message.words else None)
+            return self._queue.release()
+        return [Emit(message, is_volatile=True)] if message.words else []
 
     def _request(
         self, number: int, start_ms: int, samples: FloatArray, spoken_ms: int, *, is_final: bool
@@ -445,6 +384,8 @@ class CallTranscriber:
             language=self._facts.context.language,
             hot_words=self._facts.context.hot_words,
             is_final=is_final,
+            draft=() if is_final else self._channels[number].partials.draft,
+            is_exact=is_final or self._config.is_deterministic,
         )
 
     def _party(self, number: int) -> Party:
@@ -452,8 +393,8 @@ class CallTranscriber:
 
     def _captured_at_ns(self, at_ms: int) -> int:
         """Return when the audio at ``at_ms`` was captured; 0 if no audio ever was."""
-        position = to_position(at_ms, self._facts.sample_rate_hz)
-        for end, captured_at_ns in self._captures:
-            if end >= position:
-                return captured_at_ns
-        return self._captures[-1][1] if self._captures else 0
+        return self._input.captured_at_ns(to_position(at_ms, self._facts.sample_rate_hz))
+
+
+def _place_of(request: RecognitionRequest) -> str:
+    return f"{request.segment_id}/{request.audio_ms}"

@@ -5,10 +5,12 @@ from dataclasses import dataclass
 
 import msgspec
 
-from models.asr.agreement import LocalAgreement
+from models.asr.normalisation import WordStyle
+from models.asr.policies import DEFAULT_POLICY, PolicyConfig
 from models.vad.front_end import ChannelFrontEnd
 from stream_app.calls.call_facts import CallFacts
 from stream_app.calls.channel import Channel
+from stream_app.calls.channel_partials import ChannelPartials
 from stream_app.calls.segmenter import SegmentConfig, SegmenterPoint
 from stream_app.calls.sequencer import SequencePoint
 
@@ -20,14 +22,21 @@ class TranscriberConfig:
     Attributes:
         front_end: Makes the front end of a channel from the source's sample rate.
         segments: How channels are cut.
-        partial_interval_ms: Speech between two partials.
+        partial_interval_ms: New audio between two partials of a segment.
         model: Name and version of the weights.
+        policy: When words of a partial are committed.
+        numbers: As spoken, or normalised as they are written.
+        is_deterministic: Partials repeat byte for byte as finals do, and keep their place among
+            the other messages; none is shed, and each is an exact decode.
     """
 
     front_end: Callable[[int], ChannelFrontEnd]
     segments: SegmentConfig
     partial_interval_ms: int
     model: str
+    policy: PolicyConfig = DEFAULT_POLICY
+    numbers: WordStyle = "spoken"
+    is_deterministic: bool = False
 
 
 class ChannelResume(msgspec.Struct, frozen=True, kw_only=True):
@@ -55,13 +64,11 @@ class TranscriberState(msgspec.Struct, frozen=True, kw_only=True):
 class OpenChannel:
     """A channel's pipeline with what the messages about it need."""
 
-    def __init__(self, channel: Channel, resume: ChannelResume) -> None:
+    def __init__(self, channel: Channel, partials: ChannelPartials, resume: ChannelResume) -> None:
         self.pipeline = channel
+        self.partials = partials
         self.resume = resume
         self.lane_seq = resume.lane_seq
-        self.agreement = LocalAgreement()
-        self.partial_segment = ""
-        self.asked_ms = 0
 
     def next_lane_seq(self) -> int:
         """Return the number of the next deterministic message."""

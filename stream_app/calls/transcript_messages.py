@@ -1,12 +1,24 @@
 """Return the messages that transcribe writes, from what its parts say."""
 
 from models.asr.agreement import PartialHypothesis
+from models.asr.hypothesis import PUNCTUATION, bare_text
 from models.asr.hypothesis import Word as HeardWord
+from models.asr.normalisation import WordStyle, normalise
+from schemas.audio import CallEnded
 from schemas.base import Party
-from schemas.transcripts import SpeechActivity, TranscriptFinal, TranscriptPartial, Word
+from schemas.transcripts import (
+    CallSummary,
+    CallTranscribed,
+    SpeechActivity,
+    TranscriptFinal,
+    TranscriptPartial,
+    Word,
+)
+from stream_app.calls.call_facts import CallFacts
 from stream_app.calls.identifiers import event_id
 from stream_app.calls.recognition import RecognitionResult
 from stream_app.calls.segmenter import Activity, Segment
+from stream_app.calls.sequencer import SequencePoint, to_ms
 
 
 def activity_message(
@@ -36,11 +48,18 @@ def activity_message(
 
 
 def final_message(
-    result: RecognitionResult, segment: Segment, party: Party, lane_seq: int
+    result: RecognitionResult,
+    segment: Segment,
+    party: Party,
+    lane_seq: int,
+    *,
+    style: WordStyle = "spoken",
 ) -> TranscriptFinal:
     """Return the message of a finished segment."""
-    request = result.request
-    words = _on_call_clock(result.hypothesis.words, request.start_ms)
+    request, hypothesis = result.request, result.hypothesis
+    heard = _styled(hypothesis.words, style, hypothesis.language)
+    is_heard = heard == hypothesis.words
+    words = _on_call_clock(heard, request.start_ms)
     confidence = sum(word.confidence for word in words) / len(words) if words else 0.0
     return TranscriptFinal(
         event_id=event_id(request.call_id, "final", request.channel, segment.start_ms),
@@ -55,21 +74,26 @@ def final_message(
         end_ms=segment.end_ms,
         at_ms=segment.at_ms,
         cut=segment.cut,
-        text=result.hypothesis.text,
+        text=hypothesis.text if is_heard else " ".join(word.text for word in words),
         words=words,
         confidence=round(confidence, 4),
-        language=result.hypothesis.language,
+        language=hypothesis.language,
         model=result.model,
         rejected=result.rejected,
     )
 
 
 def partial_message(
-    result: RecognitionResult, partial: PartialHypothesis, party: Party
+    result: RecognitionResult,
+    partial: PartialHypothesis,
+    party: Party,
+    *,
+    style: WordStyle = "spoken",
 ) -> TranscriptPartial:
     """Return the message of a segment's hypothesis so far."""
-    request = result.request
-    words = _on_call_clock(partial.words, request.start_ms)
+    request, language = result.request, result.hypothesis.language
+    words = _on_call_clock(_styled(partial.words, style, language), request.start_ms)
+    settled = _settled(partial.committed, style, language)
     return TranscriptPartial(
         event_id=event_id(
             request.call_id, "partial", request.channel, request.start_ms, request.audio_ms
@@ -84,10 +108,74 @@ def partial_message(
         end_ms=request.start_ms + request.audio_ms,
         text=" ".join(word.text for word in words),
         words=words,
-        stable_words=len(partial.committed),
+        stable_words=len(_styled(settled, style, language)),
         stability=round(partial.stability, 4),
-        language=result.hypothesis.language,
+        language=language,
     )
+
+
+def call_summary(
+    facts: CallFacts,
+    point: SequencePoint,
+    *,
+    end_reason: str,
+    lane_seqs: tuple[int, ...],
+    model: str,
+) -> CallSummary:
+    """Return what is known of a call at its end.
+
+    Args:
+        facts: That its control messages told.
+        point: Behind its last chunk.
+        end_reason: Of its end.
+        lane_seqs: Number of deterministic messages of each channel.
+        model: Name and version of the recognizer's weights.
+    """
+    duration_ms = to_ms(point.clock, facts.sample_rate_hz) if point.clock else 0
+    return CallSummary(
+        parties=facts.parties,
+        duration_ms=duration_ms,
+        end_reason=end_reason,
+        context=facts.context,
+        holds=facts.holds(duration_ms),
+        dtmf=facts.dtmf,
+        gaps=point.gaps,
+        gap_ms=point.gap_ms,
+        lane_seqs=lane_seqs,
+        models={"asr": model},
+    )
+
+
+def transcribed_message(message: CallEnded, summary: CallSummary) -> CallTranscribed:
+    """Return the message after which no transcript of the call follows."""
+    return CallTranscribed(
+        event_id=event_id(message.call_id, "transcribed"),
+        call_id=message.call_id,
+        captured_at_ns=message.captured_at_ns,
+        at_ms=summary.duration_ms,
+        summary=summary,
+    )
+
+
+def _styled(words: tuple[HeardWord, ...], style: WordStyle, language: str) -> tuple[HeardWord, ...]:
+    return normalise(words) if style == "normalised" and language == "en" else words
+
+
+def _settled(
+    committed: tuple[HeardWord, ...], style: WordStyle, language: str
+) -> tuple[HeardWord, ...]:
+    """Return the committed words that are written the same whatever follows.
+
+    Normalisation joins no words across punctuation.
+    """
+    if style == "spoken" or language != "en":
+        return committed
+    closed = (n for n, word in enumerate(committed, start=1) if _ends_phrase(word))
+    return committed[: max(closed, default=0)]
+
+
+def _ends_phrase(word: HeardWord) -> bool:
+    return word.text[-1:] in PUNCTUATION and bare_text(word) not in {"a.m", "p.m"}
 
 
 def _on_call_clock(words: tuple[HeardWord, ...], start_ms: int) -> tuple[Word, ...]:

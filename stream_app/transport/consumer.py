@@ -4,7 +4,9 @@ Faust's own bookkeeping commits past messages that nobody acknowledged, and cann
 partition that has no committed offset yet.
 """
 
+import asyncio
 import importlib.util
+import time
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, ClassVar, cast
 
@@ -16,6 +18,11 @@ from mode import get_logger
 
 from schemas.errors import ConfigurationError
 from stream_app.transport.acknowledgements import AckTracker
+from stream_app.transport.polls import Poll
+
+POLL_TIMEOUT_S = 1.0
+IDLE_AFTER_S = 1.0
+IDLE_FETCH_MAX_WAIT_MS = 200  # every fetch costs half a millisecond, also one that brings nothing
 
 FAUST_LOGGER = get_logger("faust.callstream")  # Faust names loggers after our modules otherwise
 
@@ -49,6 +56,7 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
     logger = FAUST_LOGGER
     fetch_max_wait_ms = 20
     leaves_group = True
+    _heard_s = 0.0
 
     async def on_thread_stop(self) -> None:
         """Disconnect; without a generation aiokafka does not leave the group."""
@@ -60,6 +68,15 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
         consumer = super()._create_worker_consumer(transport)
         consumer._fetch_max_wait_ms = self.fetch_max_wait_ms  # noqa: SLF001 - hard-coded in Faust
         return consumer
+
+    def note_records(self, has_some: bool) -> None:  # noqa: FBT001
+        """Fetch less often once nothing has come for a while, and as set as soon as it does."""
+        now_s = time.monotonic()
+        if has_some:
+            self._heard_s = now_s
+        is_idle = now_s - self._heard_s > IDLE_AFTER_S
+        wait_ms = max(self.fetch_max_wait_ms, IDLE_FETCH_MAX_WAIT_MS if is_idle else 0)
+        self._ensure_consumer()._fetcher._fetch_max_wait_ms = wait_ms  # noqa: SLF001
 
     async def seek_to_committed(self) -> Mapping[TP, int]:
         """Return where reading begins in each partition, after seeking there."""
@@ -102,9 +119,9 @@ class Consumer(driver.Consumer):
         self._trackers: dict[TP, AckTracker] = {}
         self._starts: dict[TP, int] = {}
         self._generation = 0
-        self._deliver_on = callback
+        self._poll_interval_s = transport.fetch_max_wait_ms / 1000
         self.on_flow_resumed: Callable[[], None] = lambda: None
-        super().__init__(transport, self._deliver, *args, **options)
+        super().__init__(transport, callback, *args, **options)
 
     def _new_consumer_thread(self) -> ConsumerThread:
         thread = ConsumerThread(self, loop=self.loop, beacon=self.beacon)
@@ -132,13 +149,66 @@ class Consumer(driver.Consumer):
         """Return position and end of the log of a partition, None while unknown."""
         return cast("ConsumerThread", self._thread).reading_state(tp)
 
-    async def _deliver(self, message: Message) -> None:
-        """Track a message and pass it to the streams; what was delivered before is dropped."""
+    async def _drain_messages(self, fetcher: Any) -> None:
+        """Pass on what comes, one poll at a time, until the fetcher stops."""
+        try:
+            while not (self.should_stop or fetcher.should_stop):
+                began_s = time.monotonic()
+                poll = await self._next_poll()
+                if poll is None:
+                    await asyncio.sleep(0)
+                    continue
+                await self.wait_first(self.callback(poll), self.suspend_flow.wait())
+                await asyncio.sleep(began_s + self._poll_interval_s - time.monotonic())
+                await self._until_taken(poll)
+        except asyncio.CancelledError:
+            if not self.app.should_stop:
+                raise
+        except self.consumer_stopped_errors:
+            if not self.app.should_stop:
+                raise
+
+    async def _next_poll(self) -> Poll | None:
+        """Return the messages of the next records; what was delivered before is dropped."""
+        records, active = await self._wait_next_records(POLL_TIMEOUT_S)
+        if records is None or self.should_stop:
+            return None
+        if not self.flow_active:  # a rebalance is under way: they will come again
+            await self._rewind()
+            return None
+        messages = [
+            message
+            for tp, batch in records.items()
+            if active is None or tp in active or tp in self._buffered_partitions
+            for record in batch
+            if self._is_new(message := self._to_message(tp, record))
+        ]
+        cast("ConsumerThread", self._thread).note_records(bool(messages))
+        return Poll(messages) if messages else None
+
+    def _is_new(self, message: Message) -> bool:
         tracker = self._trackers.get(message.tp)
         if tracker is None:
             tracker = self._trackers[message.tp] = AckTracker(self._starts.get(message.tp))
-        if tracker.deliver(message.offset):
-            await self._deliver_on(message)
+        if not tracker.deliver(message.offset):
+            return False
+        self._read_offset[message.tp] = message.offset
+        return True
+
+    async def _rewind(self) -> None:
+        try:
+            await self.perform_seek()
+        except Exception as error:  # noqa: BLE001 - the assignment that follows seeks once more
+            self.log.warning("seek failed while partitions are reassigned: %r", error)
+
+    async def _until_taken(self, poll: Poll) -> None:
+        """Wait until the agent takes the poll, or never will: its generation is over."""
+        while not (poll.is_taken.is_set() or self.suspend_flow.is_set() or self.should_stop):
+            if poll.generation_id != self.generation:
+                return
+            await self.wait_first(
+                poll.is_taken.wait(), self.suspend_flow.wait(), timeout=POLL_TIMEOUT_S
+            )
 
     def ack(self, message: Message) -> bool:
         """Return whether this acknowledged the message; on the event loop only.

@@ -1,6 +1,6 @@
 """Return what the runtime has to know of an agent."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -8,6 +8,7 @@ from schemas.audio import AudioMessage
 from schemas.base import Message
 from schemas.operations import Checkpoint
 from stream_app.calls.effects import CallMachine
+from stream_app.transport.partial_pace import PartialPace
 
 Stage = Literal["stall", "stale"]
 
@@ -33,10 +34,13 @@ class AgentDefinition:
         decode: Raises MalformedMessageError for bytes that are no message of the topic.
         infer: Called with up to ``max_batch`` requests on the one inference thread; returns as
             many results, which go to ``resolve``.
+        pace: Set where requests that are not urgent are to be run less often under overload.
         stalls: Set for the agent that watches over calls without audio; its machines have
             ``last_seq``.
         has_model_in_feed: Feeding a machine runs a model (the VAD does), so that it happens on a
             thread of its own.
+        prepare: Called with machines, each once, and the message that each is fed next; what it
+            does may change the cost of feeding them but nothing else.
         rereads_input: After a takeover the input of open calls is fed again from the offset
             ``first_offset`` of the checkpoint's state, and the effects are discarded.
     """
@@ -48,6 +52,8 @@ class AgentDefinition:
     restore: Callable[[Checkpoint], CallMachine[Any, Any]]
     infer: Callable[[Sequence[Any]], Sequence[Any]] | None = None
     max_batch: int = 1
+    pace: PartialPace | None = None
     stalls: StallPolicy | None = None
     has_model_in_feed: bool = False
+    prepare: Callable[[Iterable[tuple[Any, Any]]], None] | None = None
     rereads_input: bool = False

@@ -1,10 +1,11 @@
-"""Run inference requests on one thread: finals first, partials only while they are fresh."""
+"""Run inference requests on one thread: finals first, then partials, fair between calls."""
 
 import asyncio
 import heapq
 import itertools
 import threading
 import time
+from collections import OrderedDict, deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -12,79 +13,202 @@ from typing import Any
 from schemas.errors import InferenceError
 from stream_app.calls.effects import InferenceRequest
 from stream_app.transport.metrics import Metrics
+from stream_app.transport.partial_pace import PartialPace
 from stream_app.transport.sessions import PartitionSession
 
 NS = 1_000_000_000
+NS_PER_MS = 1_000_000
+MAX_REMEMBERED = 10_000  # calls and slots; those not served for longest count as never served
 
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """A request, and whose it is."""
+    """A request, and whose it is; see `stream_app.calls.effects.Infer`."""
 
     session: PartitionSession
     call_id: str
     request: InferenceRequest
     is_urgent: bool
+    is_kept: bool = False
+
+    @property
+    def call(self) -> tuple[int, str]:
+        """Return what the turns of calls are counted by."""
+        return (id(self.session), self.call_id)
+
+    @property
+    def slot(self) -> tuple[Any, ...]:
+        """Return what newer requests replace older ones by."""
+        return (id(self.session), *self.request.slot)
+
+
+@dataclass(slots=True)
+class _Slot:
+    """Requests of one slot that are not urgent: the newest one, or all that are kept.
+
+    Attributes:
+        captured_at_ns: Of the oldest request that was due since the slot was served last: its
+            place in line, which a newer request takes over.
+        since_ns: When that request came, on a clock that never runs backwards.
+        is_due: Whether there was one; not while the stretched interval has not passed.
+    """
+
+    captured_at_ns: int = 0
+    since_ns: int = 0
+    is_due: bool = False
+    jobs: deque[Job] = field(default_factory=deque)
 
 
 @dataclass(slots=True)
 class RequestQueue:
-    """Pending requests. Urgent ones go first, by capture time; others replace one another.
+    """Pending requests, handed out in batches.
+
+    Urgent ones go first, by capture time, and none is ever dropped. The others go by turns of
+    their calls: one that was served waits behind all that were not served since. Calls whose
+    turn is the same go by capture time: the interval is the same for all, so that is the order of
+    their deadlines. Under overload they wait until the stretched interval has passed; the first
+    one after an urgent one does not, since it says that somebody speaks.
 
     Attributes:
-        max_age_s: Requests that are not urgent and whose audio is older are shed.
-        max_batch: Most requests handed out together.
+        max_age_s: Requests whose audio is older are shed, unless urgent or kept.
+        max_batch: Most requests handed out together that are not urgent.
+        max_urgent: Most urgent ones. An engine decodes exact requests one by one, so that with
+            more the first would only wait for the last.
+        pace: Stretches the interval between two requests of a slot; None never does.
         now_ns: The wall clock.
-        shed: How many requests that were not urgent have been dropped.
+        clock_ns: A clock that never runs backwards.
+        shed: How many requests that were due have been dropped; none that is urgent or kept.
+        stretched: How many were never due because the interval was stretched.
     """
 
     max_age_s: float
     max_batch: int = 1
+    pace: PartialPace | None = None
+    max_urgent: int = 1
     now_ns: Callable[[], int] = time.time_ns
+    clock_ns: Callable[[], int] = time.monotonic_ns
     shed: int = 0
+    stretched: int = 0
     _urgent: list[tuple[int, int, Job]] = field(default_factory=list)
-    _others: dict[tuple[Any, ...], Job] = field(default_factory=dict)
-    _numbers: "itertools.count[int]" = field(default_factory=itertools.count)
+    _slots: dict[tuple[Any, ...], _Slot] = field(default_factory=dict)
+    _turns: "Memory" = field(default_factory=lambda: Memory(MAX_REMEMBERED))
+    _served: "Memory" = field(default_factory=lambda: Memory(MAX_REMEMBERED))
+    _numbers: "itertools.count[int]" = field(default_factory=lambda: itertools.count(1))
 
     def __len__(self) -> int:
         """Return how many requests are pending."""
-        return len(self._urgent) + len(self._others)
+        return len(self._urgent) + sum(len(slot.jobs) for slot in self._slots.values())
 
     def push(self, job: Job) -> None:
-        """Add a request; an older one of its slot that is not urgent goes."""
-        slot = (id(job.session), *job.request.slot)
-        if self._others.pop(slot, None) is not None:
-            self.shed += 1
+        """Add a request; an older one of its slot that is neither urgent nor kept goes."""
+        key = job.slot
+        slot = self._slots.get(key)
+        if slot is not None and not slot.jobs[0].is_kept:
+            self._drop(slot)
         if job.is_urgent:
-            entry = (job.request.captured_at_ns, next(self._numbers), job)
-            heapq.heappush(self._urgent, entry)
-        else:
-            self._others[slot] = job
+            self._push_urgent(key, job)
+            return
+        if slot is None:
+            slot = self._slots[key] = _Slot()
+        slot.jobs.append(job)
+        if not slot.is_due and self._is_due(key, job):
+            slot.is_due = True
+            slot.captured_at_ns, slot.since_ns = job.request.captured_at_ns, self.clock_ns()
 
     def pop(self) -> list[Job]:
         """Return a batch, all urgent or none, of sessions that still hold."""
         batch: list[Job] = []
-        while self._urgent and len(batch) < self.max_batch:
+        while self._urgent and len(batch) < self.max_urgent:
             job = heapq.heappop(self._urgent)[2]
             if job.session.is_current:
                 batch.append(job)
         return batch or self._pop_others()
 
+    def rest(self) -> None:
+        """Note that nothing has been pending for a whole interval."""
+        if self.pace is not None:
+            self.pace.note_rest(self.clock_ns() / NS_PER_MS)
+
+    def _push_urgent(self, key: tuple[Any, ...], job: Job) -> None:
+        slot = self._slots.get(key)
+        if slot is not None and not slot.jobs:
+            del self._slots[key]
+        self._served.pop(key, None)
+        heapq.heappush(self._urgent, (job.request.captured_at_ns, next(self._numbers), job))
+
+    def _drop(self, slot: _Slot) -> None:
+        if slot.is_due:
+            self.shed += len(slot.jobs)
+        else:
+            self.stretched += len(slot.jobs)
+        slot.jobs.clear()
+
+    def _is_due(self, key: tuple[Any, ...], job: Job) -> bool:
+        if job.is_kept or self.pace is None or not self.pace.is_stretched:
+            return True
+        served_ns = self._served.get(key)
+        passed_ns = job.request.captured_at_ns - (served_ns or 0)
+        return served_ns is None or passed_ns >= self.pace.interval_ms * NS_PER_MS
+
     def _pop_others(self) -> list[Job]:
+        self._forget_dropped()
         batch: list[Job] = []
+        turn = next(self._numbers)
         horizon_ns = self.now_ns() - int(self.max_age_s * NS)
-        oldest_first = sorted(self._others.items(), key=lambda item: item[1].request.captured_at_ns)
-        for slot, job in oldest_first:
+        due = [key for key, slot in self._slots.items() if slot.is_due]
+        for key in sorted(due, key=self._rank):
             if len(batch) == self.max_batch:
                 break
-            del self._others[slot]
-            if not job.session.is_current:
-                continue
-            if job.request.captured_at_ns < horizon_ns:
-                self.shed += 1
-            else:
+            slot = self._slots[key]
+            job = slot.jobs.popleft()
+            if job.is_kept or job.request.captured_at_ns >= horizon_ns:
                 batch.append(job)
+                self._note_served(job, slot, turn)
+            else:
+                self.shed += 1
+            self._move_up(key, slot)
         return batch
+
+    def _forget_dropped(self) -> None:
+        dropped = [k for k, slot in self._slots.items() if not slot.jobs[0].session.is_current]
+        for key in dropped:
+            del self._slots[key]
+
+    def _rank(self, key: tuple[Any, ...]) -> tuple[int, int]:
+        slot = self._slots[key]
+        return self._turns.get(slot.jobs[0].call, 0), slot.captured_at_ns
+
+    def _note_served(self, job: Job, slot: _Slot, turn: int) -> None:
+        self._turns.note(job.call, turn)
+        if self.pace is not None and not job.is_kept:
+            self._served.note(job.slot, job.request.captured_at_ns)
+            now_ns = self.clock_ns()
+            self.pace.note_wait((now_ns - slot.since_ns) / NS_PER_MS, now_ns / NS_PER_MS)
+
+    def _move_up(self, key: tuple[Any, ...], slot: _Slot) -> None:
+        if slot.jobs:
+            slot.captured_at_ns = slot.jobs[0].request.captured_at_ns
+        else:
+            del self._slots[key]
+
+
+class Memory(OrderedDict[tuple[Any, ...], int]):
+    """Numbers of the last things they were noted for.
+
+    Args:
+        size: Most things remembered; what was noted longest ago is forgotten.
+    """
+
+    def __init__(self, size: int) -> None:
+        super().__init__()
+        self._size = size
+
+    def note(self, key: tuple[Any, ...], number: int) -> None:
+        """Remember a number, instead of an older one."""
+        self[key] = number
+        self.move_to_end(key)
+        if len(self) > self._size:
+            self.popitem(last=False)
 
 
 class InferenceThread:
@@ -93,7 +217,7 @@ class InferenceThread:
     Args:
         infer: Requests in, as many results out.
         queue: Decides what comes next.
-        metrics: Counts what is shed, and the time of the model.
+        metrics: Counts what is shed or stretched, and the time of the model.
         on_result: Called on the event loop with each job and its result.
         on_failure: Called on the event loop when the model raised; the process is to end.
     """
@@ -115,13 +239,14 @@ class InferenceThread:
         self._wake = threading.Condition()
         self._is_stopping = False
         self._busy_since = 0.0
+        self._counted = (0, 0)
         self._pending_urgent: dict[int, Job] = {}
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread = threading.Thread(target=self._run, name="inference", daemon=True)
 
     @property
     def pending_urgent_ms(self) -> int:
-        """Audio of the urgent requests that are not finished."""
+        """Audio of the requests, urgent or kept, that will not be shed and are not finished."""
         return sum(job.request.audio_ms for job in self._pending_urgent.values())
 
     def check(self, max_busy_s: float) -> None:
@@ -147,7 +272,7 @@ class InferenceThread:
 
     def submit(self, job: Job) -> None:
         """Queue a request; call it on the event loop."""
-        if job.is_urgent:
+        if job.is_urgent or job.is_kept:
             self._pending_urgent[id(job)] = job
         with self._wake:
             self._queue.push(job)
@@ -180,14 +305,27 @@ class InferenceThread:
     def _next_batch(self) -> list[Job] | None:
         with self._wake:
             while not self._is_stopping:
-                before = self._queue.shed
                 batch = self._queue.pop()
-                if self._queue.shed > before:
-                    self._metrics.shed_requests.inc(self._queue.shed - before)
+                self._measure()
                 if batch:
                     return batch
-                self._wake.wait()
+                if not self._wake.wait(self._rest_s()):
+                    self._queue.rest()
         return None
+
+    def _rest_s(self) -> float | None:
+        """Return for how long having nothing to do says something about the pace."""
+        pace = self._queue.pace
+        return pace.interval_ms / 1000 if pace is not None and pace.is_stretched else None
+
+    def _measure(self) -> None:
+        counts = (self._queue.shed, self._queue.stretched)
+        if counts != self._counted:
+            self._metrics.shed_requests.inc(counts[0] - self._counted[0])
+            self._metrics.stretched_requests.inc(counts[1] - self._counted[1])
+            self._counted = counts
+        if self._queue.pace is not None:
+            self._metrics.partial_interval_s.set(self._queue.pace.interval_ms / 1000)
 
     def _finish(self, batch: Sequence[Job], results: Sequence[Any]) -> None:
         for job, result in zip(batch, results, strict=True):

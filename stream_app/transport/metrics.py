@@ -30,6 +30,13 @@ class Metrics:
         self.shed_requests = self._counter(
             "shed_requests", "Inference requests dropped: replaced by a newer one, or too old."
         )
+        self.stretched_requests = self._counter(
+            "stretched_requests",
+            "Partials not decoded because overload made the interval between them longer.",
+        )
+        self.partial_interval_s = self._gauge(
+            "partial_interval_seconds", "New audio between two partials of a segment, at present."
+        )
         self.stall_markers = self._counter("stall_markers", "Markers appended to silent calls.")
         self.open_calls = self._gauge("open_calls", "Calls in memory that are not closed.")
         self.pending_audio_s = self._gauge(

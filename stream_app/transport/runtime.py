@@ -12,11 +12,12 @@ from aiokafka import AIOKafkaProducer
 from faust.types import TP, Message
 
 from schemas.errors import AudioFormatError, MalformedMessageError
-from stream_app.calls.effects import Commit, Effect, Infer, Refuse
+from stream_app.calls.effects import Effect, Infer
 from stream_app.settings import Settings
 from stream_app.transport.checkpoints import CheckpointStore
 from stream_app.transport.clients import start_producer
 from stream_app.transport.definitions import AgentDefinition
+from stream_app.transport.feeds import Feed, Resolution, feed_all, resolve_all
 from stream_app.transport.inference import InferenceThread, Job, RequestQueue
 from stream_app.transport.machine_thread import MachineThread
 from stream_app.transport.metrics import Metrics
@@ -28,6 +29,8 @@ from stream_app.transport.watchdog import Watchdog
 
 FLUSH_TIMEOUT_S = 5.0
 FAILURE_EXIT_CODE = 1
+LINGER_MS = 10  # what a poll leads to leaves in few requests
+MAX_FED_TOGETHER = 64  # bounds for how long results of the model wait behind inputs
 
 log = structlog.get_logger(__name__)
 
@@ -86,6 +89,7 @@ class AgentRuntime:
         self._consumer: Consumer | None = None
         self._max_pending_ms = int(settings.overload.max_pending_final_audio_s * 1000)
         self._room_for_audio = asyncio.Event()
+        self._results: list[tuple[Job, Any]] = []
         self._tasks: set[asyncio.Task[None]] = set()
         self._machines = MachineThread(is_threaded=definition.has_model_in_feed)
         self._is_failed = False
@@ -93,7 +97,7 @@ class AgentRuntime:
     async def start(self, consumer: Consumer) -> None:
         """Connect the producer and start the inference thread and the clock."""
         self._consumer = consumer
-        self._producer = await start_producer(self._settings.kafka)
+        self._producer = await start_producer(self._settings.kafka, linger_ms=LINGER_MS)
         self._outbox = Outbox(
             self._producer,
             self._store,
@@ -146,34 +150,42 @@ class AgentRuntime:
         """Process the events of a stream until it ends."""
         try:
             async for event in stream.noack().events():
-                await self._wait_for_room()
-                await self.take(event.message)
+                poll = event.message
+                poll.is_taken.set()
+                for start in range(0, len(poll.messages), MAX_FED_TOGETHER):
+                    await self._wait_for_room()
+                    await self.take(poll.messages[start : start + MAX_FED_TOGETHER])
         except Exception as error:  # the default of Faust would acknowledge the event
             self.fail(error)
             raise
 
-    async def take(self, message: Message) -> None:
-        """Feed one message to the machine of its call."""
-        session = await self.partitions.session_of(message)
-        if session is None or message.offset <= session.last_offset:
-            return
-        if session.last_offset >= 0:
-            self.metrics.skipped_offsets.inc(message.offset - session.last_offset - 1)
-        session.keep(message)
-        self.metrics.events.inc()
+    async def take(self, messages: Sequence[Message]) -> None:
+        """Feed messages to the machines of their calls, and carry out what that leads to."""
+        feeds = []
+        for message in messages:
+            session = await self.partitions.session_of(message)
+            if session is None or message.offset <= session.last_offset:
+                continue
+            if session.last_offset >= 0:
+                self.metrics.skipped_offsets.inc(message.offset - session.last_offset - 1)
+            session.keep(message)
+            feeds.append(self._feed_of(session, message))
+        self.metrics.events.inc(len(feeds))
+        await self._machines.call(feed_all, feeds, self.definition.prepare)
+        for feed in feeds:
+            if feed.reason:
+                log.warning("message.refused", agent=self.definition.name, reason=feed.reason[:200])
+            self._carry_out(feed)
+
+    def _feed_of(self, session: PartitionSession, message: Message) -> Feed:
         call_id = (message.key or b"").decode(errors="replace")
         try:
             decoded = self.definition.decode(message.value or b"")
             call_id = decoded.call_id
             machine = self._machine(session, call_id)
-            effects = await self._machines.call(machine.feed, decoded, message.offset)
         except (MalformedMessageError, AudioFormatError) as error:
-            log.warning("message.refused", agent=self.definition.name, reason=str(error)[:200])
-            effects = (Refuse(message.offset, str(error)), Commit((message.offset,)))
-            self._apply(session, call_id, effects)
-            return
-        self._apply(session, call_id, effects)
-        self._close_if_finished(session, call_id, machine)
+            return Feed.refused(session, call_id, message.offset, str(error))
+        return Feed(session, call_id, message.offset, machine, decoded)
 
     def fail(self, error: BaseException) -> None:
         """Log the error and end the process without acknowledging anything more."""
@@ -196,19 +208,31 @@ class AgentRuntime:
             if not isinstance(effect, Infer):
                 self._outbox.put(session, call_id, effect)
             elif self._inference is not None:
-                job = Job(session, call_id, effect.request, effect.is_urgent)
+                job = Job(session, call_id, effect.request, effect.is_urgent, effect.is_kept)
                 self._inference.submit(job)
 
     def _take_result(self, job: Job, result: Any) -> None:
-        self._spawn(self._resolve(job, result))
+        """Take in a result; those that come together are resolved together."""
+        if not self._results:
+            self._spawn(self._resolve_results())
+        self._results.append((job, result))
 
-    async def _resolve(self, job: Job, result: Any) -> None:
-        machine = job.session.machines.get(job.call_id)
-        if machine is not None:
-            effects = await self._machines.call(machine.resolve, result)
-            self._apply(job.session, job.call_id, effects)
-            self._close_if_finished(job.session, job.call_id, machine)
+    async def _resolve_results(self) -> None:
+        results, self._results = self._results, []
+        resolutions = [
+            Resolution(job.session, job.call_id, machine, result)
+            for job, result in results
+            if (machine := job.session.machines.get(job.call_id)) is not None
+        ]
+        await self._machines.call(resolve_all, resolutions)
+        for resolution in resolutions:
+            self._carry_out(resolution)
         self._room_for_audio.set()
+
+    def _carry_out(self, step: Feed | Resolution) -> None:
+        self._apply(step.session, step.call_id, step.effects)
+        if step.machine is not None:
+            self._close_if_finished(step.session, step.call_id, step.machine)
 
     def _close_if_finished(self, session: PartitionSession, call_id: str, machine: Machine) -> None:
         if machine.is_closed and session.close(call_id):
@@ -234,7 +258,7 @@ class AgentRuntime:
         max_age_s = self._settings.overload.no_partials_behind_s
         thread = InferenceThread(
             self.definition.infer,
-            RequestQueue(max_age_s, self.definition.max_batch),
+            RequestQueue(max_age_s, self.definition.max_batch, self.definition.pace),
             self.metrics,
             on_result=self._take_result,
             on_failure=self.fail,

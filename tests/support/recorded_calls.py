@@ -10,8 +10,7 @@ import soundfile
 from models.asr.hypothesis import Hypothesis, Word
 from models.audio.g711 import encode_mulaw
 from models.audio.samples import FloatArray
-from models.vad.front_end import ChannelFrontEnd
-from models.vad.silero import SileroVad, load_vad
+from models.vad.front_end import Detectors
 from schemas.audio import AudioChunk, AudioTopicMessage, CallEnded, CallStarted
 from schemas.operations import Checkpoint
 from stream_app.calls.recognition import RecognitionRequest, RecognitionResult
@@ -24,9 +23,9 @@ SHORT_SEGMENTS = SegmentConfig(max_segment_ms=3_000, cut_window_ms=1_000, rebuil
 
 
 @cache
-def vad() -> SileroVad:
+def detectors() -> Detectors:
     """Return the bundled VAD, loaded once."""
-    return load_vad()
+    return Detectors()
 
 
 @cache
@@ -110,7 +109,7 @@ def transcriber(
 ) -> CallTranscriber:
     """Return a call's machine on the real front end, with short segments by default."""
     config = TranscriberConfig(
-        front_end=lambda rate_hz: ChannelFrontEnd(rate_hz, vad()),
+        front_end=detectors().front_end,
         segments=segments,
         partial_interval_ms=500,
         model="test-1",

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 import msgspec
 import numpy as np
-import soundfile
-import soxr
 from scipy import signal
 
+from training.asr.errors import MissingDataError
+from training.asr.files import read_mono
 from training.asr.line import pass_through_g711
 from training.asr.utterances import SAMPLE_RATE_HZ
 
@@ -36,31 +36,40 @@ class Augmentation(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Background:
-    """Noise and hold music that lies behind speech, or stands alone."""
+    """Noise and hold music that lies behind speech, or stands alone.
 
-    def __init__(self, augment_folder: Path) -> None:
-        """Read every noise and music file, as mono at 8 kHz."""
+    Args:
+        augment_folder: With folders ``noise`` and ``hold_music`` of FLAC files; without one, the
+            only noise is coloured noise.
+    """
+
+    def __init__(self, augment_folder: Path | None) -> None:
+        self.noises: list[NDArray[np.float32]] = []
+        self.music: list[NDArray[np.float32]] = []
+        if augment_folder is None:
+            return
         self.noises = [_read(path) for path in sorted((augment_folder / "noise").glob("*.flac"))]
         music = sorted((augment_folder / "hold_music").glob("*.flac"))
         self.music = [_read(path) for path in music]
+        if not self.noises or not self.music:
+            message = f"{augment_folder} must hold noise/*.flac and hold_music/*.flac"
+            raise MissingDataError(message)
 
     def cut(
         self, random: np.random.Generator, length: int, *, music: bool = False
     ) -> NDArray[np.float32]:
         """Return ``length`` samples of noise or music with RMS 1."""
         kind = random.random()
-        if not music and kind < 0.5:  # noqa: PLR2004
-            return _unit(_coloured_noise(random, length))
         sources = self.music if music else self.noises
+        if (not music and kind < 0.5) or not sources:  # noqa: PLR2004
+            return _unit(_coloured_noise(random, length))
         source = sources[int(random.integers(len(sources)))]
         start = int(random.integers(len(source)))
         return _unit(np.take(source, np.arange(start, start + length), mode="wrap"))
 
 
 def _read(path: Path) -> NDArray[np.float32]:
-    samples, rate_hz = soundfile.read(path, dtype="float32", always_2d=True)
-    resampled = soxr.resample(samples.mean(axis=1), rate_hz, SAMPLE_RATE_HZ, "HQ")
-    return np.asarray(resampled, dtype=np.float32)
+    return read_mono(path, SAMPLE_RATE_HZ)
 
 
 def _unit(samples: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -1,4 +1,4 @@
-"""Word error rates of exported weights, through openai-whisper itself."""
+"""Word error rates of weights on any back-end."""
 
 from __future__ import annotations
 
@@ -9,20 +9,17 @@ import jiwer
 import msgspec
 import numpy as np
 import soxr
-import torch
 
+from models.asr.engine import DecodeOptions, load_engine
 from training.asr.held_out import telephone_line
 from training.asr.utterances import SAMPLE_RATE_HZ, Recording
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from numpy.typing import NDArray
-    from whisper.model import Whisper
+
+    from models.asr.engine import Backend, Precision
 
 _MODEL_RATE_HZ = 16_000
-_FRAME_SAMPLES = 320
-_TOKENS_PER_SECOND, _SPARE_TOKENS = 12, 8
 
 Recogniser = Callable[["NDArray[np.float32]"], "Heard"]
 
@@ -45,61 +42,19 @@ class Heard(msgspec.Struct, frozen=True):
     no_speech_probability: float
 
 
-def load_recogniser(weights: Path, *, pad_ms: int) -> Recogniser:
-    """Return greedy ``whisper.decode`` in fp32 with the encoder context cut to the audio."""
-    import whisper  # noqa: PLC0415
-
-    model = whisper.load_model(str(weights), device="cpu").float()
+def load_recogniser(
+    weights: str, *, backend: Backend = "auto", precision: Precision = "auto"
+) -> Recogniser:
+    """Return what hears mono 8 kHz samples with these weights: the bare engine, no guards."""
+    engine = load_engine(weights, backend=backend, precision=precision)
+    options = DecodeOptions(word_times=False)
 
     def recognise(samples: NDArray[np.float32]) -> Heard:
-        """Return what is heard in mono 8 kHz samples."""
         wide = soxr.resample(samples, SAMPLE_RATE_HZ, _MODEL_RATE_HZ, "HQ")
-        return decode_cut(model, np.asarray(wide, dtype=np.float32), pad_ms=pad_ms)
+        hypothesis = engine.transcribe(np.asarray(wide, dtype=np.float32), options)
+        return Heard(hypothesis.text, hypothesis.no_speech_probability)
 
     return recognise
-
-
-@torch.inference_mode()
-def decode_cut(model: Whisper, samples: NDArray[np.float32], *, pad_ms: int) -> Heard:
-    """Return the greedy transcript of 16 kHz samples, encoding no more than they last."""
-    import whisper  # noqa: PLC0415
-
-    length = len(samples) + _MODEL_RATE_HZ * pad_ms // 1000
-    frames = -(-length // _FRAME_SAMPLES)
-    padded = np.zeros(frames * _FRAME_SAMPLES, np.float32)
-    padded[: len(samples)] = samples
-    mel = whisper.log_mel_spectrogram(padded, model.dims.n_mels)
-    features = encode_cut(model, mel[None])
-    whole = model.dims.n_audio_ctx
-    model.dims.n_audio_ctx = features.shape[1]  # decode then takes them as already encoded
-    try:
-        seconds = length / _MODEL_RATE_HZ
-        options = whisper.DecodingOptions(
-            language="en",
-            without_timestamps=True,
-            fp16=False,
-            sample_len=int(seconds * _TOKENS_PER_SECOND) + _SPARE_TOKENS,
-        )
-        results = whisper.decode(model, features, options)
-    finally:
-        model.dims.n_audio_ctx = whole
-    result = results[0] if isinstance(results, list) else results
-    return Heard(str(result.text), float(result.no_speech_prob))
-
-
-def encode_cut(model: Whisper, mel: torch.Tensor) -> torch.Tensor:
-    """Return the encoder's output for a spectrogram shorter than its context.
-
-    Shapes: (batch, mel_bands, 2 * frames) in, (batch, frames, width) out.
-    """
-    encoder = model.encoder
-    gelu = torch.nn.functional.gelu
-    x = gelu(encoder.conv2(gelu(encoder.conv1(mel)))).permute(0, 2, 1)
-    x = x + encoder.positional_embedding[: x.shape[1]]
-    for block in encoder.blocks:
-        x = block(x)
-    result: torch.Tensor = encoder.ln_post(x)
-    return result
 
 
 def score(

@@ -1,4 +1,4 @@
-"""A checkpoint becomes openai-whisper weights, with the metadata that the live path reads."""
+"""A checkpoint becomes Whisper weights and exported graphs, with what the live path has to know."""
 
 from __future__ import annotations
 
@@ -10,21 +10,25 @@ import msgspec
 import orjson
 import torch
 
+from models.asr.checkpoint import read_checkpoint
+from models.asr.onnx_store import export_graphs
+from models.asr.weights import find_weights
 from training.asr.lesson import Lesson
 from training.asr.recipe import Recipe
 from training.asr.vocabulary import VOCABULARY_SIZE
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from torch import Tensor
 
+    from models.asr.onnx_graph import Precision
     from training.asr.network import NetworkSize
-    from training.asr.vocabulary import SubVocabulary
 
 UNUSED_TOKEN_BIAS = -30.0
 PAD_MS = 400
+EXPORTED_PRECISIONS: tuple[Precision, ...] = ("fp32", "int8")
 MAX_SEGMENT_MS = 5_500  # longer ones end in loops with weights of this size
 WEIGHTS_LICENCE = "MIT"
 _HELPER_HEADS = ("ctc_head.", "phone_heads.")
@@ -66,31 +70,45 @@ def whisper_dimensions(size: NetworkSize) -> dict[str, int]:
     }
 
 
-def whisper_state(
-    network_state: Mapping[str, Tensor], vocabulary: SubVocabulary
-) -> dict[str, Tensor]:
-    """Return the fp16 parameters under openai-whisper's names, over the whole vocabulary.
-
-    The final LayerNorm gives the constant 1 in its last dimension, so a token's embedding there is
-    its bias; unused tokens get ``UNUSED_TOKEN_BIAS`` and 0 elsewhere and are never decoded.
-    """
-    state = {
+def whisper_state(network_state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Return the fp16 parameters under openai-whisper's names, without the helper heads."""
+    return {
         name: tensor.half()
         for name, tensor in network_state.items()
         if not name.startswith(_HELPER_HEADS)
     }
+
+
+def with_whole_vocabulary(
+    state: Mapping[str, Tensor], token_ids: Sequence[int]
+) -> dict[str, Tensor]:
+    """Return parameters over the whole vocabulary, as openai-whisper wants them.
+
+    The final LayerNorm gives the constant 1 in its last dimension, so a token's embedding there is
+    its bias; unused tokens get ``UNUSED_TOKEN_BIAS`` and 0 elsewhere and are never decoded.
+    """
     used = state[_TOKEN_EMBEDDING]
-    whole = torch.zeros(VOCABULARY_SIZE, used.shape[1], dtype=torch.float16)
+    whole = torch.zeros(VOCABULARY_SIZE, used.shape[1], dtype=used.dtype)
     whole[:, -1] = UNUSED_TOKEN_BIAS
-    whole[torch.tensor(vocabulary.token_ids)] = used
-    state[_TOKEN_EMBEDDING] = whole
-    return state
+    whole[torch.tensor(token_ids)] = used
+    return {**state, _TOKEN_EMBEDDING: whole}
+
+
+def whole_vocabulary(weights: Path) -> dict[str, Any]:
+    """Return exported weights as a checkpoint that openai-whisper itself loads."""
+    content = torch.load(weights, map_location="cpu", weights_only=True)
+    state = with_whole_vocabulary(content["model_state_dict"], content["token_ids"])
+    return {"dims": content["dims"], "model_state_dict": state}
 
 
 def export_checkpoint(
     checkpoint: Path, folder: Path, *, figures: Mapping[str, Any] | None = None
 ) -> WeightsCard:
-    """Write ``<name>.pt`` and ``<name>.json``, each replaced in one go; return the card."""
+    """Write the weights, their card and their graphs for ONNX Runtime; return the card.
+
+    ``<name>.pt`` is a checkpoint of openai-whisper whose vocabulary is cut to ``token_ids``,
+    ``<name>.<precision>.*`` are the graphs. Every file is replaced in one go.
+    """
     saved = torch.load(checkpoint, map_location="cpu", weights_only=True)
     recipe = msgspec.json.decode(saved["recipe"], type=Recipe)
     lesson = msgspec.json.decode(saved["lesson"], type=Lesson)
@@ -100,7 +118,8 @@ def export_checkpoint(
     torch.save(
         {
             "dims": whisper_dimensions(recipe.network),
-            "model_state_dict": whisper_state(saved["network"], lesson.vocabulary),
+            "model_state_dict": whisper_state(saved["network"]),
+            "token_ids": list(lesson.vocabulary.token_ids),
         },
         partial,
     )
@@ -123,8 +142,11 @@ def export_checkpoint(
         step=saved["step"],
         figures=dict(figures or {}),
     )
-    _write_card(card, folder)
     os.replace(partial, weights)  # noqa: PTH105
+    _write_card(card, folder)
+    known = read_checkpoint(find_weights(str(weights)))
+    for precision in EXPORTED_PRECISIONS:
+        export_graphs(known, card.name, precision, folder / f"{card.name}.{precision}.json")
     return card
 
 

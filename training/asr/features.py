@@ -23,7 +23,7 @@ def batch_log_mel(samples: Tensor, filters: Tensor) -> Tensor:
 
     Source: ``log_mel_spectrogram`` of openai-whisper ``audio.py``.
     """
-    window = torch.hann_window(_FFT)
+    window = torch.hann_window(_FFT, device=samples.device)
     spectrum = torch.stft(samples, _FFT, _HOP, window=window, return_complex=True)
     power = spectrum[..., :-1].abs().square()
     decades = (filters @ power).clamp(min=_FLOOR).log10()

@@ -1,37 +1,33 @@
-"""Everything before and after the training loop: data, weights, figures, curves."""
+"""Everything before and after the training loop: data, weights, figures."""
 
 from __future__ import annotations
 
-import json
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import msgspec
 import orjson
 
 from training.asr.demo_call import dialogue_texts, read_dialogue
+from training.asr.errors import MissingDataError
 from training.asr.lesson import make_lesson
 from training.asr.real_speech import list_clips, read_recordings
-from training.asr.run import METRICS_NAME, DataFolders
+from training.asr.run import DataFolders
 from training.asr.synthesise import synthesise
 from training.asr.utterances import Recording, SpeechPool, write_shard
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator
     from pathlib import Path
 
-    from training.asr.evaluate import Score
+    from training.asr.evaluate import Recogniser, Score
     from training.asr.recipe import Recipe
     from training.asr.vocabulary import SubVocabulary
 
 EVALUATION_SEED = 99
 SILENT_WINDOWS = 100
 _READ_CORPORA = ("kathleen", "ljspeech")
-
-
-class MissingDataError(RuntimeError):
-    """The data folder, or the shards of a run, are not there."""
 
 
 class DataRoot(msgspec.Struct, frozen=True):
@@ -124,14 +120,11 @@ def _recordings(folder: Path) -> Iterator[Recording]:
         yield Recording(utterance, pool.samples(index))
 
 
-def evaluate_all(
-    weights: Path, root: DataRoot, demo_folder: Path, *, pad_ms: int
-) -> dict[str, Score]:
+def evaluate_all(recognise: Recogniser, root: DataRoot, demo_folder: Path) -> dict[str, Score]:
     """Return the score of every set, and write what was heard to ``<work>/heard``."""
-    from training.asr.evaluate import load_recogniser, score  # noqa: PLC0415
+    from training.asr.evaluate import score  # noqa: PLC0415
     from training.asr.held_out import demo_call_recordings  # noqa: PLC0415
 
-    recognise = load_recogniser(weights, pad_ms=pad_ms)
     scores: dict[str, Score] = {}
     sets = [("demo_call", demo_call_recordings(demo_folder), False)]
     if (root.work / "eval" / "voices").is_dir():
@@ -149,14 +142,13 @@ def evaluate_all(
     return scores
 
 
-def evaluate_silence(weights: Path, root: DataRoot, *, pad_ms: int) -> dict[str, float]:
+def evaluate_silence(recognise: Recogniser, root: DataRoot) -> dict[str, float]:
     """Return which share of windows without and with speech the model says to hold none."""
     import numpy as np  # noqa: PLC0415
 
     from training.asr.augment import Background, non_speech  # noqa: PLC0415
-    from training.asr.evaluate import load_recogniser, share_rejected  # noqa: PLC0415
+    from training.asr.evaluate import share_rejected  # noqa: PLC0415
 
-    recognise = load_recogniser(weights, pad_ms=pad_ms)
     background = Background(root.data / "augment")
     random = np.random.default_rng(EVALUATION_SEED)
     quiet = [
@@ -168,34 +160,3 @@ def evaluate_silence(weights: Path, root: DataRoot, *, pad_ms: int) -> dict[str,
         "without_speech": share_rejected(recognise, quiet),
         "with_speech": share_rejected(recognise, spoken),
     }
-
-
-def read_metrics(folder: Path) -> list[dict[str, Any]]:
-    """Return the rows that training logged.
-
-    Raises:
-        MissingDataError: The folder holds no run.
-    """
-    path = folder / METRICS_NAME
-    if not path.is_file():
-        message = f"{path} is not there: it is written by the training"
-        raise MissingDataError(message)
-    return [json.loads(line) for line in path.read_text("utf-8").splitlines()]
-
-
-def plot_losses(rows: Sequence[dict[str, Any]], path: Path) -> None:
-    """Write the loss curves as a PNG."""
-    import matplotlib as mpl  # noqa: PLC0415
-
-    mpl.use("Agg")
-    from matplotlib import pyplot as plt  # noqa: PLC0415
-
-    figure, axes = plt.subplots(figsize=(8, 4.5), layout="constrained")
-    steps = [row["step"] for row in rows]
-    for name in ("token", "phone", "ctc", "attention"):
-        axes.plot(steps, [row[name] for row in rows], label=name, linewidth=1)
-    axes.set(xlabel="step", ylabel="loss", yscale="log", title="training losses, means of 25 steps")
-    axes.grid(visible=True, alpha=0.3)
-    axes.legend()
-    figure.savefig(path, dpi=110)
-    plt.close(figure)

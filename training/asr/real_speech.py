@@ -9,9 +9,8 @@ from typing import TYPE_CHECKING
 
 import msgspec
 import numpy as np
-import soundfile
-import soxr
 
+from training.asr.files import read_mono
 from training.asr.numerals import spell_digits
 from training.asr.text import parse_sentence
 from training.asr.utterances import SAMPLE_RATE_HZ, Recording, Utterance
@@ -124,7 +123,5 @@ def read_recordings(speech_folder: Path, clips: list[Clip]) -> Iterator[Recordin
 
 
 def _telephone_rate(content: bytes) -> NDArray[np.float32]:
-    samples, rate_hz = soundfile.read(io.BytesIO(content), dtype="float32")
-    if rate_hz != SAMPLE_RATE_HZ:
-        samples = soxr.resample(samples, rate_hz, SAMPLE_RATE_HZ, "HQ")
+    samples = read_mono(io.BytesIO(content), SAMPLE_RATE_HZ)
     return np.asarray(samples * (_PEAK / max(float(np.abs(samples).max()), 1e-3)), np.float32)

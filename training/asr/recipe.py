@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import tomllib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import msgspec
 
 from training.asr.augment import Augmentation
+from training.asr.errors import RecipeError
 from training.asr.network import NetworkSize
+from training.asr.optimisation import Schedule
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-
-class RecipeError(ValueError):
-    """A recipe, or a setting given on the command line, is wrong."""
+R = TypeVar("R", bound=msgspec.Struct)
 
 
 class Stage(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -50,15 +50,9 @@ class LossWeights(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     guided_heads: tuple[int, ...] = (2, 3)
 
 
-class Optimisation(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """AdamW with warm-up, a plateau, and a straight decay to 0 between two steps."""
+class Optimisation(Schedule, frozen=True, forbid_unknown_fields=True):
+    """The schedule, and how much audio each step takes in how many processes."""
 
-    steps: int
-    decay_from: int
-    warmup_steps: int = 300
-    learning_rate: float = 1.5e-3
-    weight_decay: float = 0.01
-    clip_norm: float = 1.0
     batch_seconds: float = 90.0
     processes: int = 1
     bfloat16: bool = True
@@ -100,18 +94,36 @@ def read_recipe(path: Path, changes: Sequence[str] = ()) -> Recipe:
     Raises:
         RecipeError: The file or a change is not valid; the message names the place.
     """
+    return convert_recipe(read_tables(path, changes), Recipe, path)
+
+
+def read_tables(path: Path, changes: Sequence[str] = ()) -> dict[str, Any]:
+    """Return what stands in a TOML file, with ``table.key=value`` changes applied.
+
+    Raises:
+        RecipeError: No TOML file, or a change that is not valid.
+    """
     try:
         content = tomllib.loads(path.read_text("utf-8"))
     except OSError as error:
         message = f"the recipe {path} cannot be read: {error.strerror}"
         raise RecipeError(message) from error
-    except tomllib.TOMLDecodeError as error:
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         message = f"the recipe {path} is not valid TOML: {error}"
         raise RecipeError(message) from error
     for change in changes:
         _apply(content, change)
+    return content
+
+
+def convert_recipe(content: dict[str, Any], kind: type[R], path: Path) -> R:
+    """Return a recipe of the kind asked for.
+
+    Raises:
+        RecipeError: A setting is missing, unknown or of the wrong type; the message names it.
+    """
     try:
-        return msgspec.convert(content, Recipe)
+        return msgspec.convert(content, kind)
     except msgspec.ValidationError as error:
         message = f"the recipe {path} is not valid: {error}"
         raise RecipeError(message) from error

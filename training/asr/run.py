@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import json
 import os
-import time
-from collections import defaultdict
 from contextlib import nullcontext
 from datetime import timedelta
 from pathlib import Path
@@ -15,27 +12,22 @@ import msgspec
 import torch
 import torch.distributed as dist
 import torch.multiprocessing as mp
-from rich.progress import Progress, TimeElapsedColumn
 
+from models.audio.samples import SAMPLE_RATE_HZ
 from training.asr.augment import Background
 from training.asr.batches import Batch, BatchMaker
+from training.asr.checkpoints import CHECKPOINT_NAME, read_checkpoint, write_checkpoint
 from training.asr.features import batch_log_mel, mel_filters
 from training.asr.lesson import Lesson, make_lesson
 from training.asr.losses import ctc_loss, guided_attention_loss, phone_loss, token_loss
+from training.asr.metrics import METRICS_NAME, MetricsLog
 from training.asr.network import SpeechNetwork
+from training.asr.optimisation import Optimisers
 from training.asr.recipe import Recipe
 from training.asr.utterances import SpeechPool
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from types import TracebackType
-    from typing import Self
-
-    from training.asr.recipe import Optimisation
-
-CHECKPOINT_NAME = "checkpoint.pt"
-METRICS_NAME = "metrics.jsonl"
-REPORT_STEPS = 25
 
 
 class DataFolders(msgspec.Struct, frozen=True):
@@ -53,14 +45,6 @@ class Run(msgspec.Struct, frozen=True):
     data: DataFolders
     out: Path
     resume: bool
-
-
-def learning_rate_at(step: int, settings: Optimisation) -> float:
-    """Return the learning rate of a step: straight up, level, straight down to 0."""
-    warm = min(1.0, (step + 1) / max(settings.warmup_steps, 1))
-    remaining = settings.steps - step
-    decay = min(1.0, remaining / max(settings.steps - settings.decay_from, 1))
-    return settings.learning_rate * min(warm, max(decay, 0.0))
 
 
 def train(recipe: Recipe, data: DataFolders, out: Path, *, resume: bool) -> Path:
@@ -98,7 +82,7 @@ def _run_process(rank: int, run: Run) -> None:
     checkpoint = run.out / CHECKPOINT_NAME
     synthetic = SpeechPool([run.data.synthetic])
     real = {path.name: SpeechPool([path]) for path in sorted(run.data.real.glob("*"))}
-    saved = _load(checkpoint) if run.resume else None
+    saved = read_checkpoint(checkpoint) if run.resume else None
     lesson = (
         _lesson_of(saved)
         if saved
@@ -112,12 +96,19 @@ def _run_process(rank: int, run: Run) -> None:
         for _ in _learn_all(recipe, trainer, maker, rank):
             pass
         return
-    with _MetricsLog(run.out / METRICS_NAME, recipe, trainer.step) as log:
+    steps = recipe.optimisation.steps
+    with MetricsLog(run.out / METRICS_NAME, recipe.name, steps=steps, step=trainer.step) as log:
         for batch, figures in _learn_all(recipe, trainer, maker, rank):
-            log.add(trainer.step, figures, batch)
-            is_due = trainer.step % recipe.checkpoint_steps == 0
-            if is_due or trainer.step == recipe.optimisation.steps:
+            log.add(trainer.step, figures, _counts(batch, recipe.optimisation.processes))
+            if trainer.step % recipe.checkpoint_steps == 0 or trainer.step == steps:
                 trainer.save(checkpoint)
+
+
+def _counts(batch: Batch, processes: int) -> dict[str, float]:
+    return {
+        "utterances": len(batch.tokens) * processes,
+        "audio_seconds": batch.audio.numel() * processes / SAMPLE_RATE_HZ,
+    }
 
 
 def _learn_all(
@@ -147,12 +138,7 @@ class Trainer:
         )
         self._parameters = [p for p in self.network.parameters() if p.requires_grad]
         self._gradients = _share_gradients(self._parameters)
-        self._optimiser = torch.optim.AdamW(
-            _decay_groups(self.network, recipe.optimisation.weight_decay),
-            lr=recipe.optimisation.learning_rate,
-            betas=(0.9, 0.98),
-            fused=True,
-        )
+        self._optimisers = Optimisers(self.network.named_parameters(), recipe.optimisation)
         self._filters = mel_filters(recipe.network.mel_bands)
         self.step = 0
 
@@ -174,9 +160,7 @@ class Trainer:
             self._gradients /= settings.processes
         norm = self._gradients.norm()
         self._gradients *= min(1.0, settings.clip_norm / (float(norm) + 1e-6))
-        for group in self._optimiser.param_groups:
-            group["lr"] = learning_rate_at(self.step, settings)
-        self._optimiser.step()
+        self._optimisers.step(self.step)
         self.network.hold_constant()
         self.step += 1
         return {**{name: loss.item() for name, loss in losses.items()}, "norm": float(norm)}
@@ -199,28 +183,28 @@ class Trainer:
             "attention": torch.stack(attention_losses).mean(),
         }
 
-    def parameter_groups(self) -> list[list[torch.nn.Parameter]]:
-        """Return the optimiser's parameters in its order: those that decay, and the others."""
-        return [group["params"] for group in self._optimiser.param_groups]
-
     def save(self, path: Path) -> None:
-        """Write a checkpoint in one go: a reader never sees half of one."""
-        partial = path.with_suffix(".partial")
+        """Write a checkpoint."""
         content = {
             "step": self.step,
             "recipe": msgspec.json.encode(self._recipe),
             "lesson": msgspec.json.encode(self._lesson),
             "network": self.network.state_dict(),
-            "optimiser": self._optimiser.state_dict(),
+            "optimisers": self._optimisers.state(),
         }
-        torch.save(content, partial)
-        partial.replace(path)
+        write_checkpoint(content, path)
 
     def restore(self, saved: dict[str, Any]) -> None:
-        """Go on from a checkpoint."""
+        """Go on from a checkpoint.
+
+        The optimisers' memory begins afresh after a change of the method, and where the
+        checkpoint has none, which is what a change of the vocabulary leaves.
+        """
         self.network.load_state_dict(saved["network"])
-        self._optimiser.load_state_dict(saved["optimiser"])
         self.step = saved["step"]
+        before = msgspec.json.decode(saved["recipe"], type=Recipe).optimisation.method
+        if before == self._recipe.optimisation.method and saved.get("optimisers"):
+            self._optimisers.restore(saved["optimisers"])
 
 
 def _share_gradients(parameters: list[torch.nn.Parameter]) -> torch.Tensor:
@@ -233,69 +217,5 @@ def _share_gradients(parameters: list[torch.nn.Parameter]) -> torch.Tensor:
     return flat
 
 
-def _decay_groups(network: SpeechNetwork, weight_decay: float) -> list[dict[str, Any]]:
-    named = list(network.named_parameters())
-    decayed = [p for name, p in named if p.ndim > 1 and "embedding" not in name]
-    others = [p for name, p in named if p.ndim <= 1 or "embedding" in name]
-    return [
-        {"params": decayed, "weight_decay": weight_decay},
-        {"params": others, "weight_decay": 0.0},
-    ]
-
-
-def _load(path: Path) -> dict[str, Any]:
-    saved: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
-    return saved
-
-
 def _lesson_of(saved: dict[str, Any]) -> Lesson:
     return msgspec.json.decode(saved["lesson"], type=Lesson)
-
-
-class _MetricsLog:
-    """Means of the losses and the speed: one JSON line every ``REPORT_STEPS``, and a bar."""
-
-    def __init__(self, path: Path, recipe: Recipe, step: int) -> None:
-        self._path = path
-        self._processes = recipe.optimisation.processes
-        self._progress = Progress(*Progress.get_default_columns(), TimeElapsedColumn())
-        self._task = self._progress.add_task(
-            recipe.name, total=recipe.optimisation.steps, completed=step
-        )
-        self._sums: defaultdict[str, float] = defaultdict(float)
-        self._steps = 0
-        self._since = time.perf_counter()
-
-    def __enter__(self) -> Self:
-        self._progress.start()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._progress.stop()
-
-    def add(self, step: int, figures: dict[str, float], batch: Batch) -> None:
-        for name, figure in figures.items():
-            self._sums[name] += figure
-        self._sums["utterances"] += len(batch.tokens) * self._processes
-        self._sums["audio_seconds"] += batch.audio.numel() * self._processes / 16_000
-        self._steps += 1
-        if step % REPORT_STEPS:
-            return
-        now = time.perf_counter()
-        row: dict[str, float] = {"step": step, "seconds": round(now - self._since, 2)}
-        for name, total in self._sums.items():
-            is_count = name in {"utterances", "audio_seconds"}
-            row[name] = round(total if is_count else total / self._steps, 4)
-        with self._path.open("a", encoding="utf-8") as lines:
-            lines.write(json.dumps(row) + "\n")
-        self._progress.update(
-            self._task, completed=step, description=f"token loss {row['token']:.3f}"
-        )
-        self._sums.clear()
-        self._steps = 0
-        self._since = now

@@ -7,12 +7,14 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from schemas.errors import CallstreamError
+
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
 
-class SynthesiserMissingError(RuntimeError):
+class SynthesiserMissingError(CallstreamError):
     """A speech synthesiser, or one of its voices, is not installed."""
 
 

@@ -7,13 +7,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from models.audio.resample import SOURCE_RATES_HZ
-from models.vad import ChannelFrontEnd, Frame, SileroVad, load_vad
+from models.vad import ChannelFrontEnd, Detectors, Frame
 from tests.unit.models.synthetic_audio import babble, noise
 
 
 @cache
-def bundled_vad() -> SileroVad:
-    return load_vad()
+def detectors() -> Detectors:
+    return Detectors()
 
 
 def speech(milliseconds: int, rate_hz: int, seed: int) -> np.ndarray:
@@ -26,8 +26,8 @@ def run(front_end: ChannelFrontEnd, chunks: list[np.ndarray]) -> list[Frame]:
     return frames + front_end.flush()
 
 
-def content(frames: list[Frame]) -> list[tuple[int, bytes, float, float]]:
-    return [(f.index, f.samples.tobytes(), f.probability, f.rms) for f in frames]
+def content(frames: list[Frame]) -> list[tuple[int, bytes, float]]:
+    return [(f.index, f.samples.tobytes(), f.probability) for f in frames]
 
 
 @settings(max_examples=40, deadline=None)
@@ -49,8 +49,8 @@ def test_chunking_and_the_past_do_not_matter(  # noqa: PLR0913, PLR0917
 ) -> None:
     audio = speech(history_ms + since_ms, rate_hz, seed)
     history, since = np.split(audio, [history_ms * rate_hz // 1_000])
-    fresh = ChannelFrontEnd(rate_hz, bundled_vad())
-    used = ChannelFrontEnd(rate_hz, bundled_vad())
+    fresh = detectors().front_end(rate_hz)
+    used = detectors().front_end(rate_hz)
     used.insert(noise(heard_before_ms, rate_hz=rate_hz))
     fresh.rebuild(history)
     used.rebuild(history)

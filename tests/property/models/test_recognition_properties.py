@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from models.asr.agreement import LocalAgreement
 from models.asr.buffer import UtteranceBuffer, UtteranceOverflowError
-from models.asr.guards import without_loops
+from models.asr.guards import cut_inner_loops, without_loops
 from models.asr.hypothesis import Hypothesis, Word, kept_text
 
 texts = st.lists(st.sampled_from(["a", "b", "c", "d", "e"]), max_size=12)
@@ -75,3 +75,12 @@ def test_a_buffer_holds_what_was_appended_up_to_its_bound(chunks: list[int]) -> 
     assert np.array_equal(buffer.samples, audio[:position])
     assert len(buffer) == position
     assert buffer.duration_ms == position // 16
+
+
+@given(text=st.text("ab f", max_size=40))
+def test_cutting_loops_inside_words_twice_cuts_no_more(text: str) -> None:
+    once = cut_inner_loops(text)
+
+    assert cut_inner_loops(once) == once
+    assert len(once.split()) == len(text.split())
+    assert not any(letter * 4 in once for letter in "abf")

@@ -1,8 +1,12 @@
+from typing import get_args
+
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
+from models.asr import engine, normalisation, policies
 from schemas.errors import ConfigurationError
+from stream_app import settings as names
 from stream_app.agents.transcribe import segment_config
 from stream_app.settings import Settings
 
@@ -44,3 +48,10 @@ def test_values_that_contradict_each_other_are_refused(
 ) -> None:
     with pytest.raises(ConfigurationError):
         Settings().replace(**{part: values})
+
+
+def test_the_settings_know_the_names_that_the_models_know() -> None:
+    assert set(get_args(names.Backend)) == set(get_args(engine.Backend))
+    assert set(get_args(names.Precision)) == set(get_args(engine.Precision))
+    assert set(get_args(names.Policy)) == {"auto", *get_args(policies.PolicyName)}
+    assert set(get_args(names.WordStyle)) == set(get_args(normalisation.WordStyle))

@@ -161,6 +161,23 @@ def test_an_unsupported_sample_rate_fails_the_call_loudly() -> None:
         transcriber("c").feed(msgspec.structs.replace(call_started("c"), sample_rate_hz=7_999), 0)
 
 
+@pytest.mark.parametrize(
+    "changes", [{"parties": ("agent",)}, {"sample_rate_hz": 16_000, "parties": ("a", "b")}]
+)
+def test_a_start_that_contradicts_the_audio_before_it_is_refused(
+    changes: dict[str, object],
+) -> None:
+    machine = transcriber("c")
+    chunks = recorded_chunks("c", 0, 500)
+    machine.feed(chunks[0], 0)
+
+    with pytest.raises(AudioFormatError, match="contradicts the audio"):
+        machine.feed(msgspec.structs.replace(call_started("c"), **changes), 1)
+
+    machine.feed(chunks[1], 2)
+    assert machine.last_seq == 1
+
+
 def test_audio_after_the_end_is_refused_with_one_alert() -> None:
     chunks = recorded_chunks("c", 0, 1_000)
     machine = transcriber("c")
@@ -237,7 +254,9 @@ def held_samples(machine: CallTranscriber) -> int:
     """Return how many samples a machine holds in its channels."""
     total = 0
     for channel in machine._channels:
-        total += sum(len(frame) for frame in channel.pipeline.segmenter._frames)
+        audio = channel.pipeline.segmenter._audio
+        held = [*audio._frames, *audio._blocks.values()]
+        total += sum(len(samples) for samples in held)
         total += sum(len(samples) for _, samples in channel.pipeline._recent._blocks)
     return total
 

@@ -6,6 +6,7 @@ import pytest
 from whisper.model import Whisper
 
 from models.asr import load_engine
+from models.asr.engine import Backend
 from models.asr.whisper_engine import WhisperEngine
 from tests.unit.models.random_whisper import random_whisper, save_checkpoint, write_manifest
 
@@ -21,15 +22,23 @@ def network() -> Whisper:
     return random_whisper(eot_gain=3.5)
 
 
+@pytest.fixture(scope="session", params=["torch", "onnx"])
+def backend(request: pytest.FixtureRequest) -> Backend:
+    """Return one back-end after the other: all have to conform."""
+    name: Backend = request.param
+    return name
+
+
 @pytest.fixture(scope="session")
-def full_engine(network: Whisper, weights_folder: Path) -> WhisperEngine:
+def full_engine(network: Whisper, weights_folder: Path, backend: Backend) -> WhisperEngine:
     """Return the network as official weights are used: 30 s of context."""
-    return load_engine(str(save_checkpoint(network, weights_folder / "full.pt")))
+    checkpoint = save_checkpoint(network, weights_folder / "full.pt")
+    return load_engine(str(checkpoint), backend=backend, precision="fp32", cache=weights_folder)
 
 
 @pytest.fixture(scope="session")
-def cut_engine(network: Whisper, weights_folder: Path) -> WhisperEngine:
+def cut_engine(network: Whisper, weights_folder: Path, backend: Backend) -> WhisperEngine:
     """Return the network as bundled weights are used: context of the audio's length."""
     checkpoint = save_checkpoint(network, weights_folder / "cut.pt")
     write_manifest(checkpoint, encoder_context="cut", pad_ms=200)
-    return load_engine(str(checkpoint))
+    return load_engine(str(checkpoint), backend=backend, precision="fp32", cache=weights_folder)

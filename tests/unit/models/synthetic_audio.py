@@ -25,6 +25,16 @@ def tones(
     return sound
 
 
+def fax(ms: int, *, level: float = 0.3, seed: int = 0, rate_hz: int = RATE_HZ) -> FloatArray:
+    """Return frequency-shift keying of random bits, 300 a second, as V.21 has it."""
+    bits = np.random.default_rng(seed).integers(0, 2, ms * 3 // 10 + 1)
+    places = np.arange(rate_hz * ms // 1_000) * 300 // rate_hz
+    frequency_hz = np.where(bits[places], 1_650, 1_850)
+    phase = 2 * np.pi * np.cumsum(frequency_hz) / rate_hz
+    sound: FloatArray = (level * np.sin(phase)).astype(np.float32)
+    return sound
+
+
 def babble(ms: int, *, level: float = 0.3, seed: int = 0, rate_hz: int = RATE_HZ) -> FloatArray:
     """Return syllables of a buzzing glottis behind gliding formants: speech to a detector."""
     generator = np.random.default_rng(seed)

@@ -10,8 +10,11 @@ from models.vad import (
     PRE_ROLL_SAMPLES,
     WARM_UP_MS,
     ChannelFrontEnd,
+    Detectors,
+    Frame,
     SileroVad,
     load_vad,
+    score_ahead,
     warm_up_samples,
 )
 from schemas.errors import AudioFormatError
@@ -20,6 +23,9 @@ from tests.unit.models.synthetic_audio import babble, noise, silence, tones
 
 class LoudnessDetector:
     """A detector without memory: loud frames are speech."""
+
+    def __init__(self, sample_rate_hz: int = 16_000) -> None:
+        self.sample_rate_hz = sample_rate_hz
 
     def initial_state(self) -> FloatArray:
         """Return nothing to remember."""
@@ -86,7 +92,7 @@ def test_only_the_warm_up_before_the_origin_counts(vad: SileroVad) -> None:
         strict=True,
     ):
         assert np.array_equal(one.samples, other.samples)
-        assert (one.probability, one.rms) == (other.probability, other.rms)
+        assert one.probability == other.probability
 
 
 def test_the_warm_up_reaches_the_detector(vad: SileroVad) -> None:
@@ -126,16 +132,71 @@ def test_flush_right_after_the_origin_yields_nothing() -> None:
         front_end.insert(silence(20, rate_hz=8_000))
 
 
-def test_energy_and_probability_belong_to_their_frame() -> None:
+def test_the_probability_belongs_to_its_frame() -> None:
     front_end = loudness_front_end(16_000)
 
     frames = front_end.insert(np.concatenate((silence(32), tones(32, 1_000, level=0.5))))
 
     assert [frame.probability for frame in frames] == [0, 1]
-    assert [frame.rms for frame in frames] == pytest.approx([0, 0.5 / 2**0.5])
 
 
 def test_the_warm_up_is_half_a_second() -> None:
     assert WARM_UP_MS == 512
     assert warm_up_samples(8_000) == 4_096
     assert warm_up_samples(44_100) * 16_000 / 44_100 == 8_320
+
+
+def test_telephone_audio_is_heard_without_delay() -> None:
+    front_end = ChannelFrontEnd(8_000, LoudnessDetector(8_000))
+
+    frames = front_end.insert(tones(64, 300, rate_hz=8_000))
+
+    assert [frame.index for frame in frames] == [0, 1]
+    assert frames[0].samples.shape == (256,)
+
+
+def test_detectors_choose_the_network_by_the_rate_of_the_source() -> None:
+    detectors = Detectors()
+
+    assert detectors.front_end(8_000).vad.sample_rate_hz == 8_000
+    assert detectors.front_end(16_000).vad.sample_rate_hz == 16_000
+    assert detectors.front_end(48_000).vad.sample_rate_hz == 16_000
+
+
+@pytest.mark.parametrize("rate_hz", [8_000, 16_000, 48_000])
+def test_scoring_ahead_changes_nothing(rate_hz: int) -> None:
+    detectors = Detectors()
+    ahead = [detectors.front_end(rate_hz) for _ in range(9)]
+    alone = [detectors.front_end(rate_hz) for _ in range(9)]
+    audio = [babble(1_500, seed=seed, rate_hz=rate_hz) for seed in range(9)]
+    for start in range(0, 15 * rate_hz // 10, rate_hz // 10):
+        chunks = [samples[start : start + rate_hz // 10] for samples in audio]
+        score_ahead(zip(ahead, chunks, strict=True))
+        for one, other, chunk in zip(ahead, alone, chunks, strict=True):
+            assert content(one.insert(chunk)) == content(other.insert(chunk))
+
+
+def test_scores_of_other_audio_than_comes_are_not_used() -> None:
+    vad = load_vad(sample_rate_hz=8_000)
+    misled, alone = ChannelFrontEnd(8_000, vad), ChannelFrontEnd(8_000, vad)
+    speech = babble(400, rate_hz=8_000)
+
+    score_ahead([(misled, noise(400, rate_hz=8_000))])
+
+    assert content(misled.insert(speech)) == content(alone.insert(speech))
+
+
+def test_scores_from_before_a_rebuild_are_not_used() -> None:
+    vad = load_vad(sample_rate_hz=8_000)
+    rebuilt, alone = ChannelFrontEnd(8_000, vad), ChannelFrontEnd(8_000, vad)
+    speech = babble(400, rate_hz=8_000)
+    score_ahead([(rebuilt, speech)])
+
+    for front_end in (rebuilt, alone):
+        front_end.rebuild(babble(600, seed=3, rate_hz=8_000))
+
+    assert content(rebuilt.insert(speech)) == content(alone.insert(speech))
+
+
+def content(frames: list[Frame]) -> list[tuple[int, bytes, float]]:
+    return [(frame.index, frame.samples.tobytes(), frame.probability) for frame in frames]

@@ -6,12 +6,14 @@ import pytest
 from models.asr.guards import (
     DEFAULT_GUARDS,
     apply_guards,
+    cut_inner_loops,
     cut_loops,
+    distinct_trigrams,
     peak_level_db,
 )
 from models.asr.hypothesis import Hypothesis, Word, compression_ratio
 from models.audio.samples import FloatArray
-from tests.unit.models.synthetic_audio import babble, noise, silence, tones
+from tests.unit.models.synthetic_audio import babble, fax, noise, silence, tones
 
 
 def heard(text: str, **fields: float) -> Hypothesis:
@@ -22,6 +24,7 @@ def heard(text: str, **fields: float) -> Hypothesis:
     return Hypothesis(
         text=text,
         words=words,
+        duration_ms=int(fields.get("duration_ms", 20_000)),
         avg_log_probability=fields.get("log_probability", -0.3),
         no_speech_probability=fields.get("no_speech", 0.0),
         compression_ratio=compression_ratio(text),
@@ -43,6 +46,9 @@ def test_probable_words_over_speech_stand() -> None:
         (silence(1_000), "quiet"),
         (noise(1_000, level=0.0003), "quiet"),
         (tones(1_000, 941, 1_336), "dtmf"),
+        (tones(1_000, 440, 480), "tone"),
+        (fax(1_000), "tone"),
+        (np.concatenate((tones(500, 480, 620), silence(500), tones(500, 480, 620))), "tone"),
         (np.concatenate((silence(500), tones(100, 697, 1_209), silence(500))), "dtmf"),
     ],
 )
@@ -60,8 +66,12 @@ def test_words_over_silence_and_keys_are_rejected(samples: FloatArray, reason: s
         (heard("you", no_speech=0.8, log_probability=-1.2), "no_speech"),
         (heard("you", no_speech=0.8, log_probability=-0.4), None),
         (heard("you", no_speech=0.99, log_probability=-0.1), "no_speech"),
-        (heard("guess", log_probability=-3.5), "improbable"),
-        (heard(" ".join(f"number {n % 2} of the list and" for n in range(40))), "repetitive"),
+        (heard("guess", log_probability=-2.1), "improbable"),
+        (heard("mumbled guess", log_probability=-1.9), None),
+        (heard("one two three", duration_ms=100), None),
+        (heard("and so it goes " * 4, duration_ms=1_000), "too_fast"),
+        (heard("and so it goes on here now", duration_ms=1_000), None),
+        (heard(" ".join(f"number {n % 2} of the list and" for n in range(20))), "repetitive"),
     ],
 )
 def test_improbable_and_repetitive_words_are_rejected(
@@ -100,3 +110,33 @@ def test_levels_are_relative_to_full_scale() -> None:
     assert peak_level_db(tones(500, 1_000, level=1.0)) == pytest.approx(-3.0, abs=0.1)
     assert peak_level_db(silence(500)) == -np.inf
     assert peak_level_db(silence(0)) == -np.inf
+
+
+def test_a_loop_inside_a_word_is_cut_and_the_text_with_it() -> None:
+    looping = heard("he lalalalalalala suffffffer. now")
+
+    cut = cut_loops(looping, 8)
+
+    assert cut.text == "he la suffer. now"
+    assert [word.text for word in cut.words] == ["he", "la", "suffer.", "now"]
+    assert cut.words[1].end_ms == looping.words[1].end_ms
+
+
+@pytest.mark.parametrize("text", ["hahahaha", "hmmm", "1000000", "www.example.com", "committee"])
+def test_what_words_repeat_is_kept(text: str) -> None:
+    assert cut_inner_loops(text) == text
+
+
+def test_digits_being_dictated_are_never_repetitive() -> None:
+    """Sixty-four digits compress by 2.7; the ratio was once a guard."""
+    spelled = "zero one two three four five six seven eight nine".split()  # noqa: SIM905
+    digits = np.random.default_rng(5).integers(0, 10, 64)
+    dictated = heard(" ".join(spelled[digit] for digit in digits))
+
+    assert dictated.compression_ratio > 2.4
+    assert distinct_trigrams(dictated.words) > 0.8
+    assert apply_guards(dictated, babble(2_000), DEFAULT_GUARDS).rejected_reason is None
+
+
+def test_few_words_tell_nothing_about_repetition() -> None:
+    assert distinct_trigrams(heard("no no no no no no no").words) == 1.0

@@ -9,6 +9,7 @@ from models.asr import (
     DecodeOptions,
     Hypothesis,
     OnlineRecognizer,
+    PolicyConfig,
     SpeechRequest,
     UtteranceOverflowError,
     Word,
@@ -23,6 +24,7 @@ class CountingEngine:
 
     def __init__(self) -> None:
         self.decoded: list[FloatArray] = []
+        self.requests: list[SpeechRequest] = []
 
     @property
     def name(self) -> str:
@@ -51,10 +53,17 @@ class CountingEngine:
         text = " ".join(word.text for word in words)
         duration_ms = len(samples) // 16
         language = options.language or "en"
-        return Hypothesis(text=text, words=words, duration_ms=duration_ms, language=language)
+        return Hypothesis(
+            text=text,
+            words=words,
+            duration_ms=duration_ms,
+            language=language,
+            tokens=tuple(range(len(words))),
+        )
 
     def transcribe_batch(self, requests: Sequence[SpeechRequest]) -> list[Hypothesis]:
         """Return each alone."""
+        self.requests.extend(requests)
         return [self.transcribe(request.samples, request.options) for request in requests]
 
 
@@ -115,3 +124,36 @@ def test_an_utterance_is_bounded(recognizer: OnlineRecognizer) -> None:
 
 def test_nothing_heard_is_an_empty_final(recognizer: OnlineRecognizer) -> None:
     assert recognizer.finish().hypothesis == Hypothesis()
+
+
+def test_a_partial_verifies_the_one_before_and_the_final_owes_it_nothing() -> None:
+    engine = CountingEngine()
+    recognizer = OnlineRecognizer(engine)
+    for _ in range(2):
+        recognizer.insert(babble(1_000))
+        recognizer.process()
+    recognizer.finish()
+    recognizer.insert(babble(1_000))
+    recognizer.process()
+
+    asked = [(request.draft, request.is_exact) for request in engine.requests]
+    assert asked == [((), False), ((0, 1), False), ((), True), ((), False)]
+
+
+def test_the_policy_decides_when_words_are_committed() -> None:
+    guided = PolicyConfig(name="attention_guided", guard_ms=300)
+    recognizer = OnlineRecognizer(CountingEngine(), policy=guided)
+
+    recognizer.insert(babble(1_000))
+
+    assert [word.text for word in recognizer.process().committed] == ["0"]
+
+
+def test_a_policy_without_partials_decodes_nothing_before_the_final() -> None:
+    engine = CountingEngine()
+    recognizer = OnlineRecognizer(engine, policy=PolicyConfig(name="utterance_only"))
+    recognizer.insert(babble(1_000))
+
+    assert recognizer.process().words == ()
+    assert engine.decoded == []
+    assert len(recognizer.finish().hypothesis.words) == 2

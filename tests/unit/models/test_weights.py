@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from whisper.model import Whisper
 
-from models.asr import engine, load_engine
+from models.asr import engine, load_engine, onnx_store
 from models.asr.weights import find_weights
 from schemas.errors import MissingExtraError, ModelIntegrityError, ModelNotFoundError
 from tests.unit.models.random_whisper import save_checkpoint, write_manifest
@@ -40,10 +40,12 @@ def test_a_checkpoint_alone_is_used_like_official_weights(network: Whisper, tmp_
 
 
 def test_without_torch_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(engine, "find_spec", lambda _: None)
+    for module in (engine, onnx_store):
+        monkeypatch.setattr(module, "find_spec", lambda _: None)
 
-    with pytest.raises(MissingExtraError, match=r"callstream\[torch\]"):
-        load_engine("base.en")
+    for backend in ("torch", "onnx"):
+        with pytest.raises(MissingExtraError, match=r"callstream\[torch\]"):
+            load_engine("base.en", backend=backend)
 
 
 def test_the_package_imports_without_torch() -> None:
@@ -53,7 +55,7 @@ def test_the_package_imports_without_torch() -> None:
 
 
 def test_a_path_to_nothing_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(ModelNotFoundError, match="check the path"):
+    with pytest.raises(ModelNotFoundError, match="no speech weights at"):
         load_engine(str(tmp_path / "none.pt"))
 
 

@@ -8,8 +8,9 @@ import pytest
 from typer.testing import CliRunner
 
 from tests.unit.training.tone_speech import RECIPES
+from training.asr.errors import MissingDataError
 from training.asr.export import export_checkpoint
-from training.asr.pipeline import MissingDataError, plot_losses, read_metrics
+from training.asr.metrics import plot_curves, read_metrics
 from training.asr.run import train
 from training.cli import app
 
@@ -21,12 +22,12 @@ if TYPE_CHECKING:
 
 
 def test_a_wrong_setting_is_named(tmp_path: Path) -> None:
-    """Exit 1, the setting's name, no traceback."""
+    """Exit 2, the setting's name, no traceback."""
     arguments = ["asr", str(RECIPES / "tiny.toml"), "--set", "network.wide=3"]
 
     result = CliRunner().invoke(app, [*arguments, "--work", str(tmp_path)])
 
-    assert result.exit_code == 1
+    assert result.exit_code == 2
     assert "wide" in result.output
     assert "Traceback" not in result.output
 
@@ -49,7 +50,7 @@ def test_a_run_is_drawn_and_exported(
     rows = [{"step": step, "token": 2.0, "phone": 1.0, "ctc": 3.0, "attention": 1.0}
             for step in (25, 50)]  # fmt: skip
 
-    plot_losses(rows, tmp_path / "losses.png")
+    plot_curves(rows, tmp_path / "losses.png")
     result = CliRunner().invoke(
         app, ["asr-export", str(checkpoint), "--out", str(tmp_path / "weights")]
     )

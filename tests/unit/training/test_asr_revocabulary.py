@@ -31,7 +31,7 @@ def _by_token(checkpoint: Path) -> tuple[dict[int, torch.Tensor], SubVocabulary]
 def test_tokens_that_remain_keep_their_rows_and_the_run_goes_on(
     data_folders: DataFolders, tiny_recipe: Recipe, tmp_path: Path
 ) -> None:
-    """Old tokens are moved, new ones start afresh, and the optimiser's state still fits."""
+    """Old tokens are moved, new ones start afresh, and the optimisers' memory too."""
     checkpoint = train(tiny_recipe, data_folders, tmp_path / "run", resume=False)
     before, _ = _by_token(checkpoint)
     smaller = build_vocabulary({"hello": 9, "order": 5, "zebra": 3}, size=70)

@@ -13,6 +13,7 @@ from faust.types import TP
 from schemas.errors import InferenceError
 from stream_app.transport.inference import InferenceThread, Job, RequestQueue
 from stream_app.transport.metrics import Metrics
+from stream_app.transport.partial_pace import PartialPace
 from stream_app.transport.sessions import PartitionSession
 
 NOW_NS = 100_000_000_000
@@ -34,7 +35,7 @@ def session() -> PartitionSession:
 
 
 def queue(max_batch: int = 1) -> RequestQueue:
-    return RequestQueue(2.0, max_batch, now_ns=lambda: NOW_NS)
+    return RequestQueue(2.0, max_batch, max_urgent=max_batch, now_ns=lambda: NOW_NS)
 
 
 def names(jobs: Sequence[Job]) -> list[str]:
@@ -101,13 +102,18 @@ def test_requests_of_a_dropped_session_are_discarded() -> None:
 class Bench:
     """An inference thread with what came of it."""
 
-    def __init__(self, infer: Callable[[Sequence[Any]], Sequence[Any]]) -> None:
+    def __init__(
+        self,
+        infer: Callable[[Sequence[Any]], Sequence[Any]],
+        pace: PartialPace | None = None,
+    ) -> None:
         self.results: list[tuple[str, Any]] = []
+        self.metrics = Metrics("toy")
         self.failures: list[BaseException] = []
         self.thread = InferenceThread(
             infer,
-            RequestQueue(2.0),
-            Metrics("toy"),
+            RequestQueue(2.0, pace=pace or PartialPace(500)),
+            self.metrics,
             on_result=lambda job, result: self.results.append((job.request.name, result)),  # type: ignore[attr-defined]
             on_failure=self.failures.append,
         )
@@ -201,3 +207,70 @@ def test_a_model_that_does_not_finish_is_noticed() -> None:
         bench.thread.stop()
 
     asyncio.run(play())
+
+
+def test_what_is_shed_while_the_model_works_is_counted() -> None:
+    """Requests that were replaced between two batches used to be missing from the metric."""
+    go = threading.Event()
+
+    def infer(requests: Sequence[Any]) -> Sequence[Any]:
+        go.wait(5)
+        return requests
+
+    async def play() -> Bench:
+        bench, owner = Bench(infer), session()
+        bench.thread.start()
+        bench.thread.submit(job(Request("final", ("a",)), is_urgent=True, owner=owner))
+        await bench.until(lambda: bench.thread._busy_since > 0)
+        for name in ("old", "older", "new"):
+            request = Request(name, ("b",), time.time_ns())
+            bench.thread.submit(job(request, is_urgent=False, owner=owner))
+        go.set()
+        await bench.until(lambda: len(bench.results) == 2)
+        bench.thread.stop()
+        return bench
+
+    bench = asyncio.run(play())
+
+    assert [name for name, _ in bench.results] == ["final", "new"]
+    assert bench.metrics.shed_requests._value.get() == 2
+    assert bench.metrics.partial_interval_s._value.get() == 0.5
+
+
+def test_a_stretched_interval_comes_back_while_nothing_is_asked() -> None:
+    """The first partial of the next speaker is not to wait for the load of a minute ago."""
+    pace = PartialPace(100)
+    for at_ms in (0, 100, 200):
+        pace.note_wait(1_000, at_ms)
+    assert pace.is_stretched
+
+    async def play() -> None:
+        bench = Bench(lambda requests: requests, pace)
+        bench.thread.start()
+        await bench.until(lambda: not pace.is_stretched)
+        bench.thread.stop()
+
+    asyncio.run(play())
+
+
+def test_kept_requests_count_as_pending_audio() -> None:
+    """They are never shed, so reading has to stop while there are too many."""
+    go = threading.Event()
+
+    def infer(requests: Sequence[Any]) -> Sequence[Any]:
+        go.wait(5)
+        return requests
+
+    async def play() -> tuple[int, int]:
+        bench = Bench(infer)
+        bench.thread.start()
+        for name in ("one", "two"):
+            kept = Job(session(), "c", Request(name, ("a",)), is_urgent=False, is_kept=True)
+            bench.thread.submit(kept)
+        pending = bench.thread.pending_urgent_ms
+        go.set()
+        await bench.until(lambda: len(bench.results) == 2)
+        bench.thread.stop()
+        return pending, bench.thread.pending_urgent_ms
+
+    assert asyncio.run(play()) == (2_000, 0)

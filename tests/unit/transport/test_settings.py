@@ -26,11 +26,23 @@ def test_an_unknown_variable_is_refused(name: str, monkeypatch: pytest.MonkeyPat
         load_settings()
 
 
-def test_a_wrong_value_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("THREADS", "many"),
+        ("BACKEND", "abacus"),
+        ("PRECISION", "int3"),
+        ("POLICY", "hope"),
+        ("NUMBERS", "roman"),
+        ("MAX_BATCH", "0"),
+        ("DETERMINISTIC", "perhaps"),
+    ],
+)
+def test_a_wrong_value_is_named(monkeypatch: pytest.MonkeyPatch, field: str, value: str) -> None:
     """By the variable that holds it."""
-    monkeypatch.setenv("CALLSTREAM_ASR__THREADS", "many")
+    monkeypatch.setenv(f"CALLSTREAM_ASR__{field}", value)
 
-    with pytest.raises(ConfigurationError, match="CALLSTREAM_ASR__THREADS"):
+    with pytest.raises(ConfigurationError, match=f"CALLSTREAM_ASR__{field}"):
         load_settings()
 
 

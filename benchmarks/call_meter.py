@@ -1,0 +1,204 @@
+"""What a consumer of the result topics measures of a call, against the true times of its words.
+
+A sound made at ``t`` of the audio clock was made at the wall clock of the call's start plus ``t``:
+calls are replayed at real time by absolute deadlines. Nothing is taken from inside the pipeline,
+except the producers' own stamps, which split a delay into stages.
+"""
+
+from bisect import bisect_right
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
+from benchmarks.reference import TrueCall, TrueWord
+from models.asr.hypothesis import Word, bare_text
+from schemas.base import Message
+from schemas.transcripts import CallTranscribed, SpeechActivity, TranscriptFinal, TranscriptPartial
+from schemas.turns import FinalizedCall, TurnEnded
+
+NS_PER_MS = 1_000_000
+WORD_TOLERANCE_MS = 700
+EDGE_MS = 250  # a segment may begin or end so far inside or outside of its words
+_ENDS_BY_SILENCE = frozenset({"semantic", "silence", "ceiling"})
+
+
+@dataclass(frozen=True, slots=True)
+class Received:
+    """A message as the consumer got it.
+
+    Attributes:
+        produced_at_ms: Wall clock at which its producer made the record.
+        arrived_at_ns: Wall clock at which the consumer had it.
+    """
+
+    message: Message
+    produced_at_ms: int
+    arrived_at_ns: int
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """A delay, and the wall clock (ns) of the sound that it counts from."""
+
+    sound_ns: int
+    delay_ms: float
+
+
+@dataclass(slots=True)
+class CallMeter:
+    """Takes the delays of one call.
+
+    Attributes:
+        call: What is said in it.
+        origin_ns: Wall clock of its audio clock's 0.
+        samples: By kind of result.
+        heard: Words of the finals, by channel and segment, for the word errors.
+        is_finalized: Whether its FinalizedCall came.
+    """
+
+    call: TrueCall
+    origin_ns: int
+    samples: dict[str, list[Sample]] = field(default_factory=lambda: defaultdict(list))
+    heard: dict[int, list[tuple[int, str]]] = field(default_factory=lambda: defaultdict(list))
+    is_finalized: bool = False
+    _words: dict[int, list[TrueWord]] = field(default_factory=dict)
+    _taken: dict[int, set[int]] = field(default_factory=lambda: defaultdict(set))
+    _partials: dict[str, tuple[int, int]] = field(default_factory=dict)
+    _lanes: dict[int, set[int]] = field(default_factory=lambda: defaultdict(set))
+    _lane_seqs: tuple[int, ...] | None = None
+
+    def __post_init__(self) -> None:
+        """Sort the words of each channel."""
+        self._words = {channel: self.call.words(channel) for channel in self.call.channels}
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether every deterministic message of every channel came, and the finalized call."""
+        if self._lane_seqs is None or not self.is_finalized:
+            return False
+        return all(
+            self._lanes[channel] == set(range(count))
+            for channel, count in enumerate(self._lane_seqs)
+        )
+
+    def feed(self, received: Received) -> None:
+        """Take a message of this call."""
+        match received.message:
+            case SpeechActivity() as activity:
+                self._lanes[activity.channel].add(activity.lane_seq)
+            case TranscriptPartial() as partial:
+                self._feed_partial(partial, received)
+            case TranscriptFinal() as final:
+                self._feed_final(final, received)
+            case TurnEnded() as turn if turn.reason in _ENDS_BY_SILENCE:
+                sound_ms = self._last_sound_ms(turn.channel, turn.start_ms, turn.end_ms)
+                self._add("end_of_turn", sound_ms, received.arrived_at_ns)
+            case CallTranscribed() as transcribed:
+                self._lane_seqs = transcribed.summary.lane_seqs
+            case FinalizedCall():
+                self.is_finalized = True
+            case _:
+                pass
+
+    def _feed_partial(self, partial: TranscriptPartial, received: Received) -> None:
+        if not partial.text:
+            return
+        before = self._partials.get(partial.segment_id)
+        self._partials[partial.segment_id] = (received.arrived_at_ns, partial.revision)
+        if before is None:
+            sound_ms = self._first_sound_ms(partial.channel, partial.start_ms, partial.end_ms)
+            self._add("first_partial", sound_ms, received.arrived_at_ns)
+        else:
+            sound_ns = self._wall_ns(partial.end_ms)
+            waited_ms = (received.arrived_at_ns - before[0]) / NS_PER_MS
+            self.samples["partial_interval"].append(Sample(sound_ns, waited_ms))
+            audio_ms = float(partial.revision - before[1])
+            self.samples["partial_audio_interval"].append(Sample(sound_ns, audio_ms))
+        self._add_stages("partial", (partial.end_ms, partial.end_ms), received)
+        self._commit(partial.channel, partial.words[: partial.stable_words], received)
+
+    def _feed_final(self, final: TranscriptFinal, received: Received) -> None:
+        self._lanes[final.channel].add(final.lane_seq)
+        if not final.text:
+            return
+        self.heard[final.channel].append((final.start_ms, final.text))
+        is_cut = final.cut == "limit"
+        sound_ms = final.end_ms
+        if not is_cut:
+            sound_ms = self._last_sound_ms(final.channel, final.start_ms, final.end_ms)
+        self._add("final_of_cut" if is_cut else "final", sound_ms, received.arrived_at_ns)
+        self._add_stages("final", (sound_ms, final.at_ms), received)
+        self._commit(final.channel, final.words, received)
+
+    def _add_stages(self, kind: str, place: tuple[int, int], received: Received) -> None:
+        """Split a delay into waited for on purpose, in the worker, in the brokers and here.
+
+        Args:
+            kind: Of result.
+            place: Audio clock of the sound, and of the last audio that was waited for.
+            received: The result.
+        """
+        sound_ns, decided_ns = (self._wall_ns(at_ms) for at_ms in place)
+        produced_ns = received.produced_at_ms * NS_PER_MS
+        stages = {
+            "until_decided": decided_ns - sound_ns,
+            "decided_to_produced": produced_ns - decided_ns,
+            "produced_to_received": received.arrived_at_ns - produced_ns,
+        }
+        for name, duration_ns in stages.items():
+            sample = Sample(sound_ns, duration_ns / NS_PER_MS)
+            self.samples[f"{kind}.{name}"].append(sample)
+
+    def _commit(self, channel: int, words: Sequence[Word], received: Received) -> None:
+        true_words = self._words.get(channel, [])
+        for number in match_words(words, true_words, self._taken[channel]):
+            self._taken[channel].add(number)
+            self._add("word_commit", true_words[number].end_ms, received.arrived_at_ns)
+
+    def _add(self, kind: str, sound_ms: int, arrived_at_ns: int) -> None:
+        sound_ns = self._wall_ns(sound_ms)
+        self.samples[kind].append(Sample(sound_ns, (arrived_at_ns - sound_ns) / NS_PER_MS))
+
+    def _wall_ns(self, audio_ms: int) -> int:
+        return self.origin_ns + audio_ms * NS_PER_MS
+
+    def _first_sound_ms(self, channel: int, start_ms: int, end_ms: int) -> int:
+        """Return where the first word of a segment begins; its own start where none does."""
+        words = self._words.get(channel, [])
+        inside = (w.start_ms for w in words if start_ms - EDGE_MS <= w.start_ms < end_ms)
+        return next(inside, start_ms)
+
+    def _last_sound_ms(self, channel: int, start_ms: int, end_ms: int) -> int:
+        """Return where the last word of a segment ends; its own end where none does."""
+        words = self._words.get(channel, [])
+        index = bisect_right([word.end_ms for word in words], end_ms + EDGE_MS)
+        if index and words[index - 1].end_ms > start_ms:
+            return words[index - 1].end_ms
+        return end_ms
+
+
+def match_words(
+    heard: Iterable[Word], true_words: Sequence[TrueWord], taken: set[int]
+) -> list[int]:
+    """Return which true words were heard right: the same text at about the same time.
+
+    Args:
+        heard: With times on the clock of the true words.
+        true_words: In order.
+        taken: True words that are spoken for already.
+    """
+    found: list[int] = []
+    starts = [word.start_ms for word in true_words]
+    for word in heard:
+        first = bisect_right(starts, word.start_ms - WORD_TOLERANCE_MS - 1)
+        last = bisect_right(starts, word.start_ms + WORD_TOLERANCE_MS)
+        fitting = [
+            number
+            for number in range(first, last)
+            if number not in taken
+            and number not in found
+            and true_words[number].text.casefold() == bare_text(word)
+        ]
+        if fitting:
+            found.append(min(fitting, key=lambda n: abs(starts[n] - word.start_ms)))
+    return found

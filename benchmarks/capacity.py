@@ -1,0 +1,147 @@
+"""Find how many live calls a core serves: until the finals, or the first partials, come too late.
+
+One number after the other is played at real time through Kafka to the same agents. A number is
+good while p95 of the delay is within its limit and nothing is lost.
+"""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from benchmarks.capacity_search import CapacitySearch
+from benchmarks.latency import check_seconds
+from benchmarks.live_figures import is_complete
+from benchmarks.live_session import LiveOptions, LiveSession, live_session
+from benchmarks.live_stage import BENCHMARK, BROKER
+from benchmarks.report import prepare_folder, save_report
+from stream_app.calls.transcriber import AGENT as TRANSCRIBE
+
+FINAL, FIRST_PARTIAL = "final", "first_partial"
+LIMITS_MS = {FINAL: 1_000.0, FIRST_PARTIAL: 700.0}
+MIN_SAMPLES = 5
+
+
+class CapacityOptions(msgspec.Struct, frozen=True, kw_only=True):
+    """How the greatest number is searched for.
+
+    Attributes:
+        start: First number of calls.
+        most: Never more.
+        tolerance: See CapacitySearch.
+        core_price: Price of one core for an hour, in any currency.
+        both: Search for the limit of the first partials as well, not only of the finals.
+    """
+
+    start: int = 8
+    most: int = 512
+    tolerance: float = 0.08
+    core_price: float = 0.04
+    both: bool = True
+
+
+def measure(options: LiveOptions, search: CapacityOptions, *, out: Path) -> dict[str, Any]:
+    """Return the capacity and every step, and write ``capacity.json`` and ``capacity.png``.
+
+    Raises:
+        CallstreamError: Something cannot run.
+    """
+    from benchmarks.live_plots import plot_capacity  # noqa: PLC0415 - it draws at the end
+
+    check_seconds(options.seconds)
+    CapacitySearch(search.start, search.most, search.tolerance)
+    prepare_folder(out)
+    report = asyncio.run(_measure(options, search, out))
+    plot_capacity(report, out / "capacity.png")
+    return report
+
+
+async def _measure(options: LiveOptions, search: CapacityOptions, out: Path) -> dict[str, Any]:
+    runs: dict[int, dict[str, Any]] = {}
+    kinds = (FINAL, FIRST_PARTIAL) if search.both else (FINAL,)
+    async with live_session(options) as session:
+        found = {kind: await _search(kind, search, session, runs) for kind in kinds}
+        setup = session.setup
+    figures = {
+        "setup": setup,
+        "search": search,
+        "limits_ms": LIMITS_MS,
+        "capacity": {
+            kind: capacity_figures(runs.get(number), options.transcribe_processes, search)
+            for kind, number in found.items()
+        },
+        "runs": [runs[number] for number in sorted(runs)],
+    }
+    return save_report("capacity", figures, out)
+
+
+async def _search(
+    kind: str, options: CapacityOptions, session: LiveSession, runs: dict[int, dict[str, Any]]
+) -> int:
+    """Return the greatest number that kept the limit of ``kind``; what was played counts."""
+    search = CapacitySearch(options.start, options.most, options.tolerance)
+    while (number := search.next_number) is not None:
+        if number not in runs:
+            runs[number] = await session.run(number)
+            session.progress.console.print(step_line(runs[number]))
+        search.note(number, is_good=keeps_limit(runs[number], kind))
+    return search.good
+
+
+def keeps_limit(run: Mapping[str, Any], kind: str) -> bool:
+    """Return whether a run lost nothing and p95 of a delay is within its limit.
+
+    Too few results, because there was no time for them, break every limit.
+    """
+    delay = run["delays_ms"][kind]
+    if delay["count"] < MIN_SAMPLES or not is_complete(run):
+        return False
+    return bool(delay["p95"] <= LIMITS_MS[kind])
+
+
+def capacity_figures(
+    run: Mapping[str, Any] | None, processes: int, options: CapacityOptions
+) -> dict[str, Any]:
+    """Return what a capacity means; of None that nothing kept the limit.
+
+    Args:
+        run: Of the greatest number of calls that kept the limit.
+        processes: Of transcribe, a core each.
+        options: With the price of a core.
+    """
+    if run is None:
+        return {"calls": 0}
+    calls = run["calls"]
+    others = sum(
+        share for name, share in run["cores"].items() if name not in {TRANSCRIBE, BENCHMARK, BROKER}
+    )
+    per_call_hour = options.core_price * (processes + others) / calls
+    return {
+        "calls": calls,
+        "calls_per_transcribe_core": round(calls / processes, 2),
+        "calls_per_core_all_agents": round(calls / (processes + others), 2),
+        "cost_per_call_hour": round(per_call_hour, 6),
+        "core_price_per_hour": options.core_price,
+        "share_outside_models": run["share_outside_models"],
+        "partial_interval_ms": run["delays_ms"]["partial_audio_interval"],
+        "is_load_generator_late": run["load_generator"]["is_late"],
+    }
+
+
+def step_line(run: Mapping[str, Any]) -> str:
+    """Return a line that says how a number of calls went."""
+    delays = run["delays_ms"]
+    parts: Sequence[str] = (
+        f"{run['calls']} calls",
+        f"final p95 {_ms(delays[FINAL]['p95'])}",
+        f"first partial p95 {_ms(delays[FIRST_PARTIAL]['p95'])}",
+        f"transcribe {run['cores'][TRANSCRIBE]:.0%} of a core",
+        "complete" if is_complete(run) else "not complete",
+    )
+    return ", ".join(parts)
+
+
+def _ms(value: float | None) -> str:
+    return "-" if value is None else f"{value:.0f} ms"

@@ -1,0 +1,236 @@
+"""The same weights for other programs: the whole vocabulary, CTranslate2's format, a tokenizer."""
+
+from collections.abc import Iterator, Mapping
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+from benchmarks.random_weights import SIZES, random_checkpoint
+from schemas.errors import CallstreamError, MissingExtraError
+
+QUANTIZATION = "int8"
+GPT2_BYTES = 256
+
+
+def peer_module(name: str) -> Any:
+    """Return an optional module.
+
+    Raises:
+        MissingExtraError: It is not installed.
+    """
+    try:
+        return import_module(name)
+    except ImportError as error:
+        raise MissingExtraError(
+            f"comparing with others needs {error.name or name}: pip install 'callstream[peers]'"
+        ) from error
+
+
+def stock_checkpoint(model: str, folder: Path) -> Path:
+    """Return a checkpoint that openai-whisper itself loads.
+
+    Args:
+        model: ``bundled``, a size with random weights, or a path.
+        folder: Where it is kept for the next time.
+
+    Raises:
+        MissingExtraError: torch is not installed.
+    """
+    if model in SIZES:
+        return random_checkpoint(model, folder)
+    torch = peer_module("torch")
+    find_weights = peer_module("models.asr.weights").find_weights
+    whole_vocabulary = peer_module("training.asr.export").whole_vocabulary
+    source = Path(find_weights(model).source)
+    if "token_ids" not in torch.load(source, map_location="cpu", weights_only=True):
+        return source
+    path = folder / f"{source.stem}-{source.stat().st_mtime_ns:x}-whole.pt"
+    if not path.is_file():
+        folder.mkdir(parents=True, exist_ok=True)
+        torch.save(whole_vocabulary(source), path)
+    return path
+
+
+def converted(checkpoint: Path, folder: Path) -> Path:
+    """Return the folder of a checkpoint in CTranslate2's format, int8, as faster-whisper reads it.
+
+    Args:
+        checkpoint: In openai-whisper's format, with the whole vocabulary.
+        folder: Where it is kept for the next time.
+
+    Raises:
+        MissingExtraError: ctranslate2 or tokenizers is not installed.
+        CallstreamError: They cannot be converted.
+    """
+    target = folder / f"{checkpoint.stem}-ct2-{QUANTIZATION}"
+    if (target / "tokenizer.json").is_file():
+        return target
+    target.mkdir(parents=True, exist_ok=True)
+    torch = peer_module("torch")
+    saved = torch.load(checkpoint, map_location="cpu", weights_only=True)
+    state = {name: tensor.float().numpy() for name, tensor in saved["model_state_dict"].items()}
+    tokenizer = _tokenizer(saved["dims"])
+    _write_spec(saved["dims"], state, tokenizer, target)
+    _write_tokenizer(tokenizer.encoding, target / "tokenizer.json")
+    return target
+
+
+def _tokenizer(dims: Mapping[str, int]) -> Any:
+    tokenizers = peer_module("whisper.tokenizer")
+    is_multilingual = dims["n_vocab"] >= 51_865  # noqa: PLR2004 - as openai-whisper tells them apart
+    languages = dims["n_vocab"] - 51_765 - int(is_multilingual)
+    return tokenizers.get_tokenizer(is_multilingual, num_languages=languages)
+
+
+def _write_spec(
+    dims: Mapping[str, int], state: Mapping[str, Any], tokenizer: Any, target: Path
+) -> None:
+    specs = peer_module("ctranslate2").specs
+    spec = specs.WhisperSpec(
+        dims["n_audio_layer"], dims["n_audio_head"], dims["n_text_layer"], dims["n_text_head"]
+    )
+    fuse = peer_module("ctranslate2.converters.utils").fuse_linear
+    linear = peer_module("ctranslate2.specs.common_spec").LinearSpec
+    writer = _SpecWriter(state, fuse, linear)
+    writer.fill_encoder(spec.encoder)
+    writer.fill_decoder(spec.decoder)
+    tokens = _token_texts(tokenizer.encoding)
+    tokens += [f"<|unused{n}|>" for n in range(len(tokens), dims["n_vocab"])]
+    spec.register_vocabulary(tokens)
+    half = range(dims["n_text_layer"] // 2, dims["n_text_layer"])
+    heads = range(dims["n_text_head"])
+    spec.config.alignment_heads = [(layer, head) for layer in half for head in heads]
+    spec.config.suppress_ids = list(tokenizer.non_speech_tokens)  # as whisper.decode does
+    spec.config.suppress_ids_begin = [*tokenizer.encode(" "), tokenizer.eot]
+    spec.config.lang_ids = []
+    try:
+        spec.validate()
+        spec.optimize(quantization=QUANTIZATION)
+        spec.save(str(target))
+    except (ValueError, RuntimeError) as error:
+        raise CallstreamError(f"the weights cannot be converted: {error}") from error
+
+
+class _SpecWriter:
+    """Fills CTranslate2's description of a Whisper from openai-whisper's tensors."""
+
+    def __init__(self, state: Mapping[str, Any], fuse: Any, linear: Any) -> None:
+        self._state = state
+        self._fuse = fuse
+        self._linear = linear
+
+    def fill_encoder(self, spec: Any) -> None:
+        """Fill convolutions, positions and layers of the encoder."""
+        for name in ("conv1", "conv2"):
+            conv = getattr(spec, name)
+            conv.weight = self._state[f"encoder.{name}.weight"]
+            conv.bias = self._state[f"encoder.{name}.bias"]
+        spec.position_encodings.encodings = self._state["encoder.positional_embedding"]
+        self._norm(spec.layer_norm, "encoder.ln_post")
+        for number, layer in enumerate(spec.layer):
+            self._layer(layer, f"encoder.blocks.{number}")
+
+    def fill_decoder(self, spec: Any) -> None:
+        """Fill embedding, positions and layers of the decoder; its output is the embedding."""
+        embedding = self._state["decoder.token_embedding.weight"]
+        spec.embeddings.weight = embedding
+        spec.projection.weight = embedding
+        spec.position_encodings.encodings = self._state["decoder.positional_embedding"]
+        self._norm(spec.layer_norm, "decoder.ln")
+        for number, layer in enumerate(spec.layer):
+            name = f"decoder.blocks.{number}"
+            self._layer(layer, name)
+            self._norm(layer.attention.layer_norm, f"{name}.cross_attn_ln")
+            self._attend(layer.attention, f"{name}.cross_attn", is_cross=True)
+
+    def _layer(self, layer: Any, name: str) -> None:
+        self._norm(layer.self_attention.layer_norm, f"{name}.attn_ln")
+        self._attend(layer.self_attention, f"{name}.attn", is_cross=False)
+        self._norm(layer.ffn.layer_norm, f"{name}.mlp_ln")
+        self._product(layer.ffn.linear_0, f"{name}.mlp.0")
+        self._product(layer.ffn.linear_1, f"{name}.mlp.2")
+
+    def _attend(self, spec: Any, name: str, *, is_cross: bool) -> None:
+        parts = [self._linear() for _ in range(3)]
+        for part, each in zip(parts, ("query", "key", "value"), strict=True):
+            self._product(part, f"{name}.{each}")
+        shared = 1 if is_cross else 3
+        self._fuse(spec.linear[0], parts[:shared])
+        if is_cross:
+            self._fuse(spec.linear[1], parts[1:])
+        self._product(spec.linear[-1], f"{name}.out")
+
+    def _product(self, spec: Any, name: str) -> None:
+        spec.weight = self._state[f"{name}.weight"]
+        if f"{name}.bias" in self._state:
+            spec.bias = self._state[f"{name}.bias"]
+
+    def _norm(self, spec: Any, name: str) -> None:
+        spec.gamma = self._state[f"{name}.weight"]
+        spec.beta = self._state[f"{name}.bias"]
+
+
+def _write_tokenizer(encoding: Any, path: Path) -> None:
+    """Write openai-whisper's byte-pair encoding as a file of the package tokenizers."""
+    package = peer_module("tokenizers")
+    ranks: dict[bytes, int] = encoding._mergeable_ranks  # noqa: SLF001 - it has no other door
+    vocabulary = {text: number for number, text in enumerate(_token_texts(encoding))}
+    merges = [(_text(one), _text(other)) for one, other in merged_pairs(ranks)]
+    tokenizer = package.Tokenizer(package.models.BPE(vocab=vocabulary, merges=merges))
+    tokenizer.pre_tokenizer = package.pre_tokenizers.ByteLevel(add_prefix_space=False)
+    tokenizer.decoder = package.decoders.ByteLevel()
+    special = sorted(encoding.special_tokens_set, key=lambda text: vocabulary[text])
+    tokenizer.add_special_tokens([package.AddedToken(text, special=True) for text in special])
+    tokenizer.save(str(path))
+
+
+def _token_texts(encoding: Any) -> list[str]:
+    """Return every token as CTranslate2 and tokenizers write it, by id."""
+    ranks: dict[bytes, int] = encoding._mergeable_ranks  # noqa: SLF001
+    texts = {number: _text(token) for token, number in ranks.items()}
+    special: dict[str, int] = encoding._special_tokens  # noqa: SLF001
+    texts |= {number: text for text, number in special.items()}
+    return [texts[number] for number in range(len(texts))]
+
+
+def merged_pairs(ranks: Mapping[bytes, int]) -> Iterator[tuple[bytes, bytes]]:
+    """Yield which two tokens each longer token is merged from, by rank."""
+    for token, rank in sorted(ranks.items(), key=lambda item: item[1]):
+        if len(token) > 1:
+            parts = _parts(token, ranks, rank)
+            if len(parts) == 2:  # noqa: PLR2004 - a pair
+                yield parts[0], parts[1]
+
+
+def _parts(token: bytes, ranks: Mapping[bytes, int], limit: int) -> list[bytes]:
+    """Return what is left of a token if only merges of a lower rank are made."""
+    parts = [token[n : n + 1] for n in range(len(token))]
+    while True:
+        best, place = limit, -1
+        for n in range(len(parts) - 1):
+            rank = ranks.get(parts[n] + parts[n + 1], limit)
+            if rank < best:
+                best, place = rank, n
+        if place < 0:
+            return parts
+        parts[place : place + 2] = [parts[place] + parts[place + 1]]
+
+
+def _text(token: bytes) -> str:
+    return "".join(_BYTE_TEXTS[byte] for byte in token)
+
+
+def _byte_texts() -> list[str]:
+    """Return the printable character that stands for each byte in GPT-2's vocabulary files."""
+    kept = {*range(33, 127), *range(161, 173), *range(174, 256)}
+    texts, further = [], GPT2_BYTES
+    for byte in range(GPT2_BYTES):
+        if byte in kept:
+            texts.append(chr(byte))
+        else:
+            texts.append(chr(further))
+            further += 1
+    return texts
+
+
+_BYTE_TEXTS = _byte_texts()

@@ -1,0 +1,169 @@
+"""What a poll brings passes as one event: every message once, and never more than one ahead."""
+
+import asyncio
+from typing import Any
+
+import pytest
+from faust.types import TP, Message
+
+from stream_app.transport.acknowledgements import AckTracker
+from stream_app.transport.consumer import IDLE_FETCH_MAX_WAIT_MS, Consumer, ConsumerThread
+from stream_app.transport.polls import Poll
+
+ONE, OTHER = TP("topic", 0), TP("topic", 1)
+GENERATION = 3
+
+
+class FakeFetcher:
+    """aiokafka's fetcher, as far as its wait goes."""
+
+    def __init__(self) -> None:
+        self._fetch_max_wait_ms = 0
+
+
+class FakeThread(ConsumerThread):
+    """A consumer thread without a thread."""
+
+    def __init__(self) -> None:
+        self.fetch_max_wait_ms = 40
+        self.fetcher = FakeFetcher()
+
+    def _ensure_consumer(self) -> Any:
+        return type("Client", (), {"_fetcher": self.fetcher})
+
+
+class FakeConsumer(Consumer):
+    """Our consumer on records that the test gives it."""
+
+    should_stop = False
+    flow_active = True
+    generation = GENERATION
+
+    def __init__(self, records: dict[TP, list[Message]], active: set[TP]) -> None:
+        self.records = records
+        self.active = active
+        self.rewinds = 0
+        self.suspend_flow = asyncio.Event()
+        self._trackers: dict[TP, AckTracker] = {}
+        self._starts = {}
+        self._read_offset = {}
+        self._buffered_partitions = set()
+        self.thread = self._thread = FakeThread()
+
+    async def _wait_next_records(self, timeout: float) -> Any:  # noqa: ASYNC109 - Faust's
+        assert timeout
+        return self.records, self.active
+
+    def _to_message(self, tp: TP, record: Any) -> Any:
+        assert record.tp == tp
+        return record
+
+    async def perform_seek(self) -> None:
+        """Count."""
+        self.rewinds += 1
+
+    async def wait_first(self, *waiters: Any, timeout: Any = None) -> Any:  # noqa: ASYNC109 - Faust's
+        """Return when one of them is done."""
+        tasks = [asyncio.ensure_future(waiter) for waiter in waiters]
+        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED, timeout=timeout)
+        for task in tasks:
+            task.cancel()
+
+
+def message(tp: TP, offset: int) -> Message:
+    return Message(
+        tp.topic, tp.partition, offset, 0.0, 0, None, b"k", b"v", None, tp=tp,
+        generation_id=GENERATION,
+    )  # fmt: skip
+
+
+def places(poll: Poll | None) -> list[tuple[int, int]]:
+    return [(each.partition, each.offset) for each in poll.messages] if poll else []
+
+
+async def test_a_poll_holds_the_messages_of_all_partitions() -> None:
+    records = {ONE: [message(ONE, 5), message(ONE, 6)], OTHER: [message(OTHER, 9)]}
+    consumer = FakeConsumer(records, {ONE, OTHER})
+
+    poll = await consumer._next_poll()
+
+    assert places(poll) == [(0, 5), (0, 6), (1, 9)]
+    assert poll is not None
+    assert poll.generation_id == GENERATION
+
+
+async def test_what_was_delivered_before_is_left_out() -> None:
+    consumer = FakeConsumer({ONE: [message(ONE, 5), message(ONE, 6)]}, {ONE})
+    await consumer._next_poll()
+    consumer.records = {ONE: [message(ONE, 6), message(ONE, 7)]}
+
+    assert places(await consumer._next_poll()) == [(0, 7)]
+
+
+async def test_partitions_that_are_no_longer_ours_are_left_out() -> None:
+    consumer = FakeConsumer({ONE: [message(ONE, 5)], OTHER: [message(OTHER, 9)]}, {OTHER})
+
+    assert places(await consumer._next_poll()) == [(1, 9)]
+
+
+async def test_a_poll_during_a_rebalance_rewinds_instead() -> None:
+    consumer = FakeConsumer({ONE: [message(ONE, 5)]}, {ONE})
+    consumer.flow_active = False
+
+    assert await consumer._next_poll() is None
+    assert consumer.rewinds == 1
+    assert not consumer._trackers
+
+
+async def test_fetches_come_less_often_while_nothing_comes(monkeypatch: pytest.MonkeyPatch) -> None:
+    now_s = 100.0
+    monkeypatch.setattr("stream_app.transport.consumer.time.monotonic", lambda: now_s)
+    consumer = FakeConsumer({ONE: [message(ONE, 5)]}, {ONE})
+    waits = []
+    for after_s, records in ((0.0, consumer.records), (0.5, {}), (2.0, {})):
+        now_s = 100.0 + after_s
+        consumer.records = records
+        await consumer._next_poll()
+        waits.append(consumer.thread.fetcher._fetch_max_wait_ms)
+    consumer.records = {ONE: [message(ONE, 6)]}
+    await consumer._next_poll()
+
+    assert waits == [40, 40, IDLE_FETCH_MAX_WAIT_MS]
+    assert consumer.thread.fetcher._fetch_max_wait_ms == 40
+
+
+async def test_a_poll_is_never_acknowledged_itself() -> None:
+    poll = Poll([message(ONE, 5)])
+    poll.incref()
+
+    assert not poll.ack(None)
+    assert not poll.acked
+
+
+async def test_the_next_poll_waits_until_the_agent_has_taken_this_one() -> None:
+    consumer, poll = FakeConsumer({}, set()), Poll([message(ONE, 5)])
+    waiting = asyncio.create_task(consumer._until_taken(poll))
+    await asyncio.sleep(0.01)
+    assert not waiting.done()
+
+    poll.is_taken.set()
+
+    await asyncio.wait_for(waiting, 1)
+
+
+async def test_a_poll_of_a_generation_that_is_over_holds_nothing_up() -> None:
+    """Nobody will ever take it."""
+    consumer, poll = FakeConsumer({}, set()), Poll([message(ONE, 5)])
+    consumer.generation = GENERATION + 1
+
+    await asyncio.wait_for(consumer._until_taken(poll), 1)
+
+
+async def test_a_rebalance_ends_the_wait() -> None:
+    consumer, poll = FakeConsumer({}, set()), Poll([message(ONE, 5)])
+    waiting = asyncio.create_task(consumer._until_taken(poll))
+    await asyncio.sleep(0.01)
+
+    consumer.suspend_flow.set()
+
+    await asyncio.wait_for(waiting, 1)

@@ -1,0 +1,11 @@
+"""What a user of the training can put right."""
+
+from schemas.errors import CallstreamError, ConfigurationError
+
+
+class RecipeError(ConfigurationError):
+    """A recipe, or a setting given on the command line, is wrong."""
+
+
+class MissingDataError(CallstreamError):
+    """The data folder, the shards or the metrics of a run are not there."""

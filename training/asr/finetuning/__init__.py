@@ -1,0 +1,1 @@
+"""Fine-tuning of Whisper checkpoints, all their parameters or adapters of low rank."""

@@ -1,0 +1,144 @@
+"""Audio with its transcript: manifests of files, and the shards of the other trainer.
+
+A manifest holds one JSON object a line::
+
+    {"audio": "calls/0001.wav", "text": "Hello, how can I help?"}
+    {"audio": "calls/0002.flac", "text": "Guten Tag.", "language": "de", "start_ms": 500,
+     "end_ms": 4200}
+
+``audio`` is relative to the manifest's folder; any file that libsndfile reads will do.
+``start_ms`` and ``end_ms`` cut a clip out of it. ``text`` is what the weights are to write, empty
+where nobody speaks. ``language`` is a code of Whisper.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING
+
+import msgspec
+import numpy as np
+import soundfile
+import soxr
+
+from models.audio.samples import SAMPLE_RATE_HZ
+from training.asr.errors import MissingDataError
+from training.asr.files import read_mono
+from training.asr.finetuning.recipe import WINDOW_SECONDS
+from training.asr.utterances import SAMPLE_RATE_HZ as LINE_RATE_HZ
+from training.asr.utterances import SpeechPool
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+    from pathlib import Path
+
+    from models.audio.samples import FloatArray
+
+
+class ManifestRow(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """One line of a manifest."""
+
+    audio: str
+    text: str
+    language: str = ""
+    start_ms: int = 0
+    end_ms: int | None = None
+
+
+class Clip(msgspec.Struct, frozen=True):
+    """A stretch of speech of at most 30 s.
+
+    Attributes:
+        place: Where it stands, for messages.
+        text: What is said; empty where nobody speaks.
+        language: A code of Whisper.
+        seconds: How long it is.
+        read: Returns the samples, mono at 16 kHz.
+    """
+
+    place: str
+    text: str
+    language: str
+    seconds: float
+    read: Callable[[], FloatArray]
+
+
+def read_clips(sources: Sequence[str], data_folder: Path, *, language: str) -> list[Clip]:
+    """Return the clips of manifests and shard folders, in order.
+
+    Args:
+        sources: Paths relative to ``data_folder``.
+        data_folder: Where they lie.
+        language: Of clips that do not say.
+
+    Raises:
+        MissingDataError: A file is not there or not what it should be; the message names the line.
+    """
+    clips: list[Clip] = []
+    for source in sources:
+        path = data_folder / source
+        found = list(_shard_clips(path, language) if path.is_dir() else _rows(path, language))
+        if not found:
+            raise MissingDataError(f"{path} holds no speech")
+        clips += found
+    return clips
+
+
+def to_line_rate(samples: FloatArray) -> FloatArray:
+    """Return 16 kHz samples at the telephone's 8 kHz."""
+    return np.asarray(soxr.resample(samples, SAMPLE_RATE_HZ, LINE_RATE_HZ, "HQ"), np.float32)
+
+
+def from_line_rate(samples: FloatArray) -> FloatArray:
+    """Return 8 kHz samples at 16 kHz."""
+    return np.asarray(soxr.resample(samples, LINE_RATE_HZ, SAMPLE_RATE_HZ, "HQ"), np.float32)
+
+
+def _shard_clips(folder: Path, language: str) -> Iterator[Clip]:
+    pool = SpeechPool([folder])
+    for index, utterance in enumerate(pool.utterances):
+        yield Clip(
+            place=f"{folder}, utterance {index}",
+            text=" ".join(utterance.words),
+            language=language,
+            seconds=utterance.samples / LINE_RATE_HZ,
+            read=partial(_read_shard, pool, index),
+        )
+
+
+def _read_shard(pool: SpeechPool, index: int) -> FloatArray:
+    return from_line_rate(pool.samples(index))
+
+
+def _rows(manifest: Path, language: str) -> Iterator[Clip]:
+    try:
+        lines = manifest.read_text("utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise MissingDataError(f"the manifest {manifest} cannot be read: {error}") from error
+    for number, line in enumerate(lines, 1):
+        if line.strip():
+            place = f"{manifest}:{number}"
+            try:
+                row = msgspec.json.decode(line, type=ManifestRow)
+            except msgspec.DecodeError as error:
+                raise MissingDataError(f"{place}: {error}") from error
+            yield _clip(row, manifest.parent, place, language)
+
+
+def _clip(row: ManifestRow, folder: Path, place: str, language: str) -> Clip:
+    path = folder / row.audio
+    try:
+        seconds = float(soundfile.info(path).duration)
+    except (soundfile.LibsndfileError, OSError) as error:
+        raise MissingDataError(f"{place}: {path} cannot be read as audio") from error
+    end = min(seconds, row.end_ms / 1000) if row.end_ms is not None else seconds
+    length = end - row.start_ms / 1000
+    if row.start_ms < 0 or length <= 0:
+        raise MissingDataError(f"{place}: nothing is left between start_ms and end_ms")
+    if length > WINDOW_SECONDS:
+        raise MissingDataError(
+            f"{place}: {length:.1f} s; Whisper takes {WINDOW_SECONDS:.0f} at most: "
+            "cut it with start_ms and end_ms"
+        )
+    read = partial(read_mono, path, SAMPLE_RATE_HZ, start_ms=row.start_ms, end_ms=row.end_ms)
+    return Clip(place, row.text, row.language or language, length, read)

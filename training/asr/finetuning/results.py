@@ -1,0 +1,144 @@
+"""A fine-tuned network as files: for openai-whisper, for transformers, or as adapters of PEFT."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+import torch
+
+from models.asr.hugging_face import hugging_face_state, openai_state
+from models.asr.weights import FORMAT, HUGGING_FACE_FILE
+from training.asr.checkpoints import write_checkpoint
+from training.asr.export import UNUSED_TOKEN_BIAS
+from training.asr.finetuning.folder import generation_config, write_processor
+from training.asr.finetuning.network import build_network
+from training.asr.finetuning.spelling import openai_tokenizer
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from torch import Tensor
+
+    from training.asr.finetuning.base import BaseWeights
+    from training.asr.finetuning.recipe import Output
+    from training.asr.finetuning.tuner import Tuner
+
+_EMBEDDING = "decoder.token_embedding.weight"
+
+
+def write_tuned(tuner: Tuner, base: BaseWeights, settings: Output, target: Path) -> Path:
+    """Write what was learnt and return the file or folder.
+
+    Args:
+        tuner: Its adapters, if any, are merged by this, so that it cannot learn on.
+        base: What it began with; its manifest says how the encoder's context is to be cut.
+        settings: The format.
+        target: Without the suffix of a file.
+    """
+    if settings.adapter == "separate":
+        tuner.adapters.save_pretrained(target)
+        write_processor(base, target)
+        return target
+    network: Any = tuner.adapters.merge_and_unload() if tuner.adapters else tuner.network
+    state = {name: tensor.detach().cpu() for name, tensor in network.state_dict().items()}
+    tensors, _ = openai_state(state, network.config.to_dict())
+    return write_weights(tensors, base, settings, target)
+
+
+def write_weights(
+    tensors: Mapping[str, Tensor], base: BaseWeights, settings: Output, target: Path
+) -> Path:
+    """Write tensors under openai-whisper's names in a format, and return the file or folder.
+
+    Args:
+        tensors: Of the base's shapes; a vocabulary of which only a part is in use is made whole.
+        base: Sizes, manifest, and the tokenizer of a Hugging Face folder.
+        settings: Format and precision.
+        target: Without the suffix of a file.
+    """
+    dtype = torch.float16 if settings.precision == "fp16" else torch.float32
+    whole = {**tensors, _EMBEDDING: _whole_vocabulary(tensors[_EMBEDDING], base)}
+    cast = {name: tensor.to(dtype).contiguous() for name, tensor in whole.items()}
+    target.parent.mkdir(parents=True, exist_ok=True)
+    if settings.format == "openai":
+        return _write_openai(cast, base, target)
+    return _write_folder(cast, base, target)
+
+
+def _write_openai(tensors: dict[str, Tensor], base: BaseWeights, target: Path) -> Path:
+    path = target.with_name(f"{target.name}.pt")
+    write_checkpoint({"dims": base.dims, "model_state_dict": tensors}, path)
+    manifest = msgspec.structs.replace(
+        base.manifest,
+        name=target.name,
+        format=FORMAT,
+        file=path.name,
+        sha256=_sha256(path),
+        other_files={},
+        alignment_heads=base.checkpoint.alignment_heads,
+    )
+    _write_json(target.with_name(f"{target.name}.json"), msgspec.to_builtins(manifest))
+    return path
+
+
+def _write_folder(tensors: dict[str, Tensor], base: BaseWeights, folder: Path) -> Path:
+    named, config = hugging_face_state(tensors, base.dims)
+    network: Any = build_network(named, config)
+    network = network.to(tensors[_EMBEDDING].dtype)
+    network.generation_config = generation_config(base)
+    network.save_pretrained(folder)
+    if base.folder:
+        _keep_settings(base.folder / HUGGING_FACE_FILE, folder / HUGGING_FACE_FILE)
+    write_processor(base, folder)
+    return folder
+
+
+def _whole_vocabulary(embedding: Tensor, base: BaseWeights) -> Tensor:
+    """Return the embedding of every token; one that is not in use is never decoded."""
+    if not base.is_cut:
+        return embedding
+    whole = torch.zeros(base.dims["n_vocab"], embedding.shape[1])
+    whole[:, -1] = UNUSED_TOKEN_BIAS
+    whole[torch.tensor(_openai_numbers(base))] = embedding
+    return whole
+
+
+def _openai_numbers(base: BaseWeights) -> list[int]:
+    """Return openai-whisper's number of every token of the output layer."""
+    tokenizer, tokens = openai_tokenizer(base.dims["n_vocab"]), base.tokens
+    numbers: dict[bytes, int] = tokenizer.encoding._mergeable_ranks  # noqa: SLF001
+    special = {
+        tokens.end_of_text: tokenizer.eot,
+        tokens.start: tokenizer.sot,
+        tokens.start_of_previous: tokenizer.sot_prev,
+        tokens.no_speech: tokenizer.no_speech,
+        tokens.no_timestamps: tokenizer.no_timestamps,
+    }
+    return [
+        special[place] if place in special else numbers[piece]
+        for place, piece in enumerate(tokens.pieces)
+    ]
+
+
+def _keep_settings(before: Path, written: Path) -> None:
+    """Put the base's own settings into the configuration, its precision aside."""
+    kept = json.loads(before.read_bytes())
+    new = json.loads(written.read_bytes())
+    kept = {name: value for name, value in kept.items() if name not in {"torch_dtype", "dtype"}}
+    changed = {name: new[name] for name in ("dtype", "transformers_version") if name in new}
+    _write_json(written, new | kept | changed)
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _write_json(path: Path, content: Mapping[str, Any]) -> None:
+    partial = path.with_suffix(".json.partial")
+    partial.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", "utf-8")
+    partial.replace(path)

@@ -1,0 +1,233 @@
+"""The network that learns: what of it moves, one step, and what a checkpoint keeps."""
+
+from __future__ import annotations
+
+import math
+from contextlib import nullcontext
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+import torch
+
+from schemas.errors import MissingExtraError
+from training.asr.errors import RecipeError
+from training.asr.features import batch_log_mel, mel_filters
+from training.asr.finetuning.network import build_network, decode, encode
+from training.asr.finetuning.recipe import FineTuneRecipe
+from training.asr.losses import IGNORED, token_loss
+from training.asr.optimisation import Optimisers, learning_rate_at
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from contextlib import AbstractContextManager
+
+    from torch import Tensor
+    from transformers import WhisperForConditionalGeneration
+
+    from training.asr.finetuning.base import BaseWeights
+    from training.asr.finetuning.batches import ClipBatch
+    from training.asr.finetuning.recipe import LowRank
+
+_DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
+_SEED_STRIDE = 1_000_003  # a prime: the steps of neighbouring seeds draw differently
+_DECIDING = ("base", "data", "method", "lora", "freeze", "seed")  # a resumed run keeps these
+
+
+class Tuner:
+    """The network of a run, its optimisers and the step they are at.
+
+    Args:
+        recipe: What moves, and how.
+        base: To begin with.
+
+    Raises:
+        RecipeError: The device or precision is not there, or a name fits no layer.
+    """
+
+    def __init__(self, recipe: FineTuneRecipe, base: BaseWeights) -> None:
+        self.device = find_device(recipe)
+        torch.manual_seed(recipe.seed)
+        self._recipe = recipe
+        network = build_network(*base.network_state())
+        self.adapters: Any = None  # PEFT's model around the network
+        if recipe.method == "lora":
+            self.adapters = add_adapters(network, recipe.lora, recipe.base.model)
+        else:
+            freeze(network, recipe.freeze)
+        moved: Any = network  # its stubs are those of another class
+        self.network: WhisperForConditionalGeneration = moved.to(self.device)
+        if recipe.optimisation.gradient_checkpointing:
+            self.network.gradient_checkpointing_enable({"use_reentrant": False})
+        self._optimisers = Optimisers(self._moving().items(), recipe.optimisation)
+        self._scaler = torch.amp.GradScaler(
+            self.device.type, enabled=recipe.optimisation.precision == "fp16"
+        )
+        self._filters = mel_filters(base.dims["n_mels"]).to(self.device)
+        self._is_cut = base.is_cut
+        self.step = 0
+
+    def learn(self, batches: Sequence[ClipBatch]) -> dict[str, float]:
+        """Take one step on all of the batches and return its figures."""
+        settings = self._recipe.optimisation
+        torch.manual_seed(self._recipe.seed * _SEED_STRIDE + self.step)  # of the dropout
+        self.network.train()
+        counts = [int((batch.targets != IGNORED).sum()) for batch in batches]
+        loss = 0.0
+        for batch, count in zip(batches, counts, strict=True):
+            share = self.token_loss(batch) * (count / sum(counts))
+            self._scaler.scale(share).backward()  # type: ignore[no-untyped-call]
+            loss += float(share.detach())
+        norm = self._clip()
+        self._optimisers.step(self.step, self._scaler)
+        self._scaler.update()
+        self.network.zero_grad(set_to_none=True)
+        if self._is_cut:
+            self._hold_constant()
+        figures = {"token": loss, "learning_rate": learning_rate_at(self.step, settings)}
+        self.step += 1
+        return figures | ({"norm": norm} if math.isfinite(norm) else {})
+
+    def rest(self) -> None:
+        """Switch dropout off until the next step."""
+        self.network.eval()  # type: ignore[no-untyped-call]
+
+    def token_loss(self, batch: ClipBatch) -> Tensor:
+        """Return the cross-entropy of a batch, a scalar."""
+        with self.autocast():
+            logits = decode(self.network, batch.tokens.to(self.device), self.features(batch))
+        return token_loss(logits, batch.targets.to(self.device))
+
+    def features(self, batch: ClipBatch) -> Tensor:
+        """Return the encoder's features of a batch, shape (batch, positions, width)."""
+        mel = batch_log_mel(batch.audio.to(self.device), self._filters)
+        if batch.masks is not None:
+            blank = mel.mean(dim=(1, 2), keepdim=True)
+            mel = torch.where(batch.masks.to(self.device), blank, mel)
+        with self.autocast():
+            return encode(self.network, mel)
+
+    def autocast(self) -> AbstractContextManager[Any]:
+        """Return the arithmetic of the recipe."""
+        precision = self._recipe.optimisation.precision
+        if precision == "fp32":
+            return nullcontext()
+        return torch.autocast(self.device.type, _DTYPES[precision])
+
+    def moved(self) -> dict[str, Tensor]:
+        """Return a copy of the parameters that learn, by name, in the CPU's memory."""
+        return {name: p.detach().cpu().clone() for name, p in self._moving().items()}
+
+    def put(self, tensors: Mapping[str, Tensor]) -> None:
+        """Set the parameters that learn."""
+        moving = self._moving()
+        with torch.no_grad():
+            for name, tensor in tensors.items():
+                moving[name].copy_(tensor)
+
+    def state(self) -> dict[str, Any]:
+        """Return what a checkpoint keeps."""
+        return {
+            "step": self.step,
+            "recipe": msgspec.json.encode(self._recipe),
+            "parameters": self.moved(),
+            "optimisers": self._optimisers.state(),
+            "scaler": self._scaler.state_dict(),
+        }
+
+    def restore(self, saved: Mapping[str, Any]) -> None:
+        """Go on from a checkpoint; after a change of the method its memory begins afresh.
+
+        Raises:
+            RecipeError: The checkpoint is of a run with other weights or other data.
+        """
+        before = msgspec.json.decode(saved["recipe"], type=FineTuneRecipe)
+        for name in _DECIDING:
+            if getattr(before, name) != getattr(self._recipe, name):
+                raise RecipeError(
+                    f"the checkpoint was trained with another {name!r}: undo the change, "
+                    "or begin afresh without --resume"
+                )
+        self.put(saved["parameters"])
+        self.step = saved["step"]
+        if before.optimisation.method == self._recipe.optimisation.method:
+            self._optimisers.restore(saved["optimisers"])
+        if self._scaler.is_enabled() and saved["scaler"]:
+            self._scaler.load_state_dict(saved["scaler"])
+
+    def _moving(self) -> dict[str, torch.nn.Parameter]:
+        return {name: p for name, p in self.network.named_parameters() if p.requires_grad}
+
+    def _hold_constant(self) -> None:
+        """Put back what carries the tokens' biases, see `training.asr.network`."""
+        norm = self.network.model.decoder.layer_norm
+        with torch.no_grad():
+            norm.weight[-1] = 0.0
+            norm.bias[-1] = 1.0
+
+    def _clip(self) -> float:
+        for optimiser in self._optimisers.each:
+            self._scaler.unscale_(optimiser)
+        limit = self._recipe.optimisation.clip_norm
+        return float(torch.nn.utils.clip_grad_norm_(list(self._moving().values()), limit))
+
+
+def find_device(recipe: FineTuneRecipe) -> torch.device:
+    """Return where a run takes place.
+
+    Raises:
+        RecipeError: No such device, or it does not know the precision.
+    """
+    has_cuda = torch.cuda.is_available()
+    if recipe.device == "cuda" and not has_cuda:
+        raise RecipeError("device 'cuda': this machine has none; use 'auto' or 'cpu'")
+    name = "cuda" if has_cuda and recipe.device != "cpu" else "cpu"
+    if name == "cpu" and recipe.optimisation.precision == "fp16":
+        raise RecipeError("optimisation.precision 'fp16' is for CUDA; use 'fp32' or 'bf16'")
+    return torch.device(name)
+
+
+def add_adapters(network: WhisperForConditionalGeneration, settings: LowRank, base: str) -> Any:
+    """Return PEFT's model around the network, whose layers now have adapters, all else frozen.
+
+    Raises:
+        MissingExtraError: PEFT is not installed.
+        RecipeError: A target fits no layer.
+    """
+    try:
+        from peft import LoraConfig, get_peft_model  # noqa: PLC0415
+    except ImportError as error:
+        raise MissingExtraError("LoRA needs PEFT: pip install 'callstream[train]'") from error
+    known = {
+        name.rpartition(".")[2]
+        for name, module in network.named_modules()
+        if isinstance(module, torch.nn.Linear) and ".layers." in name
+    }
+    for target in settings.targets:
+        if target not in known:
+            raise RecipeError(f"lora.targets: no layer {target!r}, only {', '.join(sorted(known))}")
+    network.name_or_path = base
+    config = LoraConfig(
+        r=settings.rank,
+        lora_alpha=settings.alpha,
+        lora_dropout=settings.dropout,
+        target_modules=list(settings.targets),
+        base_model_name_or_path=base,
+    )
+    return get_peft_model(network, config)
+
+
+def freeze(network: WhisperForConditionalGeneration, parts: Sequence[str]) -> None:
+    """Keep the parameters whose names begin with one of the parts as they are.
+
+    Raises:
+        RecipeError: A part fits no parameter, or nothing is left to learn.
+    """
+    named = [(name.removeprefix("model."), p) for name, p in network.named_parameters()]
+    for part in parts:
+        fitting = [p for name, p in named if name == part or name.startswith(f"{part}.")]
+        if not fitting:
+            raise RecipeError(f"freeze: no part of the network is called {part!r}")
+        for parameter in fitting:
+            parameter.requires_grad = False
+    if not any(parameter.requires_grad for _, parameter in named):
+        raise RecipeError("freeze: nothing is left to learn")
