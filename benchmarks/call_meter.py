@@ -5,7 +5,7 @@ calls are replayed at real time by absolute deadlines. Nothing is taken from ins
 except the producers' own stamps, which split a delay into stages.
 """
 
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
@@ -18,6 +18,7 @@ from schemas.turns import FinalizedCall, TurnEnded
 
 NS_PER_MS = 1_000_000
 WORD_TOLERANCE_MS = 700
+SILENCE_MS = 300  # true words so far apart are not one stretch of speech
 EDGE_MS = 250  # a segment may begin or end so far inside or outside of its words
 _ENDS_BY_SILENCE = frozenset({"semantic", "silence", "ceiling"})
 
@@ -106,8 +107,9 @@ class CallMeter:
         before = self._partials.get(partial.segment_id)
         self._partials[partial.segment_id] = (received.arrived_at_ns, partial.revision)
         if before is None:
-            sound_ms = self._first_sound_ms(partial.channel, partial.start_ms, partial.end_ms)
-            self._add("first_partial", sound_ms, received.arrived_at_ns)
+            sound_ms, is_after_silence = self._first_sound(partial)
+            kind = "first_partial" if is_after_silence else "first_partial_of_cut"
+            self._add(kind, sound_ms, received.arrived_at_ns)
         else:
             sound_ns = self._wall_ns(partial.end_ms)
             waited_ms = (received.arrived_at_ns - before[0]) / NS_PER_MS
@@ -162,11 +164,19 @@ class CallMeter:
     def _wall_ns(self, audio_ms: int) -> int:
         return self.origin_ns + audio_ms * NS_PER_MS
 
-    def _first_sound_ms(self, channel: int, start_ms: int, end_ms: int) -> int:
-        """Return where the first word of a segment begins; its own start where none does."""
-        words = self._words.get(channel, [])
-        inside = (w.start_ms for w in words if start_ms - EDGE_MS <= w.start_ms < end_ms)
-        return next(inside, start_ms)
+    def _first_sound(self, partial: TranscriptPartial) -> tuple[int, bool]:
+        """Return where the first word of a segment begins, and whether silence lies before it.
+
+        A segment after a cut goes on in the middle of speech: most of its first words had been
+        said before anybody knew where the cut would be.
+        """
+        words = self._words.get(partial.channel, [])
+        starts = [word.start_ms for word in words]
+        first = bisect_left(starts, partial.start_ms - EDGE_MS)
+        if first == len(words) or starts[first] >= partial.end_ms:
+            return partial.start_ms, True
+        before_ms = words[first - 1].end_ms if first else -SILENCE_MS
+        return starts[first], starts[first] - before_ms >= SILENCE_MS
 
     def _last_sound_ms(self, channel: int, start_ms: int, end_ms: int) -> int:
         """Return where the last word of a segment ends; its own end where none does."""

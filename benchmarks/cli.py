@@ -52,7 +52,7 @@ def engine(  # noqa: PLR0913, PLR0917 - typer options
     ] = "onnx:int8,onnx:fp32,torch:fp32",
     batches: Annotated[str, typer.Option(help="Streams decoded together.")] = "1,8",
     window: Annotated[float, typer.Option(help="Seconds of audio that one decode takes.")] = 5.0,
-    rounds: Annotated[int, typer.Option(min=1, help="Measured rounds after the warm-up.")] = 5,
+    rounds: Annotated[int, typer.Option(min=1, help="Measured rounds after the warm-up.")] = 3,
     core: Annotated[int, typer.Option(help="Core to run on; the first by default.")] = -1,
     weights: WeightsFolder = _WEIGHTS,
     out: Annotated[Path, typer.Option(help="Folder for JSON and PNG.")] = Path("runs/engine"),
@@ -187,7 +187,7 @@ def peers(  # noqa: PLR0913, PLR0917 - typer options
         str, typer.Option(help="Sizes of random weights for speed alone; empty for none.")
     ] = "tiny,base",
     backends: Annotated[str, typer.Option(help="Our back-ends with precision.")] = "onnx:int8",
-    utterances: Annotated[int, typer.Option(min=1, help="Of each set, at most.")] = 12,
+    utterances: Annotated[int, typer.Option(min=1, help="Of each set, at most.")] = 6,
     rounds: Annotated[int, typer.Option(min=1, help="Measured rounds.")] = 3,
     work: Annotated[
         Path, typer.Option(help="Work folder of `callstream train asr`, for its held-out sets.")

@@ -52,7 +52,7 @@ class EngineOptions(msgspec.Struct, frozen=True, kw_only=True):
     batches: tuple[int, ...] = (1, 8)
     window_s: float = 5.0
     shape: Shape = "full"
-    rounds: int = 5
+    rounds: int = 3
     core: int = -1
 
 

@@ -14,6 +14,7 @@ from stream_app.demo.word_errors import normalised_words, word_errors
 
 DELAYS = (
     "first_partial",
+    "first_partial_of_cut",
     "partial_interval",
     "partial_audio_interval",
     "word_commit",

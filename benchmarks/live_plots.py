@@ -10,6 +10,7 @@ from benchmarks.plots import colours, new_figure, save_figure
 
 NAMES = {
     "first_partial": "first partial after start of speech",
+    "first_partial_of_cut": "first partial after a cut in speech",
     "partial_interval": "between two partials",
     "partial_audio_interval": "new audio between two partials",
     "word_commit": "word committed after its end",

@@ -17,6 +17,7 @@ def describe_machine() -> dict[str, str]:
         "cores": str(os.cpu_count()),
         "python": platform.python_version(),
         "commit": _commit(),
+        "load_average": _load_average(),
         **{name: _version(name) for name in PACKAGES},
     }
 
@@ -29,8 +30,14 @@ def _cpu_name() -> str:
     return platform.processor()
 
 
+def _load_average() -> str:
+    """Return how many processes wanted a core during the last minute: the figures' company."""
+    return f"{os.getloadavg()[0]:.1f}" if hasattr(os, "getloadavg") else "unknown"
+
+
 def _commit() -> str:
-    command = ["git", "rev-parse", "--short", "HEAD"]
+    """Return the commit, marked where the working tree differs from it."""
+    command = ["git", "describe", "--always", "--dirty", "--exclude", "*"]
     try:
         done = subprocess.run(  # noqa: S603 -- a fixed command
             command, capture_output=True, text=True, check=True, cwd=Path(__file__).parent

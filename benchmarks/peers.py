@@ -71,7 +71,7 @@ class PeerOptions(msgspec.Struct, frozen=True, kw_only=True):
     model: str = "bundled"
     sizes: tuple[str, ...] = ("tiny", "base")
     backends: tuple[Backend, ...] = (Backend("onnx", "int8"),)
-    most: int = 12
+    most: int = 6
     rounds: int = 3
     window_s: float = 5.0
     demo_call: Path

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from models.asr.network import SpeechNetwork
+    from models.asr.policies import PolicyConfig
     from models.asr.weights import SpeechManifest
 
 MAX_TOKENS_PER_SECOND = 12  # fast English speech has about 6
@@ -54,9 +55,9 @@ class WhisperEngine:
         return self._manifest.name
 
     @property
-    def manifest(self) -> SpeechManifest:
-        """Return what is known of the weights."""
-        return self._manifest
+    def policy(self) -> PolicyConfig:
+        """Return the policy for partials that was calibrated for the weights."""
+        return self._manifest.policy
 
     @property
     def max_samples(self) -> int:

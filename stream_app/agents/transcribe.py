@@ -39,7 +39,7 @@ def define(settings: Settings) -> AgentDefinition:
         segments=segment_config(settings, engine.max_segment_ms),
         partial_interval_ms=asr.partial_interval_ms,
         model=engine.name,
-        policy=choose_policy(asr.policy, asr.policy_guard_ms),
+        policy=choose_policy(asr.policy, asr.policy_guard_ms, calibrated=engine.policy),
         numbers=asr.numbers,
         is_deterministic=asr.deterministic,
     )

@@ -11,6 +11,7 @@ from unittest.mock import patch
 
 from models.asr.engine import DEFAULT_OPTIONS, DecodeOptions, SpeechRequest
 from models.asr.hypothesis import Hypothesis, Word
+from models.asr.policies import DEFAULT_POLICY
 from models.audio.samples import SAMPLE_RATE_HZ, FloatArray
 from stream_app.agents import transcribe
 from stream_app.settings import Settings
@@ -28,6 +29,7 @@ class FingerprintEngine:
     name = "fingerprint-1"
     max_samples = MAX_SECONDS * SAMPLE_RATE_HZ
     max_segment_ms = 0
+    policy = DEFAULT_POLICY
 
     def transcribe(
         self, samples: FloatArray, options: DecodeOptions = DEFAULT_OPTIONS

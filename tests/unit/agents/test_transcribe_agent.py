@@ -9,6 +9,7 @@ import pytest
 
 from models.asr.engine import DEFAULT_OPTIONS, DecodeOptions, SpeechRequest
 from models.asr.hypothesis import Hypothesis, Word
+from models.asr.policies import DEFAULT_POLICY
 from models.audio.samples import SAMPLE_RATE_HZ, FloatArray
 from schemas.audio import AudioTopicMessage
 from schemas.base import CallContext
@@ -30,6 +31,7 @@ class RecordingEngine:
     name = "recording-1"
     max_samples = 30 * SAMPLE_RATE_HZ
     max_segment_ms = 0
+    policy = DEFAULT_POLICY
 
     def __init__(self) -> None:
         self.asked: list[SpeechRequest] = []

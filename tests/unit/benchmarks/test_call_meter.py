@@ -39,13 +39,13 @@ def at(message: Message, audio_ms: int) -> Received:
     return Received(message, arrived_ns // NS_PER_MS - 10, arrived_ns)
 
 
-def partial(end_ms: int, *words: Word, stable: int = 0) -> TranscriptPartial:
+def partial(end_ms: int, *words: Word, stable: int = 0, start_ms: int = 900) -> TranscriptPartial:
     return TranscriptPartial(
         **HEADER,
         **PLACE,
         segment_id="s",
-        revision=end_ms - 900,
-        start_ms=900,
+        revision=end_ms - start_ms,
+        start_ms=start_ms,
         end_ms=end_ms,
         text=" ".join(each.text for each in words),
         words=words,
@@ -88,6 +88,16 @@ def test_the_first_partial_counts_from_the_first_true_word() -> None:
     assert delays(found, "first_partial") == [600]
     assert delays(found, "partial_interval") == [500]
     assert delays(found, "partial_audio_interval") == [500]
+
+
+def test_a_segment_in_the_middle_of_speech_is_no_start_of_speech() -> None:
+    """It was cut there: `there` follows `hello` after 100 ms."""
+    found = meter()
+
+    found.feed(at(partial(2_200, word("there", 1_500), start_ms=1_450), 2_300))
+
+    assert delays(found, "first_partial") == []
+    assert delays(found, "first_partial_of_cut") == [800]
 
 
 def test_an_empty_partial_is_no_first_partial() -> None:

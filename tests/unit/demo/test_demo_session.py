@@ -217,11 +217,11 @@ class FakeSupervisor:
     failure = ""
 
     def __init__(self) -> None:
-        self.pids = {"transcribe": 1, "detect_turns": 2, "finalize": 3}
+        self.pid_of = {"transcribe": 1, "detect_turns": 2, "finalize": 3}
 
     def pid(self, name: str) -> int:
         """Return the process id."""
-        return self.pids[name]
+        return self.pid_of[name]
 
 
 @pytest.fixture
@@ -243,10 +243,10 @@ def test_an_agent_that_cannot_run_ends_the_demo_with_its_reason(stage: Stage) ->
 
 def test_an_agent_may_be_restarted_but_not_for_ever(stage: Stage) -> None:
     for pid in (1, 0, 10, 10, 0, 11):
-        stage._supervisor.pids["transcribe"] = pid  # type: ignore[union-attr]
+        stage._supervisor.pid_of["transcribe"] = pid  # type: ignore[union-attr]
         stage.check()
 
-    stage._supervisor.pids["transcribe"] = 12  # type: ignore[union-attr]
+    stage._supervisor.pid_of["transcribe"] = 12  # type: ignore[union-attr]
     with pytest.raises(CallstreamError, match="transcribe ends again and again; see"):
         stage.check()
 

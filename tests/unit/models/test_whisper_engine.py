@@ -130,7 +130,7 @@ def whisper_edges_ms(
     std, mean = torch.std_mean(weights, dim=-2, keepdim=True, unbiased=False)
     matrix = timing.median_filter((weights - mean) / std, 7).mean(dim=0)[len(opening) - 1 :]
     rows, columns = timing.dtw_cpu.py_func(-matrix.double().numpy())
-    return (columns[np.diff(rows, prepend=-1).astype(bool)] * 20).tolist()
+    return [20 * int(column) for column in columns[np.diff(rows, prepend=-1).astype(bool)]]
 
 
 @pytest.mark.parametrize("samples", UTTERANCES)

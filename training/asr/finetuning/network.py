@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 import torch
 import torch.nn.functional as F  # noqa: N812
 
+from schemas.errors import MissingExtraError
+
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
@@ -21,9 +23,17 @@ if TYPE_CHECKING:
 def build_network(
     tensors: Mapping[str, Tensor], config: Mapping[str, Any]
 ) -> WhisperForConditionalGeneration:
-    """Return the network of Hugging Face's names and configuration, in fp32, in eval mode."""
-    from transformers import WhisperConfig, WhisperForConditionalGeneration  # noqa: PLC0415
+    """Return the network of Hugging Face's names and configuration, in fp32, in eval mode.
 
+    Raises:
+        MissingExtraError: transformers is not installed.
+    """
+    try:
+        from transformers import WhisperConfig, WhisperForConditionalGeneration  # noqa: PLC0415
+    except ImportError as error:
+        raise MissingExtraError(
+            "fine-tuning needs transformers: pip install 'callstream[train]'"
+        ) from error
     with torch.device("meta"):
         network: Any = WhisperForConditionalGeneration(WhisperConfig(**config))
     state = {name: tensor.detach().float().clone() for name, tensor in tensors.items()}

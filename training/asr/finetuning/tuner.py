@@ -74,7 +74,7 @@ class Tuner:
         counts = [int((batch.targets != IGNORED).sum()) for batch in batches]
         loss = 0.0
         for batch, count in zip(batches, counts, strict=True):
-            share = self.token_loss(batch) * (count / sum(counts))
+            share = self.token_loss(batch, self.features(batch)) * (count / sum(counts))
             self._scaler.scale(share).backward()  # type: ignore[no-untyped-call]
             loss += float(share.detach())
         norm = self._clip()
@@ -91,10 +91,10 @@ class Tuner:
         """Switch dropout off until the next step."""
         self.network.eval()  # type: ignore[no-untyped-call]
 
-    def token_loss(self, batch: ClipBatch) -> Tensor:
-        """Return the cross-entropy of a batch, a scalar."""
+    def token_loss(self, batch: ClipBatch, features: Tensor) -> Tensor:
+        """Return the cross-entropy of a batch with these features, a scalar."""
         with self.autocast():
-            logits = decode(self.network, batch.tokens.to(self.device), self.features(batch))
+            logits = decode(self.network, batch.tokens.to(self.device), features)
         return token_loss(logits, batch.targets.to(self.device))
 
     def features(self, batch: ClipBatch) -> Tensor:

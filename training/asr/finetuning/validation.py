@@ -92,13 +92,14 @@ class Examiner:
         loss, count = 0.0, 0
         for clips, batch in validation_batches(self._recipe, self._lessons, self._window):
             tokens = int((batch.targets != IGNORED).sum())
-            loss += float(tuner.token_loss(batch)) * tokens
+            features = tuner.features(batch)
+            loss += float(tuner.token_loss(batch, features)) * tokens
             count += tokens
             language = clips[0].language
             with tuner.autocast():
                 heard = write_greedily(
                     tuner.network,
-                    tuner.features(batch),
+                    features,
                     self._speller.opening(language),
                     self._speller.banned().to(tuner.device),
                     end=self._speller.end,

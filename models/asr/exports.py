@@ -1,0 +1,67 @@
+"""Weights turned once into another library's files: what their manifest says, where they lie."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import msgspec
+import orjson
+
+from models.asr.dimensions import WhisperDimensions
+from models.asr.tokens import TokenTable
+from models.registry import WeightsManifest, load_manifest
+
+if TYPE_CHECKING:
+    from models.asr.checkpoint import WhisperCheckpoint
+
+
+class ExportManifest(WeightsManifest, frozen=True, kw_only=True):
+    """What stands beside exported weights.
+
+    Attributes:
+        precision: Of the products with weights.
+        dims: Sizes.
+        tokens: What the output layer writes.
+        alignment_heads: (layer, head) of the heads that follow the audio.
+        source_sha256: Of the checkpoint that was exported.
+        export_version: Of the exporter.
+    """
+
+    precision: str
+    dims: WhisperDimensions
+    tokens: TokenTable
+    alignment_heads: tuple[tuple[int, int], ...]
+    source_sha256: str = ""
+    export_version: int
+
+
+def default_cache() -> Path:
+    """Return where exported weights are kept for the user."""
+    return Path.home() / ".cache" / "callstream" / "asr"
+
+
+def is_current(
+    manifest: Path, kind: type[ExportManifest], version: int, source_sha256: str = ""
+) -> bool:
+    """Return whether there is an export by today's exporter, and of this checkpoint."""
+    if not manifest.is_file():
+        return False
+    about = load_manifest(manifest, kind)
+    return about.export_version == version and source_sha256 in {"", about.source_sha256}
+
+
+def write_manifest(manifest: ExportManifest, path: Path) -> Path:
+    """Write a manifest, whole or not at all; return its path."""
+    partial = path.with_suffix(f".{os.getpid()}.partial")
+    partial.write_bytes(orjson.dumps(msgspec.to_builtins(manifest)) + b"\n")
+    partial.replace(path)
+    return path
+
+
+def sha256_of(path: Path) -> str:
+    """Return the hash of a file, as manifests carry it."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
