@@ -128,8 +128,9 @@ class CallMeter:
         sound_ms = final.end_ms
         if not is_cut:
             sound_ms = self._last_sound_ms(final.channel, final.start_ms, final.end_ms)
-        self._add("final_of_cut" if is_cut else "final", sound_ms, received.arrived_at_ns)
-        self._add_stages("final", (sound_ms, final.at_ms), received)
+        kind = "final_of_cut" if is_cut else "final"
+        self._add(kind, sound_ms, received.arrived_at_ns)
+        self._add_stages(kind, (sound_ms, final.at_ms), received)
         self._commit(final.channel, final.words, received)
 
     def _add_stages(self, kind: str, place: tuple[int, int], received: Received) -> None:

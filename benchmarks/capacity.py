@@ -126,6 +126,11 @@ def capacity_figures(
         "core_price_per_hour": options.core_price,
         "share_outside_models": run["share_outside_models"],
         "partial_interval_ms": run["delays_ms"]["partial_audio_interval"],
+        "shed_and_stretched": {
+            name: value
+            for name, value in run["transcribe"]["counters"].items()
+            if name in {"shed_requests", "stretched_requests"}
+        },
         "is_load_generator_late": run["load_generator"]["is_late"],
     }
 

@@ -207,7 +207,7 @@ def evaluate_asr(  # noqa: PLR0913, typer options
     from rich.table import Table  # noqa: PLC0415
 
     from training.asr.evaluate import load_recogniser  # noqa: PLC0415
-    from training.asr.export import add_figures  # noqa: PLC0415
+    from training.asr.export import change_card  # noqa: PLC0415
     from training.asr.pipeline import (  # noqa: PLC0415
         DataRoot,
         evaluate_all,
@@ -231,7 +231,38 @@ def evaluate_asr(  # noqa: PLR0913, typer options
     if write:
         figures = {"word_error_rates": msgspec.to_builtins(scores), "no_speech": rejected}
         path = Path(weights)
-        add_figures(path.parent, path.stem, figures)
+        change_card(path.parent, path.stem, {"figures": figures})
+
+
+@app.command("asr-calibrate")
+def calibrate_asr(
+    weights: Annotated[Path, typer.Argument(help="Exported weights (.pt) with their card.")],
+    work: WorkOption = _WORK,
+    *,
+    write: Annotated[bool, typer.Option("--write", help="Put the results into the card.")] = False,
+) -> None:
+    """Fit confidences, word times and the policy's guard on speech that the weights never heard.
+
+    The curve is fitted on the development sentences and the held-out recordings, the rest and all
+    figures come from the unheard voices.
+    """
+    import msgspec  # noqa: PLC0415
+
+    from training.asr.calibrate import calibrate_weights  # noqa: PLC0415
+    from training.asr.export import change_card  # noqa: PLC0415
+
+    fit = [work / "eval" / "dev", *sorted((work / "real" / "test").glob("*"))]
+    check = [work / "eval" / "voices"]
+    uncalibrated = dict.fromkeys(("confidence", "policy", "word_shift_ms"))
+    try:
+        if write:
+            change_card(weights.parent, weights.stem, uncalibrated)
+        result = calibrate_weights(str(weights), fit, check)
+        if write:
+            change_card(weights.parent, weights.stem, result.manifest_fields)
+    except (OSError, CallstreamError) as error:
+        raise _fail(error) from error
+    typer.echo(msgspec.json.format(msgspec.json.encode(result), indent=2).decode())
 
 
 @app.command("asr-revocabulary")

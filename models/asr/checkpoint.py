@@ -21,7 +21,7 @@ import whisper
 from whisper.tokenizer import get_tokenizer
 
 from models.asr.dimensions import WhisperDimensions
-from models.asr.hugging_face import openai_state
+from models.asr.hugging_face import MULTILINGUAL_VOCABULARY, openai_state
 from models.asr.tokens import TokenTable, table_of
 from schemas.errors import ModelIntegrityError, ModelNotFoundError
 
@@ -34,7 +34,6 @@ if TYPE_CHECKING:
     Heads = tuple[tuple[int, int], ...]
 
 EMBEDDING = "decoder.token_embedding.weight"
-MULTILINGUAL_VOCABULARY = 51_865  # this many tokens or more
 TOKENS_BESIDE_LANGUAGES = 51_765  # of a multilingual vocabulary, one language not counted
 _DAMAGED = (RuntimeError, KeyError, TypeError, ValueError, EOFError, pickle.UnpicklingError)
 

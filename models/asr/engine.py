@@ -6,18 +6,25 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, Protocol
 
+from models.asr.exports import default_cache
 from models.asr.hypothesis import Hypothesis
-from models.asr.weights import find_weights
+from models.asr.weights import SpeechWeights, find_weights
 from models.audio.samples import FloatArray
 from schemas.errors import ConfigurationError, MissingExtraError
 
 if TYPE_CHECKING:
+    from models.asr.mlx_network import MlxNetwork
     from models.asr.whisper_engine import WhisperEngine
 
 
-Backend = Literal["auto", "onnx", "torch"]
+Backend = Literal["auto", "onnx", "torch", "ctranslate2", "mlx"]
 Precision = Literal["auto", "fp32", "int8", "bf16", "fp16"]
-PRECISIONS = {"onnx": ("fp32", "int8"), "torch": ("fp32", "bf16", "fp16")}
+PRECISIONS = {
+    "onnx": ("fp32", "int8"),
+    "torch": ("fp32", "bf16", "fp16"),
+    "ctranslate2": ("fp32", "int8"),
+    "mlx": ("fp32", "bf16", "fp16"),
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,19 +110,19 @@ def load_engine(  # noqa: PLR0913  keyword-only settings
         model: ``bundled``; a name of openai-whisper such as ``base.en``, which that downloads; or
             the path of a checkpoint in its format (``.pt``), of a manifest (``.json``) or of a
             Hugging Face folder.
-        backend: ``onnx``, ``torch`` (the reference), or ``auto``: ONNX Runtime on a CPU, torch
-            elsewhere. torch's thread count is set for the whole process.
-        precision: ``fp32`` or ``int8`` on ONNX Runtime, ``fp32``, ``bf16`` or ``fp16`` on torch;
-            ``auto`` is what measured best for the weights.
-        device: ``cpu`` or a torch device.
-        threads: Threads of one decode; one a process scales best.
-        cache: Folder for exported graphs; None is ``~/.cache/callstream/asr``.
+        backend: ``onnx``, ``torch`` (the reference), ``ctranslate2``, ``mlx``, or ``auto``: ONNX
+            Runtime on a CPU, torch elsewhere. torch's thread count is set for the whole process.
+        precision: ``fp32`` or ``int8`` on ONNX Runtime and CTranslate2, ``fp32``, ``bf16`` or
+            ``fp16`` on torch and MLX; ``auto`` is what measured best for the weights.
+        device: ``cpu``, a torch device, ``cuda`` on CTranslate2 or ``gpu`` on MLX.
+        threads: Threads of one decode; one a process scales best. MLX chooses its own.
+        cache: Folder for exported weights; None is ``~/.cache/callstream/asr``.
 
     Raises:
         MissingExtraError: What the back-end or the export needs is not installed.
         ModelNotFoundError: No such weights, or they could not be downloaded.
         ModelIntegrityError: Damaged weights.
-        ConfigurationError: A precision that the back-end does not have.
+        ConfigurationError: A precision or device that the back-end does not have.
     """
     if backend == "auto":
         backend = "onnx" if device == "cpu" else "torch"
@@ -127,27 +134,47 @@ def load_engine(  # noqa: PLR0913  keyword-only settings
 
     weights = find_weights(model)
     if backend == "onnx":
-        from models.asr.onnx_store import default_cache, find_graphs, load_graphs  # noqa: PLC0415
+        from models.asr.onnx_store import find_graphs, load_graphs  # noqa: PLC0415
 
         chosen = weights.manifest.default_precision if precision == "auto" else precision
         path = find_graphs(weights, chosen, cache or default_cache())  # type: ignore[arg-type]
         network = load_graphs(path, device=device, threads=threads)
         return WhisperEngine(network, weights.manifest)
+    if backend == "ctranslate2":
+        chosen = weights.manifest.default_precision if precision == "auto" else precision
+        _require("the CTranslate2 back-end", "ctranslate2", extras="ctranslate2")
+        from models.asr.ctranslate2_engine import load_ctranslate2  # noqa: PLC0415  optional
+        from models.asr.ctranslate2_store import find_converted  # noqa: PLC0415  with it
+
+        path = find_converted(weights, cache or default_cache())
+        return load_ctranslate2(
+            path, weights.manifest, precision=chosen, device=device, threads=threads
+        )
+    chosen = ("fp32" if device == "cpu" else "fp16") if precision == "auto" else precision
+    if backend == "mlx":
+        return WhisperEngine(_mlx_network(weights, chosen, device), weights.manifest)
     _require("the torch back-end", "torch", "whisper")
     from models.asr.checkpoint import read_checkpoint  # noqa: PLC0415  torch takes a second
     from models.asr.torch_network import TorchNetwork, configure_torch  # noqa: PLC0415
 
     checkpoint = read_checkpoint(weights)
     configure_torch(threads, width=checkpoint.dims.n_audio_state)
-    chosen = ("fp32" if device == "cpu" else "fp16") if precision == "auto" else precision
     return WhisperEngine(
         TorchNetwork(checkpoint, device=device, precision=chosen), weights.manifest
     )
 
 
-def _require(purpose: str, *modules: str) -> None:
+def _mlx_network(weights: SpeechWeights, precision: str, device: str) -> "MlxNetwork":
+    _require("the MLX back-end", "mlx", "torch", "whisper", extras="mlx,torch")
+    from models.asr.checkpoint import read_checkpoint  # noqa: PLC0415  torch takes a second
+    from models.asr.mlx_network import MlxNetwork  # noqa: PLC0415  optional
+
+    return MlxNetwork(read_checkpoint(weights), device=device, precision=precision)
+
+
+def _require(purpose: str, *modules: str, extras: str = "torch") -> None:
     missing = [name for name in modules if find_spec(name) is None]
     if missing:
         raise MissingExtraError(
-            f"{purpose} needs {' and '.join(missing)}: pip install 'callstream[torch]'"
+            f"{purpose} needs {' and '.join(missing)}: pip install 'callstream[{extras}]'"
         )

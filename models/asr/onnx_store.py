@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 from importlib.util import find_spec
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-import msgspec
-import orjson
-
-from models.asr.dimensions import WhisperDimensions
+from models.asr.exports import ExportManifest, is_current, sha256_of, write_manifest
 from models.asr.onnx_network import OnnxNetwork, open_session
-from models.asr.tokens import TokenTable
 from models.audio.samples import SAMPLE_RATE_HZ
-from models.registry import WeightsManifest, load_manifest, verified_weights
+from models.registry import load_manifest, verified_weights
 from schemas.errors import MissingExtraError, ModelIntegrityError
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from onnx import ModelProto
 
     from models.asr.checkpoint import WhisperCheckpoint
@@ -30,31 +26,15 @@ EXPORT_VERSION = 1  # of the graphs: a cache of another version is exported agai
 LARGE_BYTES = 1_800_000_000  # beyond it weights go beside the graph: protobuf ends at 2 GB
 
 
-class GraphManifest(WeightsManifest, frozen=True, kw_only=True):
+class GraphManifest(ExportManifest, frozen=True, kw_only=True):
     """What stands beside exported graphs; ``file`` is the encoder.
 
     Attributes:
         decoder_file: The decoder, beside the encoder.
-        precision: Of the products with weights.
-        dims: Sizes.
-        tokens: What the output layer writes.
-        alignment_heads: (layer, head) of the heads that follow the audio.
-        source_sha256: Of the checkpoint that was exported.
-        export_version: Of the exporter.
     """
 
     decoder_file: str
-    precision: str
-    dims: WhisperDimensions
-    tokens: TokenTable
-    alignment_heads: tuple[tuple[int, int], ...]
-    source_sha256: str = ""
     export_version: int = EXPORT_VERSION
-
-
-def default_cache() -> Path:
-    """Return where exported graphs are kept for the user."""
-    return Path.home() / ".cache" / "callstream" / "asr"
 
 
 def find_graphs(weights: SpeechWeights, precision: Precision, cache: Path) -> Path:
@@ -66,10 +46,12 @@ def find_graphs(weights: SpeechWeights, precision: Precision, cache: Path) -> Pa
         ModelIntegrityError: Damaged weights.
     """
     beside = weights.graphs_beside(precision)
-    if weights.manifest.file and _is_of(beside, weights.manifest.sha256):
+    if weights.manifest.file and is_current(
+        beside, GraphManifest, EXPORT_VERSION, weights.manifest.sha256
+    ):
         return beside
     manifest = cache / f"{weights.cache_key()}.{precision}.json"
-    if _is_of(manifest):
+    if is_current(manifest, GraphManifest, EXPORT_VERSION):
         return manifest
     missing = [name for name in ("torch", "whisper", "onnx") if find_spec(name) is None]
     if missing:
@@ -81,15 +63,6 @@ def find_graphs(weights: SpeechWeights, precision: Precision, cache: Path) -> Pa
 
     cache.mkdir(parents=True, exist_ok=True)
     return export_graphs(read_checkpoint(weights), weights.manifest.name, precision, manifest)
-
-
-def _is_of(manifest: Path, source_sha256: str = "") -> bool:
-    """Return whether there are graphs of today's exporter, and of this checkpoint."""
-    if not manifest.is_file():
-        return False
-    about = load_manifest(manifest, GraphManifest)
-    is_current = about.export_version == EXPORT_VERSION
-    return is_current and source_sha256 in {"", about.source_sha256}
 
 
 def export_graphs(
@@ -133,10 +106,7 @@ def export_graphs(
         alignment_heads=checkpoint.alignment_heads,
         source_sha256=checkpoint.sha256,
     )
-    partial = path.with_suffix(f".{os.getpid()}.partial")
-    partial.write_bytes(orjson.dumps(msgspec.to_builtins(manifest)) + b"\n")
-    partial.replace(path)
-    return path
+    return write_manifest(manifest, path)
 
 
 def _write_model(model: ModelProto, path: Path) -> dict[str, str]:
@@ -151,11 +121,7 @@ def _write_model(model: ModelProto, path: Path) -> dict[str, str]:
         partial = path.with_suffix(f".{os.getpid()}.partial")
         partial.write_bytes(model.SerializeToString(deterministic=True))
         partial.replace(path)
-    hashes = {}
-    for name in names:
-        with (path.parent / name).open("rb") as file:
-            hashes[name] = hashlib.file_digest(file, "sha256").hexdigest()
-    return hashes
+    return {name: sha256_of(path.parent / name) for name in names}
 
 
 def load_graphs(path: Path, *, device: str, threads: int) -> OnnxNetwork:

@@ -143,22 +143,21 @@ def export_checkpoint(
         figures=dict(figures or {}),
     )
     os.replace(partial, weights)  # noqa: PTH105
-    _write_card(card, folder)
+    _write_json(msgspec.to_builtins(card), folder / f"{card.name}.json")
     known = read_checkpoint(find_weights(str(weights)))
     for precision in EXPORTED_PRECISIONS:
         export_graphs(known, card.name, precision, folder / f"{card.name}.{precision}.json")
     return card
 
 
-def add_figures(folder: Path, name: str, figures: Mapping[str, Any]) -> None:
-    """Put the measured figures into the card of weights already exported."""
+def change_card(folder: Path, name: str, fields: Mapping[str, object]) -> None:
+    """Set fields of the card of weights already exported; None takes one out."""
     path = folder / f"{name}.json"
-    card = msgspec.json.decode(path.read_bytes(), type=WeightsCard)
-    _write_card(msgspec.structs.replace(card, figures=dict(figures)), folder)
+    card = {**orjson.loads(path.read_bytes()), **fields}
+    _write_json({key: value for key, value in card.items() if value is not None}, path)
 
 
-def _write_card(card: WeightsCard, folder: Path) -> None:
-    path = folder / f"{card.name}.json"
+def _write_json(content: object, path: Path) -> None:
     partial = path.with_suffix(".json.partial")
-    partial.write_bytes(orjson.dumps(msgspec.to_builtins(card), option=orjson.OPT_INDENT_2) + b"\n")
+    partial.write_bytes(orjson.dumps(content, option=orjson.OPT_INDENT_2) + b"\n")
     partial.replace(path)

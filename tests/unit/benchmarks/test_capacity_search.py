@@ -65,6 +65,9 @@ def run(*, p95: float | None, count: int = 20, complete: int = 4) -> dict[str, o
         "cores": {"transcribe": 0.9, "detect_turns": 0.15, "finalize": 0.05, "benchmark": 0.5},
         "share_outside_models": {"transcribe": 0.04},
         "load_generator": {"is_late": False},
+        "transcribe": {
+            "counters": {"shed_requests": 3.0, "stretched_requests": 7.0, "events": 9.0}
+        },
     }
 
 
@@ -91,6 +94,7 @@ def test_a_call_costs_its_share_of_all_cores_that_serve_it() -> None:
 
     assert figures["cost_per_call_hour"] == pytest.approx(1.2 / 4)
     assert figures["calls_per_transcribe_core"] == 4
+    assert figures["shed_and_stretched"] == {"shed_requests": 3.0, "stretched_requests": 7.0}
     assert figures["calls_per_core_all_agents"] == pytest.approx(4 / 1.2, abs=0.01)
 
 
