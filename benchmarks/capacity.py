@@ -144,6 +144,7 @@ def step_line(run: Mapping[str, Any]) -> str:
         f"first partial p95 {_ms(delays[FIRST_PARTIAL]['p95'])}",
         f"transcribe {run['cores'][TRANSCRIBE]:.0%} of a core",
         "complete" if is_complete(run) else "not complete",
+        *(() if delays[FINAL]["count"] >= MIN_SAMPLES else ("too few finals to judge",)),
     )
     return ", ".join(parts)
 

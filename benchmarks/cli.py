@@ -6,8 +6,8 @@ from typing import Annotated
 
 import typer
 
+import stream_app
 from schemas.errors import ConfigurationError
-from stream_app import topics
 
 app = typer.Typer(no_args_is_help=True, help="Measure callstream on this machine.")
 
@@ -22,7 +22,7 @@ BootstrapOption = Annotated[
 ]
 ProcessesOption = Annotated[int, typer.Option(min=1, help="Processes that recognise.")]
 _WEIGHTS = Path("runs/benchmark-weights")
-DEMO_CALL = Path(topics.__file__).parent / "assets" / "demo_call" / "call.wav"
+DEMO_CALL = Path(stream_app.__file__).parent / "assets" / "demo_call" / "call.wav"
 
 
 @app.command()

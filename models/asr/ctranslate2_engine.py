@@ -224,7 +224,7 @@ class Ctranslate2Engine(WhisperEngine):
             return
         opening = task.prompt[task.start :]
         edges_ms = self._converted.edges_ms(audio, opening, written.tokens, positions)
-        shift_ms, end_ms = self.manifest.word_shift_ms, positions * POSITION_MS
+        shift_ms, end_ms = self._manifest.word_shift_ms, positions * POSITION_MS
         written.edges_ms = tuple(min(max(edge + shift_ms, 0), end_ms) for edge in edges_ms)
 
     def _edges_ms(self, written: Transcript, request: SpeechRequest, opening: int) -> list[int]:

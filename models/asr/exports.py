@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import msgspec
 import orjson
@@ -13,9 +12,6 @@ import orjson
 from models.asr.dimensions import WhisperDimensions
 from models.asr.tokens import TokenTable
 from models.registry import WeightsManifest, load_manifest
-
-if TYPE_CHECKING:
-    from models.asr.checkpoint import WhisperCheckpoint
 
 
 class ExportManifest(WeightsManifest, frozen=True, kw_only=True):

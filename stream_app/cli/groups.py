@@ -21,6 +21,7 @@ _EXTRA_OF_MODULE = {
     "jiwer": "train",
     "matplotlib": "train",
     "num2words": "train",
+    "psutil": "bench",
 }
 
 

@@ -1,5 +1,6 @@
 """Tiny random speech engines, loaded once."""
 
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,8 @@ from models.asr import load_engine
 from models.asr.engine import Backend
 from models.asr.whisper_engine import WhisperEngine
 from tests.unit.models.random_whisper import random_whisper, save_checkpoint, write_manifest
+
+BACKENDS: list[Backend] = ["torch", "onnx", *(["mlx"] if find_spec("mlx") else [])]
 
 
 @pytest.fixture(scope="session")
@@ -22,7 +25,7 @@ def network() -> Whisper:
     return random_whisper(eot_gain=3.5)
 
 
-@pytest.fixture(scope="session", params=["torch", "onnx"])
+@pytest.fixture(scope="session", params=BACKENDS)
 def backend(request: pytest.FixtureRequest) -> Backend:
     """Return one back-end after the other: all have to conform."""
     name: Backend = request.param
