@@ -11,7 +11,8 @@ demo: setup-demo
 	$(BIN)/callstream demo
 
 test: setup-dev
-	$(BIN)/pytest -m "not kafka"
+	$(BIN)/pytest -m "not kafka and not e2e" -n logical --dist loadfile
+	$(BIN)/pytest -m "e2e and not kafka"
 
 test-kafka: setup-dev
 	$(BIN)/pytest -m kafka

@@ -15,7 +15,7 @@ import numpy as np
 
 from models.asr.hypothesis import Hypothesis, Word, bare_text, compression_ratio, kept_text
 from models.audio.dtmf import dtmf_share
-from models.audio.samples import SAMPLE_RATE_HZ, FloatArray, rms_level
+from models.audio.samples import SAMPLE_RATE_HZ, FloatArray
 from models.audio.tones import tone_shares
 
 RejectedReason = Literal[
@@ -135,8 +135,8 @@ def peak_level_db(samples: FloatArray) -> float:
     """Return the level of the loudest 64 ms relative to full scale; -inf for digital silence."""
     padded = np.pad(samples, (0, -len(samples) % LEVEL_BLOCK_SAMPLES))
     blocks = padded.reshape(-1, LEVEL_BLOCK_SAMPLES)
-    loudest = max((rms_level(block) for block in blocks), default=0.0)
-    return 20 * float(np.log10(loudest)) if loudest else -np.inf
+    loudest = float(np.einsum("ij,ij->i", blocks, blocks).max(initial=0.0)) / LEVEL_BLOCK_SAMPLES
+    return 10 * float(np.log10(loudest)) if loudest else -np.inf
 
 
 def distinct_trigrams(words: tuple[Word, ...]) -> float:

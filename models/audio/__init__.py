@@ -2,7 +2,7 @@
 
 from models.audio.payload import decode_payload
 from models.audio.resample import SOURCE_RATES_HZ, StreamResampler, source_position
-from models.audio.samples import SAMPLE_RATE_HZ, FloatArray, rms_level
+from models.audio.samples import SAMPLE_RATE_HZ, FloatArray
 
 __all__ = [
     "SAMPLE_RATE_HZ",
@@ -10,6 +10,5 @@ __all__ = [
     "FloatArray",
     "StreamResampler",
     "decode_payload",
-    "rms_level",
     "source_position",
 ]

@@ -1,7 +1,5 @@
 """Array types and the sample rate that every model of the live path works at."""
 
-import math
-
 import numpy as np
 import numpy.typing as npt
 
@@ -23,16 +21,6 @@ def as_samples(samples: npt.ArrayLike) -> FloatArray:
     if np.ndim(samples) != 1:
         raise AudioFormatError(f"mono audio has one dimension, not {np.ndim(samples)}")
     return array
-
-
-def rms_level(samples: FloatArray) -> float:
-    """Return the root mean square of the samples; 0 for no samples.
-
-    Summed in float64 by numpy's pairwise order, which depends on the length alone.
-    """
-    if not samples.size:
-        return 0.0
-    return math.sqrt(np.add.reduce(np.square(samples, dtype=np.float64)) / samples.size)
 
 
 def to_pcm16(samples: FloatArray) -> npt.NDArray[np.int16]:

@@ -44,9 +44,9 @@ def path_cost(cost: np.ndarray, starts: list[int]) -> float:
     total = 0.0
     for row, start in enumerate(starts):
         if row == rows - 1:
-            return total + cost[row, start:].sum()
+            return total + float(cost[row, start:].sum())
         following = starts[row + 1]
         ends = [end for end in (following - 1, following) if start <= end < columns]
         assert ends
-        total += min(cost[row, start : end + 1].sum() for end in ends)
+        total += min(float(cost[row, start : end + 1].sum()) for end in ends)
     return total

@@ -11,7 +11,9 @@ from models.asr.engine import Backend
 from models.asr.whisper_engine import WhisperEngine
 from tests.unit.models.random_whisper import random_whisper, save_checkpoint, write_manifest
 
-BACKENDS: list[Backend] = ["torch", "onnx", *(["mlx"] if find_spec("mlx") else [])]
+BACKENDS: list[Backend] = ["torch", "onnx"]
+if find_spec("mlx"):
+    BACKENDS.append("mlx")
 
 
 @pytest.fixture(scope="session")
