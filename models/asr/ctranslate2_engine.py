@@ -33,7 +33,6 @@ if TYPE_CHECKING:
 
 COMPUTE_TYPES = {"fp32": "float32", "int8": "int8_float32"}
 DEFAULT_SUPPRESSION = -1  # stands for the tokens that the converted weights list
-MULTILINGUAL_VOCABULARY = 51_865  # smaller ones it takes for English-only weights
 
 
 @dataclass(slots=True)
@@ -106,9 +105,9 @@ class Ctranslate2Network:
         Raises:
             InferenceError: CTranslate2 cannot tell with these weights.
         """
-        if len(self.tokens.pieces) < MULTILINGUAL_VOCABULARY:
+        if not self._model.is_multilingual:
             raise InferenceError(
-                "CTranslate2 detects no language with a pruned vocabulary: state the language"
+                "this CTranslate2 takes the weights for English-only: state the language"
             )
         [[(name, _), *_]] = self._model.detect_language(_view(audio))
         return str(name).strip("<|>")
@@ -162,7 +161,7 @@ class Ctranslate2Network:
     def _transcript(self, result: Any) -> TimedTranscript:
         """Return one utterance's result, its probabilities among what the rules allow."""
         tokens = list(result.sequences_ids[0])
-        logits = np.stack([np.array(step) for step in result.logits[0]]).astype(np.float64)
+        logits = np.stack([np.array(step) for step in result.logits[0]])
         best = logits.max(axis=-1, keepdims=True)
         totals = best[:, 0] + np.log(np.exp(logits - best).sum(axis=-1))
         is_ended = len(logits) > len(tokens)

@@ -119,16 +119,19 @@ def vocabulary(table: TokenTable) -> list[str]:
     """Return a name for each token.
 
     CTranslate2 looks for some by their names and never spells text here, so that the others may
-    be called anything.
+    be called anything; that one of them has an empty name is what tells it that the weights are
+    multilingual.
     """
-    names = [str(number) for number in range(len(table.pieces))]
-    names[table.end_of_text] = "<|endoftext|>"
-    names[table.start] = "<|startoftranscript|>"
-    names[table.no_timestamps] = "<|notimestamps|>"
-    if table.no_speech >= 0:
-        names[table.no_speech] = "<|nospeech|>"
-    for code, token in table.languages.items():
-        names[token] = f"<|{code}|>"
+    special = {
+        table.end_of_text: "<|endoftext|>",
+        table.start: "<|startoftranscript|>",
+        table.no_timestamps: "<|notimestamps|>",
+        **({table.no_speech: "<|nospeech|>"} if table.no_speech >= 0 else {}),
+        **{token: f"<|{code}|>" for code, token in table.languages.items()},
+    }
+    names = [special.get(number, str(number)) for number in range(len(table.pieces))]
+    if table.languages:
+        names[next(number for number in range(len(names)) if number not in special)] = ""
     return names
 
 

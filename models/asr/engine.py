@@ -13,7 +13,7 @@ from models.audio.samples import FloatArray
 from schemas.errors import ConfigurationError, MissingExtraError
 
 if TYPE_CHECKING:
-    from models.asr.mlx_network import MlxNetwork
+    from models.asr.network import SpeechNetwork
     from models.asr.whisper_engine import WhisperEngine
 
 
@@ -133,43 +133,68 @@ def load_engine(  # noqa: PLR0913  keyword-only settings
     from models.asr.whisper_engine import WhisperEngine  # noqa: PLC0415  imports this module
 
     weights = find_weights(model)
-    if backend == "onnx":
-        from models.asr.onnx_store import find_graphs, load_graphs  # noqa: PLC0415
-
-        chosen = weights.manifest.default_precision if precision == "auto" else precision
-        path = find_graphs(weights, chosen, cache or default_cache())  # type: ignore[arg-type]
-        network = load_graphs(path, device=device, threads=threads)
-        return WhisperEngine(network, weights.manifest)
+    if precision == "auto":
+        precision = _best_precision(weights, backend, device)
+    settings = _Settings(precision, device, threads, cache or default_cache())
     if backend == "ctranslate2":
-        chosen = weights.manifest.default_precision if precision == "auto" else precision
-        _require("the CTranslate2 back-end", "ctranslate2", extras="ctranslate2")
-        from models.asr.ctranslate2_engine import load_ctranslate2  # noqa: PLC0415  optional
-        from models.asr.ctranslate2_store import find_converted  # noqa: PLC0415  with it
+        return _ctranslate2_engine(weights, settings)
+    load = {"onnx": _onnx_network, "mlx": _mlx_network, "torch": _torch_network}[backend]
+    return WhisperEngine(load(weights, settings), weights.manifest)
 
-        path = find_converted(weights, cache or default_cache())
-        return load_ctranslate2(
-            path, weights.manifest, precision=chosen, device=device, threads=threads
-        )
-    chosen = ("fp32" if device == "cpu" else "fp16") if precision == "auto" else precision
-    if backend == "mlx":
-        return WhisperEngine(_mlx_network(weights, chosen, device), weights.manifest)
+
+@dataclass(frozen=True, slots=True)
+class _Settings:
+    precision: Precision
+    device: str
+    threads: int
+    cache: Path
+
+
+def _best_precision(weights: SpeechWeights, backend: Backend, device: str) -> Precision:
+    if backend in ("onnx", "ctranslate2"):
+        return weights.manifest.default_precision
+    return "fp32" if device == "cpu" else "fp16"
+
+
+def _onnx_network(weights: SpeechWeights, settings: _Settings) -> "SpeechNetwork":
+    from models.asr.onnx_store import find_graphs, load_graphs  # noqa: PLC0415
+
+    path = find_graphs(weights, settings.precision, settings.cache)  # type: ignore[arg-type]
+    return load_graphs(path, device=settings.device, threads=settings.threads)
+
+
+def _torch_network(weights: SpeechWeights, settings: _Settings) -> "SpeechNetwork":
     _require("the torch back-end", "torch", "whisper")
     from models.asr.checkpoint import read_checkpoint  # noqa: PLC0415  torch takes a second
     from models.asr.torch_network import TorchNetwork, configure_torch  # noqa: PLC0415
 
     checkpoint = read_checkpoint(weights)
-    configure_torch(threads, width=checkpoint.dims.n_audio_state)
-    return WhisperEngine(
-        TorchNetwork(checkpoint, device=device, precision=chosen), weights.manifest
-    )
+    configure_torch(settings.threads, width=checkpoint.dims.n_audio_state)
+    return TorchNetwork(checkpoint, device=settings.device, precision=settings.precision)
 
 
-def _mlx_network(weights: SpeechWeights, precision: str, device: str) -> "MlxNetwork":
+def _mlx_network(weights: SpeechWeights, settings: _Settings) -> "SpeechNetwork":
     _require("the MLX back-end", "mlx", "torch", "whisper", extras="mlx,torch")
     from models.asr.checkpoint import read_checkpoint  # noqa: PLC0415  torch takes a second
     from models.asr.mlx_network import MlxNetwork  # noqa: PLC0415  optional
 
-    return MlxNetwork(read_checkpoint(weights), device=device, precision=precision)
+    return MlxNetwork(
+        read_checkpoint(weights), device=settings.device, precision=settings.precision
+    )
+
+
+def _ctranslate2_engine(weights: SpeechWeights, settings: _Settings) -> "WhisperEngine":
+    _require("the CTranslate2 back-end", "ctranslate2", extras="ctranslate2")
+    from models.asr.ctranslate2_engine import load_ctranslate2  # noqa: PLC0415  optional
+    from models.asr.ctranslate2_store import find_converted  # noqa: PLC0415  with it
+
+    return load_ctranslate2(
+        find_converted(weights, settings.cache),
+        weights.manifest,
+        precision=settings.precision,
+        device=settings.device,
+        threads=settings.threads,
+    )
 
 
 def _require(purpose: str, *modules: str, extras: str = "torch") -> None:
