@@ -1,11 +1,12 @@
 """Find how many live calls a core serves: until the finals, or the first partials, come too late.
 
-One number after the other is played at real time through Kafka to the same agents. A number is
-good while p95 of the delay is within its limit and nothing is lost.
+One number after the other is played at real time through Kafka, each to a fresh broker and fresh
+agents. A number is good while p95 of the delay is within its limit and nothing is lost.
 """
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ import msgspec
 from benchmarks.capacity_search import CapacitySearch
 from benchmarks.latency import check_seconds
 from benchmarks.live_figures import is_complete
-from benchmarks.live_session import LiveOptions, LiveSession, live_session
+from benchmarks.live_session import LiveOptions, live_session
 from benchmarks.live_stage import BENCHMARK, BROKER
 from benchmarks.report import prepare_folder, save_report
 from stream_app.calls.transcriber import AGENT as TRANSCRIBE
@@ -37,7 +38,7 @@ class CapacityOptions(msgspec.Struct, frozen=True, kw_only=True):
 
     start: int = 8
     most: int = 512
-    tolerance: float = 0.08
+    tolerance: float = 0.15
     core_price: float = 0.04
     both: bool = True
 
@@ -59,13 +60,12 @@ def measure(options: LiveOptions, search: CapacityOptions, *, out: Path) -> dict
 
 
 async def _measure(options: LiveOptions, search: CapacityOptions, out: Path) -> dict[str, Any]:
-    runs: dict[int, dict[str, Any]] = {}
     kinds = (FINAL, FIRST_PARTIAL) if search.both else (FINAL,)
-    async with live_session(options) as session:
-        found = {kind: await _search(kind, search, session, runs) for kind in kinds}
-        setup = session.setup
+    played = _Played(options)
+    found = {kind: await _search(kind, search, played) for kind in kinds}
+    runs = played.runs
     figures = {
-        "setup": setup,
+        "setup": played.setup,
         "search": search,
         "limits_ms": LIMITS_MS,
         "capacity": {
@@ -77,16 +77,33 @@ async def _measure(options: LiveOptions, search: CapacityOptions, out: Path) -> 
     return save_report("capacity", figures, out)
 
 
-async def _search(
-    kind: str, options: CapacityOptions, session: LiveSession, runs: dict[int, dict[str, Any]]
-) -> int:
+@dataclass(slots=True)
+class _Played:
+    """The numbers of calls played so far.
+
+    Each has a broker and agents of its own: the embedded broker keeps everything, and what it
+    costs grows with that (a third of a core after 16 calls, 0.8 of one some minutes later).
+    """
+
+    options: LiveOptions
+    runs: dict[int, dict[str, Any]] = field(default_factory=dict)
+    setup: dict[str, Any] = field(default_factory=dict)
+
+    async def play(self, number: int) -> dict[str, Any]:
+        """Return the figures of so many calls."""
+        if number not in self.runs:
+            async with live_session(self.options) as session:
+                self.runs[number] = await session.run(number)
+                self.setup = session.setup
+                session.progress.console.print(step_line(self.runs[number]))
+        return self.runs[number]
+
+
+async def _search(kind: str, options: CapacityOptions, played: _Played) -> int:
     """Return the greatest number that kept the limit of ``kind``; what was played counts."""
     search = CapacitySearch(options.start, options.most, options.tolerance)
     while (number := search.next_number) is not None:
-        if number not in runs:
-            runs[number] = await session.run(number)
-            session.progress.console.print(step_line(runs[number]))
-        search.note(number, is_good=keeps_limit(runs[number], kind))
+        search.note(number, is_good=keeps_limit(await played.play(number), kind))
     return search.good
 
 

@@ -112,7 +112,7 @@ def latency(  # noqa: PLR0913, PLR0917 - typer options
 def capacity(  # noqa: PLR0913, PLR0917 - typer options
     start: Annotated[int, typer.Option(min=1, help="First number of calls.")] = 8,
     most: Annotated[int, typer.Option(min=1, help="Never more calls than this.")] = 512,
-    tolerance: Annotated[float, typer.Option(help="Share that may stay unknown.")] = 0.08,
+    tolerance: Annotated[float, typer.Option(help="Share that may stay unknown.")] = 0.15,
     seconds: Annotated[float, typer.Option(help="Length of each call.")] = 30.0,
     core_price: Annotated[float, typer.Option(help="Price of one core for an hour.")] = 0.04,
     recording: RecordingOption = DEMO_CALL,

@@ -136,7 +136,7 @@ def load_subject(
         CallstreamError: They cannot be loaded.
     """
     engine = load_backend(path, backend, cache)
-    longest_s = engine.max_segment_ms / 1000 or engine.max_samples / SAMPLE_RATE_HZ
+    longest_s = engine.max_samples / SAMPLE_RATE_HZ
     if options.window_s > longest_s:
         raise ConfigurationError(f"{model} decodes at most {longest_s:.1f} s: leave it out")
     is_random = model in SIZES

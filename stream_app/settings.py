@@ -27,7 +27,7 @@ PREFIX = "CALLSTREAM_"
 SecurityProtocol = Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"]
 SaslMechanism = Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"]
 # What the models know by these names; nothing of them is imported for it, which a test watches
-Backend = Literal["auto", "onnx", "torch"]
+Backend = Literal["auto", "onnx", "torch", "ctranslate2", "mlx"]
 Precision = Literal["auto", "fp32", "int8", "bf16", "fp16"]
 Policy = Literal["auto", "local_agreement", "attention_guided", "utterance_only"]
 WordStyle = Literal["spoken", "normalised"]
