@@ -171,8 +171,8 @@ def test_growing_utterances_have_an_update_for_each_second(fake: _FakeEngine) ->
     assert fake.batches == []
 
 
-def test_windows_longer_than_the_weights_decode_well_are_refused(fake: _FakeEngine) -> None:
-    fake.max_segment_ms = 5_500
+def test_windows_longer_than_the_weights_take_are_refused(fake: _FakeEngine) -> None:
+    fake.max_samples = 88_000
     options = msgspec.structs.replace(OPTIONS, window_s=10.0)
 
     with pytest.raises(ConfigurationError, match=r"at most 5\.5 s"):
