@@ -12,7 +12,7 @@ demo: setup-demo
 
 test: setup-dev
 	$(BIN)/pytest -m "not kafka and not e2e" -n logical --dist loadfile
-	$(BIN)/pytest -m "e2e and not kafka"
+	$(BIN)/pytest -m "e2e and not kafka" -n 2 --dist worksteal
 
 test-kafka: setup-dev
 	$(BIN)/pytest -m kafka
