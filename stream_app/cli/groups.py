@@ -21,7 +21,15 @@ _EXTRA_OF_MODULE = {
     "jiwer": "train",
     "matplotlib": "train",
     "num2words": "train",
+    "scipy": "train",
+    "transformers": "train",
+    "peft": "train",
+    "onnx": "torch",
+    "safetensors": "torch",
+    "huggingface_hub": "torch",
     "psutil": "bench",
+    "faster_whisper": "peers",
+    "whisperlivekit": "peers",
 }
 
 
