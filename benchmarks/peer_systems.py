@@ -5,6 +5,7 @@ higher temperatures, which is the cheapest they offer; none of them places words
 where its policy needs that.
 """
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Protocol
@@ -29,7 +30,7 @@ class PeerSystem(Protocol):
         """What it is."""
         ...
 
-    def begin(self) -> None:
+    def begin(self) -> None:  # noqa: B027  nothing to forget
         """Forget the last utterance."""
         ...
 
@@ -42,12 +43,12 @@ class PeerSystem(Protocol):
         ...
 
 
-class _Redecoding:
+class _Redecoding(ABC):
     """Decodes everything again each time."""
 
     name = ""
 
-    def begin(self) -> None:
+    def begin(self) -> None:  # noqa: B027  nothing to forget
         """Nothing is remembered."""
 
     def update(self, samples: FloatArray) -> str:
@@ -58,9 +59,9 @@ class _Redecoding:
         """Return the text of a fresh decode."""
         return self.decode(samples)
 
+    @abstractmethod
     def decode(self, samples: FloatArray) -> str:
         """Return the text of some audio."""
-        raise NotImplementedError
 
 
 class StockWhisper(_Redecoding):
@@ -206,7 +207,7 @@ class LiveKitStreaming:
         self._processor: Any = None
         self._inserted = 0
 
-    def begin(self) -> None:
+    def begin(self) -> None:  # noqa: B027  nothing to forget
         """Start another stream."""
         self._processor = self._processor_type(self._asr)
         self._inserted = 0
@@ -248,7 +249,7 @@ class Callstream:
         self._agreement = LocalAgreement()
         self._draft: tuple[int, ...] = ()
 
-    def begin(self) -> None:
+    def begin(self) -> None:  # noqa: B027  nothing to forget
         """Forget the last utterance."""
         self._agreement = LocalAgreement()
         self._draft = ()

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.random_weights import SIZES, random_checkpoint
+from models.asr.ctranslate2_store import SpecificationTensors
 from schemas.errors import CallstreamError, MissingExtraError
 
 QUANTIZATION = "int8"
@@ -69,17 +70,10 @@ def converted(checkpoint: Path, folder: Path) -> Path:
     torch = peer_module("torch")
     saved = torch.load(checkpoint, map_location="cpu", weights_only=True)
     state = {name: tensor.float().numpy() for name, tensor in saved["model_state_dict"].items()}
-    tokenizer = _tokenizer(saved["dims"])
+    tokenizer = peer_module("models.asr.checkpoint").official_tokenizer(saved["dims"]["n_vocab"])
     _write_spec(saved["dims"], state, tokenizer, target)
     _write_tokenizer(tokenizer.encoding, target / "tokenizer.json")
     return target
-
-
-def _tokenizer(dims: Mapping[str, int]) -> Any:
-    tokenizers = peer_module("whisper.tokenizer")
-    is_multilingual = dims["n_vocab"] >= 51_865  # noqa: PLR2004 - as openai-whisper tells them apart
-    languages = dims["n_vocab"] - 51_765 - int(is_multilingual)
-    return tokenizers.get_tokenizer(is_multilingual, num_languages=languages)
 
 
 def _write_spec(
@@ -89,11 +83,9 @@ def _write_spec(
     spec = specs.WhisperSpec(
         dims["n_audio_layer"], dims["n_audio_head"], dims["n_text_layer"], dims["n_text_head"]
     )
-    fuse = peer_module("ctranslate2.converters.utils").fuse_linear
-    linear = peer_module("ctranslate2.specs.common_spec").LinearSpec
-    writer = _SpecWriter(state, fuse, linear)
-    writer.fill_encoder(spec.encoder)
-    writer.fill_decoder(spec.decoder)
+    tensors = SpecificationTensors(state)
+    tensors.fill_encoder(spec.encoder)
+    tensors.fill_decoder(spec.decoder)
     tokens = _token_texts(tokenizer.encoding)
     tokens += [f"<|unused{n}|>" for n in range(len(tokens), dims["n_vocab"])]
     spec.register_vocabulary(tokens)
@@ -109,65 +101,6 @@ def _write_spec(
         spec.save(str(target))
     except (ValueError, RuntimeError) as error:
         raise CallstreamError(f"the weights cannot be converted: {error}") from error
-
-
-class _SpecWriter:
-    """Fills CTranslate2's description of a Whisper from openai-whisper's tensors."""
-
-    def __init__(self, state: Mapping[str, Any], fuse: Any, linear: Any) -> None:
-        self._state = state
-        self._fuse = fuse
-        self._linear = linear
-
-    def fill_encoder(self, spec: Any) -> None:
-        """Fill convolutions, positions and layers of the encoder."""
-        for name in ("conv1", "conv2"):
-            conv = getattr(spec, name)
-            conv.weight = self._state[f"encoder.{name}.weight"]
-            conv.bias = self._state[f"encoder.{name}.bias"]
-        spec.position_encodings.encodings = self._state["encoder.positional_embedding"]
-        self._norm(spec.layer_norm, "encoder.ln_post")
-        for number, layer in enumerate(spec.layer):
-            self._layer(layer, f"encoder.blocks.{number}")
-
-    def fill_decoder(self, spec: Any) -> None:
-        """Fill embedding, positions and layers of the decoder; its output is the embedding."""
-        embedding = self._state["decoder.token_embedding.weight"]
-        spec.embeddings.weight = embedding
-        spec.projection.weight = embedding
-        spec.position_encodings.encodings = self._state["decoder.positional_embedding"]
-        self._norm(spec.layer_norm, "decoder.ln")
-        for number, layer in enumerate(spec.layer):
-            name = f"decoder.blocks.{number}"
-            self._layer(layer, name)
-            self._norm(layer.attention.layer_norm, f"{name}.cross_attn_ln")
-            self._attend(layer.attention, f"{name}.cross_attn", is_cross=True)
-
-    def _layer(self, layer: Any, name: str) -> None:
-        self._norm(layer.self_attention.layer_norm, f"{name}.attn_ln")
-        self._attend(layer.self_attention, f"{name}.attn", is_cross=False)
-        self._norm(layer.ffn.layer_norm, f"{name}.mlp_ln")
-        self._product(layer.ffn.linear_0, f"{name}.mlp.0")
-        self._product(layer.ffn.linear_1, f"{name}.mlp.2")
-
-    def _attend(self, spec: Any, name: str, *, is_cross: bool) -> None:
-        parts = [self._linear() for _ in range(3)]
-        for part, each in zip(parts, ("query", "key", "value"), strict=True):
-            self._product(part, f"{name}.{each}")
-        shared = 1 if is_cross else 3
-        self._fuse(spec.linear[0], parts[:shared])
-        if is_cross:
-            self._fuse(spec.linear[1], parts[1:])
-        self._product(spec.linear[-1], f"{name}.out")
-
-    def _product(self, spec: Any, name: str) -> None:
-        spec.weight = self._state[f"{name}.weight"]
-        if f"{name}.bias" in self._state:
-            spec.bias = self._state[f"{name}.bias"]
-
-    def _norm(self, spec: Any, name: str) -> None:
-        spec.gamma = self._state[f"{name}.weight"]
-        spec.beta = self._state[f"{name}.bias"]
 
 
 def _write_tokenizer(encoding: Any, path: Path) -> None:

@@ -40,7 +40,7 @@ from benchmarks.peer_systems import (
 from benchmarks.peer_weights import converted, peer_module, stock_checkpoint
 from benchmarks.quality_policies import shorten
 from benchmarks.quality_sets import HeldOut, load_sets, timed_only
-from benchmarks.report import prepare_folder, save_report
+from benchmarks.report import base_name, prepare_folder, save_report
 from benchmarks.speech_windows import speech_windows
 from benchmarks.spread import percentiles, spread_of
 from models.asr.weights import find_weights
@@ -97,7 +97,7 @@ def measure(options: PeerOptions, *, out: Path) -> dict[str, Any]:
     prepare_folder(out)
     with pinned_to(usable_cores()[:1]), Progress(console=Console(stderr=True)) as progress:
         figures = {
-            "options": msgspec.to_builtins(options, enc_hook=str),
+            "options": msgspec.to_builtins(options, enc_hook=base_name),
             "versions": {name: _version(name) for name in PACKAGES},
             "update_s": UPDATE_S,
             "streams": _compare_streams(options, progress),

@@ -14,7 +14,7 @@ from benchmarks.error_rates import error_rate, errors_of, rate_difference
 from benchmarks.non_speech import hear_words
 from benchmarks.quality_policies import grow, policy_cases, policy_figures, shorten
 from benchmarks.quality_sets import HeldOut, load_sets, timed_only
-from benchmarks.report import prepare_folder, save_report
+from benchmarks.report import base_name, prepare_folder, save_report
 from models.asr.engine import SpeechEngine
 from models.asr.guards import DEFAULT_GUARDS, apply_guards
 from models.audio.samples import SAMPLE_RATE_HZ
@@ -64,7 +64,7 @@ def measure(options: QualityOptions, *, out: Path) -> dict[str, Any]:
     with Progress(console=Console(stderr=True)) as progress:
         engine, rates = _measure_backends(options, progress)
         figures = {
-            "options": {**msgspec.to_builtins(options, enc_hook=str)},
+            "options": {**msgspec.to_builtins(options, enc_hook=base_name)},
             "model": engine.name,
             "error_rates": rates,
             "policies": _measure_policies(engine, options, progress),

@@ -38,6 +38,11 @@ def save_report(name: str, figures: Mapping[str, Any], out: Path) -> dict[str, A
     return written
 
 
+def base_name(path: object) -> str:
+    """Return the last part of a path: where a report was made is nobody's business."""
+    return Path(str(path)).name
+
+
 def prepare_folder(out: Path) -> None:
     """Make the folder of a report.
 

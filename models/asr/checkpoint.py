@@ -18,7 +18,7 @@ import numpy as np
 import orjson
 import torch
 import whisper
-from whisper.tokenizer import get_tokenizer
+from whisper.tokenizer import Tokenizer, get_tokenizer
 
 from models.asr.dimensions import WhisperDimensions
 from models.asr.hugging_face import MULTILINGUAL_VOCABULARY, openai_state
@@ -170,12 +170,16 @@ def _checkpoint(raw: _Raw, known_heads: Heads) -> WhisperCheckpoint:
 
 def official_table(vocabulary: int, token_ids: list[int]) -> TokenTable:
     """Return openai-whisper's tokens for a vocabulary of this size, cut to those in use."""
+    return table_of(official_tokenizer(vocabulary), token_ids)
+
+
+def official_tokenizer(vocabulary: int) -> Tokenizer:
+    """Return openai-whisper's tokenizer for a vocabulary of this size."""
     is_multilingual = vocabulary >= MULTILINGUAL_VOCABULARY
     languages = vocabulary - TOKENS_BESIDE_LANGUAGES - 1 if is_multilingual else 99
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ResourceWarning)  # whisper leaves its vocabulary file open
-        tokenizer = get_tokenizer(is_multilingual, num_languages=languages)
-    return table_of(tokenizer, token_ids)
+        return get_tokenizer(is_multilingual, num_languages=languages)
 
 
 def _used_tokens(embedding: npt.NDArray[np.float32]) -> list[int]:

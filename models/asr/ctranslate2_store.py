@@ -15,6 +15,10 @@ from models.registry import load_manifest, verified_weights
 from schemas.errors import MissingExtraError, ModelIntegrityError
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    import numpy.typing as npt
+
     from models.asr.checkpoint import WhisperCheckpoint
     from models.asr.tokens import TokenTable
     from models.asr.weights import SpeechWeights
@@ -101,7 +105,7 @@ def _specification(checkpoint: WhisperCheckpoint) -> Any:
     """Return the checkpoint as CTranslate2 describes Whisper."""
     from ctranslate2.specs import WhisperSpec  # noqa: PLC0415  loads torch where there is one
 
-    dims, tensors = checkpoint.dims, _Tensors(checkpoint)
+    dims, tensors = checkpoint.dims, SpecificationTensors(checkpoint.tensors)
     spec = WhisperSpec(dims.n_audio_layer, dims.n_audio_head, dims.n_text_layer, dims.n_text_head)
     tensors.fill_encoder(spec.encoder)
     tensors.fill_decoder(spec.decoder)
@@ -135,13 +139,14 @@ def vocabulary(table: TokenTable) -> list[str]:
     return names
 
 
-class _Tensors:
-    """A checkpoint's tensors, laid into CTranslate2's specification part by part."""
+class SpecificationTensors:
+    """Tensors under openai-whisper's names, laid into CTranslate2's specification part by part."""
 
-    def __init__(self, checkpoint: WhisperCheckpoint) -> None:
-        self._tensors = checkpoint.tensors
+    def __init__(self, tensors: Mapping[str, npt.NDArray[np.float32]]) -> None:
+        self._tensors = tensors
 
     def fill_encoder(self, encoder: Any) -> None:
+        """Fill convolutions, positions and layers of the encoder."""
         for name in ("conv1", "conv2"):
             convolution = getattr(encoder, name)
             convolution.weight = self._tensors[f"encoder.{name}.weight"]
@@ -152,6 +157,7 @@ class _Tensors:
             self._fill_layer(layer, f"encoder.blocks.{number}")
 
     def fill_decoder(self, decoder: Any) -> None:
+        """Fill embedding, positions and layers of the decoder; its output is the embedding."""
         embedding = self._tensors["decoder.token_embedding.weight"]
         decoder.embeddings.weight = decoder.projection.weight = embedding
         decoder.position_encodings.encodings = self._tensors["decoder.positional_embedding"]
