@@ -30,7 +30,7 @@ class PeerSystem(Protocol):
         """What it is."""
         ...
 
-    def begin(self) -> None:  # noqa: B027  nothing to forget
+    def begin(self) -> None:
         """Forget the last utterance."""
         ...
 
@@ -207,7 +207,7 @@ class LiveKitStreaming:
         self._processor: Any = None
         self._inserted = 0
 
-    def begin(self) -> None:  # noqa: B027  nothing to forget
+    def begin(self) -> None:
         """Start another stream."""
         self._processor = self._processor_type(self._asr)
         self._inserted = 0
@@ -249,7 +249,7 @@ class Callstream:
         self._agreement = LocalAgreement()
         self._draft: tuple[int, ...] = ()
 
-    def begin(self) -> None:  # noqa: B027  nothing to forget
+    def begin(self) -> None:
         """Forget the last utterance."""
         self._agreement = LocalAgreement()
         self._draft = ()
