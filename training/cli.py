@@ -144,7 +144,6 @@ def synthesise_asr(
     changes: SetOption = None,
 ) -> None:
     """Make the training speech of a recipe and the evaluation set of unheard voices."""
-    from training.asr.errors import MissingDataError, RecipeError  # noqa: PLC0415
     from training.asr.pipeline import (  # noqa: PLC0415
         DataRoot,
         prepare_real_speech,
@@ -153,6 +152,7 @@ def synthesise_asr(
     )
     from training.asr.recipe import read_recipe  # noqa: PLC0415
     from training.asr.synthesis import SynthesiserMissingError  # noqa: PLC0415
+    from training.errors import MissingDataError, RecipeError  # noqa: PLC0415
 
     root = DataRoot(data=data, work=work)
     try:
@@ -289,8 +289,8 @@ def plot_asr(
     out: Annotated[Path, typer.Option("--out", help="PNG to write.")] = Path("losses.png"),
 ) -> None:
     """Draw the curves of a run: losses, and the word error rate of its validations."""
-    from training.asr.errors import MissingDataError  # noqa: PLC0415
     from training.asr.metrics import plot_curves, read_metrics  # noqa: PLC0415
+    from training.errors import MissingDataError  # noqa: PLC0415
 
     try:
         plot_curves(read_metrics(run), out)

@@ -9,10 +9,10 @@ import msgspec
 import numpy as np
 from scipy import signal
 
-from training.asr.errors import MissingDataError
 from training.asr.files import read_mono
 from training.asr.line import pass_through_g711
 from training.asr.utterances import SAMPLE_RATE_HZ
+from training.errors import MissingDataError
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from rich.progress import Progress, TimeElapsedColumn
 
-from training.asr.errors import MissingDataError
+from training.errors import MissingDataError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

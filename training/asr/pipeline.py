@@ -10,12 +10,12 @@ import msgspec
 import orjson
 
 from training.asr.demo_call import dialogue_texts, read_dialogue
-from training.asr.errors import MissingDataError
 from training.asr.lesson import make_lesson
 from training.asr.real_speech import list_clips, read_recordings
 from training.asr.run import DataFolders
 from training.asr.synthesise import synthesise
 from training.asr.utterances import Recording, SpeechPool, write_shard
+from training.errors import MissingDataError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

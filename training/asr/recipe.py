@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import tomllib
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING
 
 import msgspec
 
 from training.asr.augment import Augmentation
-from training.asr.errors import RecipeError
 from training.asr.network import NetworkSize
 from training.asr.optimisation import Schedule
+from training.recipe_files import convert_recipe, read_tables
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
-
-R = TypeVar("R", bound=msgspec.Struct)
 
 
 class Stage(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -95,53 +92,3 @@ def read_recipe(path: Path, changes: Sequence[str] = ()) -> Recipe:
         RecipeError: The file or a change is not valid; the message names the place.
     """
     return convert_recipe(read_tables(path, changes), Recipe, path)
-
-
-def read_tables(path: Path, changes: Sequence[str] = ()) -> dict[str, Any]:
-    """Return what stands in a TOML file, with ``table.key=value`` changes applied.
-
-    Raises:
-        RecipeError: No TOML file, or a change that is not valid.
-    """
-    try:
-        content = tomllib.loads(path.read_text("utf-8"))
-    except OSError as error:
-        message = f"the recipe {path} cannot be read: {error.strerror}"
-        raise RecipeError(message) from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        message = f"the recipe {path} is not valid TOML: {error}"
-        raise RecipeError(message) from error
-    for change in changes:
-        _apply(content, change)
-    return content
-
-
-def convert_recipe(content: dict[str, Any], kind: type[R], path: Path) -> R:
-    """Return a recipe of the kind asked for.
-
-    Raises:
-        RecipeError: A setting is missing, unknown or of the wrong type; the message names it.
-    """
-    try:
-        return msgspec.convert(content, kind)
-    except msgspec.ValidationError as error:
-        message = f"the recipe {path} is not valid: {error}"
-        raise RecipeError(message) from error
-
-
-def _apply(content: dict[str, Any], change: str) -> None:
-    key, found, value = change.partition("=")
-    if not found:
-        message = f"{change!r} is not of the form key=value"
-        raise RecipeError(message)
-    *tables, last = key.strip().split(".")
-    table = content
-    for name in tables:
-        table = table.setdefault(name, {})
-        if not isinstance(table, dict):
-            message = f"{key!r} does not name a setting"
-            raise RecipeError(message)
-    try:
-        table[last] = tomllib.loads(f"value = {value}")["value"]
-    except tomllib.TOMLDecodeError:
-        table[last] = value

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 import msgspec
 import torch
 
-from training.asr.checkpoints import read_checkpoint, write_checkpoint
 from training.asr.lesson import Lesson
 from training.asr.recipe import Recipe
+from training.checkpoints import read_checkpoint, write_checkpoint
 
 if TYPE_CHECKING:
     from pathlib import Path

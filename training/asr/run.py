@@ -16,7 +16,6 @@ import torch.multiprocessing as mp
 from models.audio.samples import SAMPLE_RATE_HZ
 from training.asr.augment import Background
 from training.asr.batches import Batch, BatchMaker
-from training.asr.checkpoints import CHECKPOINT_NAME, read_checkpoint, write_checkpoint
 from training.asr.features import batch_log_mel, mel_filters
 from training.asr.lesson import Lesson, make_lesson
 from training.asr.losses import ctc_loss, guided_attention_loss, phone_loss, token_loss
@@ -25,6 +24,7 @@ from training.asr.network import SpeechNetwork
 from training.asr.optimisation import Optimisers
 from training.asr.recipe import Recipe
 from training.asr.utterances import SpeechPool
+from training.checkpoints import CHECKPOINT_NAME, read_checkpoint, write_checkpoint
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -8,11 +8,11 @@ import pytest
 from typer.testing import CliRunner
 
 from tests.unit.training.tone_speech import RECIPES
-from training.asr.errors import MissingDataError
 from training.asr.export import export_checkpoint
 from training.asr.metrics import plot_curves, read_metrics
 from training.asr.run import train
 from training.cli import app
+from training.errors import MissingDataError
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -8,10 +8,10 @@ import msgspec
 import pytest
 import torch
 
-from training.asr.checkpoints import read_checkpoint
 from training.asr.network import NetworkSize, SpeechNetwork
 from training.asr.optimisation import Optimisers, Schedule, learning_rate_at
 from training.asr.run import train
+from training.checkpoints import read_checkpoint
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -13,7 +13,6 @@ import torch
 import whisper
 
 from tests.unit.training.tone_speech import RECIPES
-from training.asr.errors import RecipeError
 from training.asr.evaluate import load_recogniser
 from training.asr.export import (
     UNUSED_TOKEN_BIAS,
@@ -28,6 +27,7 @@ from training.asr.network import NetworkSize, SpeechNetwork
 from training.asr.recipe import read_recipe
 from training.asr.run import train
 from training.asr.vocabulary import VOCABULARY_SIZE, build_vocabulary
+from training.errors import RecipeError
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -17,7 +17,6 @@ from schemas.errors import AudioFormatError, ConfigurationError
 from tests.unit.training.tone_speech import tone_recording
 from tests.unit.training.whisper_fixtures import tiny_tuning, write_clips, write_openai
 from training.asr.augment import Background
-from training.asr.errors import MissingDataError
 from training.asr.files import read_mono
 from training.asr.finetuning.base import load_base
 from training.asr.finetuning.batches import (
@@ -33,6 +32,7 @@ from training.asr.finetuning.recipe import SpectrogramMasks
 from training.asr.finetuning.spelling import Speller, openai_tokenizer
 from training.asr.losses import IGNORED
 from training.asr.utterances import write_shard
+from training.errors import MissingDataError
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -17,12 +17,12 @@ from tests.unit.training.whisper_fixtures import (
     write_folder,
     write_openai,
 )
-from training.asr.checkpoints import CHECKPOINT_NAME, read_checkpoint
-from training.asr.errors import RecipeError
 from training.asr.finetuning.base import load_base
 from training.asr.finetuning.recipe import LowRank, Output
 from training.asr.finetuning.run import fine_tune
 from training.asr.metrics import read_metrics
+from training.checkpoints import CHECKPOINT_NAME, read_checkpoint
+from training.errors import RecipeError
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -25,12 +25,12 @@ from tests.unit.training.whisper_fixtures import (
     write_folder,
     write_openai,
 )
-from training.asr.checkpoints import CHECKPOINT_NAME, read_checkpoint
-from training.asr.errors import MissingDataError, RecipeError
 from training.asr.finetuning.base import load_base
 from training.asr.finetuning.run import BEST_NAME, CURVE_NAME, fine_tune
 from training.asr.metrics import METRICS_NAME, read_metrics
 from training.asr.vocabulary import build_vocabulary
+from training.checkpoints import CHECKPOINT_NAME, read_checkpoint
+from training.errors import MissingDataError, RecipeError
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -13,7 +13,7 @@ from models.asr.hugging_face import hugging_face_state, openai_state
 from tests.unit.training.tone_speech import tone_recording
 from training.asr.finetuning.network import build_network
 from training.asr.finetuning.recipe import FineTuneRecipe
-from training.asr.recipe import convert_recipe
+from training.recipe_files import convert_recipe
 
 if TYPE_CHECKING:
     from pathlib import Path

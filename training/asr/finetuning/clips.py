@@ -22,11 +22,11 @@ import soundfile
 import soxr
 
 from models.audio.samples import SAMPLE_RATE_HZ
-from training.asr.errors import MissingDataError
 from training.asr.files import read_mono
 from training.asr.finetuning.recipe import WINDOW_SECONDS
 from training.asr.utterances import SAMPLE_RATE_HZ as LINE_RATE_HZ
 from training.asr.utterances import SpeechPool
+from training.errors import MissingDataError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence

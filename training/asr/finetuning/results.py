@@ -11,11 +11,11 @@ import torch
 
 from models.asr.hugging_face import hugging_face_state, openai_state
 from models.asr.weights import FORMAT, HUGGING_FACE_FILE
-from training.asr.checkpoints import write_checkpoint
 from training.asr.export import UNUSED_TOKEN_BIAS
 from training.asr.finetuning.folder import generation_config, write_processor
 from training.asr.finetuning.network import build_network
 from training.asr.finetuning.spelling import openai_tokenizer
+from training.checkpoints import write_checkpoint
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

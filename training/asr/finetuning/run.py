@@ -12,8 +12,6 @@ import structlog
 from models.asr.dimensions import SAMPLES_PER_POSITION
 from models.audio.samples import SAMPLE_RATE_HZ
 from training.asr.augment import Background
-from training.asr.checkpoints import CHECKPOINT_NAME, read_checkpoint, write_checkpoint
-from training.asr.errors import MissingDataError, RecipeError
 from training.asr.finetuning.base import BaseWeights, load_base
 from training.asr.finetuning.batches import Lesson, TrainingBatches, Window, read_ahead
 from training.asr.finetuning.clips import read_clips
@@ -22,6 +20,8 @@ from training.asr.finetuning.spelling import Speller
 from training.asr.finetuning.tuner import Tuner
 from training.asr.finetuning.validation import Examiner, Progress
 from training.asr.metrics import METRICS_NAME, MetricsLog, plot_curves, read_metrics
+from training.checkpoints import CHECKPOINT_NAME, read_checkpoint, write_checkpoint
+from training.errors import MissingDataError, RecipeError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
