@@ -51,6 +51,7 @@ class TranscriptPartial(Message, frozen=True, kw_only=True, tag="transcript_part
         revision: Audio decoded since the segment began (ms): never runs backwards.
         stable_words: How many leading words will not change before the final.
         stability: Share of the words that two updates agreed upon, 0 to 1.
+        domain: Of the call, as its context says.
     """
 
     channel: Count
@@ -64,6 +65,7 @@ class TranscriptPartial(Message, frozen=True, kw_only=True, tag="transcript_part
     stable_words: Count
     stability: float
     language: str
+    domain: str = ""
     is_final: Literal[False] = False
 
 
@@ -77,6 +79,7 @@ class TranscriptFinal(Message, frozen=True, kw_only=True, tag="transcript_final.
             audio, a ``stall``, the ``end`` of the call.
         rejected: Name of the guard that took the words away, empty if none did.
         model: Name and version of the weights.
+        domain: Of the call, as its context says; routes it to a model of turns.
     """
 
     channel: Count
@@ -95,6 +98,7 @@ class TranscriptFinal(Message, frozen=True, kw_only=True, tag="transcript_final.
     model: str
     rejected: str = ""
     stability: float = 1.0
+    domain: str = ""
     is_final: Literal[True] = True
 
 

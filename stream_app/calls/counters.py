@@ -13,6 +13,7 @@ class InputCounters:
         lane_holes: Messages missing from a deterministic lane.
         late_events: Messages after the end of the call.
         missing_turns: Turns that detect_turns announced and that never came.
+        models_replaced: Channels whose end-of-turn model was gone when the call was restored.
     """
 
     duplicates: int = 0
@@ -20,3 +21,4 @@ class InputCounters:
     lane_holes: int = 0
     late_events: int = 0
     missing_turns: int = 0
+    models_replaced: int = 0

@@ -1,17 +1,24 @@
-"""Return when a turn is over, and what may be said of it before.
+"""Return when a turn is over, from its silence and what the end-of-turn model says of its text.
 
-Endpointing rests on silence. A semantic model has its place here: a machine with an
-`EndOfTurnModel` asks it for the probability of each final's text by an `Infer` effect, holds back
-what follows on the lane until `resolve` brings the answer, and an `Endpointer` weighs the two.
+| what is known of the text              | the turn ends after                           |
+|----------------------------------------|-----------------------------------------------|
+| nothing: no model, or not its language | ``silence_ms``                                |
+| probability at or above the threshold  | ``complete_silence_ms``                       |
+| probability between the two            | ``silence_ms``                                |
+| at or below ``incomplete_probability`` | ``incomplete_silence_ms``                     |
+| something is being dictated            | ``dictation_silence_ms``, if that is longer   |
+| what was dictated is all there         | ``silence_ms``, if the above is longer        |
+| another party has taken the floor      | ``silence_ms``, if the above is longer        |
+
+All of that once its finals are there; ``ceiling_ms`` ends it in any case.
 """
 
-from collections.abc import Sequence
-from typing import Protocol
+from collections.abc import Mapping
 
 import msgspec
 
-from schemas.transcripts import TranscriptPartial
-from schemas.turns import TurnEndPredicted, TurnEndReason
+from schemas.turns import TurnEndReason
+from stream_app.calls.dictation import Dictation
 
 BACKCHANNELS = (
     *("yes", "yeah", "yep", "no", "okay", "ok", "right", "sure", "uh-huh", "mm-hmm", "mhm"),
@@ -23,8 +30,15 @@ class TurnConfig(msgspec.Struct, frozen=True, kw_only=True):
     """When turns end, and what counts as an interruption.
 
     Attributes:
-        silence_ms: Silence of a channel that ends its turn once its finals are there.
-        ceiling_ms: Silence that ends it without them.
+        complete_silence_ms: Silence that ends a turn whose text is complete.
+        silence_ms: Silence that ends a turn of which nothing is known.
+        incomplete_silence_ms: Silence that ends a turn whose text is incomplete.
+        dictation_silence_ms: Silence that ends a turn in which something is being dictated.
+        ceiling_ms: Silence that ends any turn, without its finals too.
+        complete_probability: From here on a text is complete.
+        incomplete_probability: Up to here a text is incomplete.
+        thresholds: Other values of ``complete_probability``, by variant of the model.
+        prediction_margin: How far below the threshold a prediction is withdrawn.
         max_turn_ms: A longer turn is split at the next final, so that its state stays small.
         interruption_ms: Overlap from which it counts as an interruption.
         established_ms: Speech of a party before the other one's counts as breaking in.
@@ -33,8 +47,15 @@ class TurnConfig(msgspec.Struct, frozen=True, kw_only=True):
         backchannels: Words and phrases of which they consist.
     """
 
+    complete_silence_ms: int = 400
     silence_ms: int = 700
+    incomplete_silence_ms: int = 1_800
+    dictation_silence_ms: int = 1_800
     ceiling_ms: int = 3_000
+    complete_probability: float = 0.7
+    incomplete_probability: float = 0.3
+    thresholds: Mapping[str, float] = {}
+    prediction_margin: float = 0.1
     max_turn_ms: int = 120_000
     interruption_ms: int = 500
     established_ms: int = 200
@@ -42,50 +63,68 @@ class TurnConfig(msgspec.Struct, frozen=True, kw_only=True):
     backchannel_ms: int = 1_000
     backchannels: tuple[str, ...] = BACKCHANNELS
 
-
-class EndOfTurnModel(Protocol):
-    """Judges texts, many calls at once; runs on the inference thread."""
-
-    def probabilities(self, texts: Sequence[str]) -> Sequence[float]:
-        """Return for each text the probability that its speaker has finished, 0 to 1."""
-        ...
+    def threshold(self, variant: str) -> float:
+        """Return the probability from which a variant of the model calls a text complete."""
+        return self.thresholds.get(variant, self.complete_probability)
 
 
-class TurnPredictor(Protocol):
-    """Foretells the end of a turn for screens, in the volatile lane."""
+class Spoken(msgspec.Struct, frozen=True, kw_only=True):
+    """What endpointing knows of a turn beside its silence.
 
-    def predict(self, turn_id: str, partial: TranscriptPartial) -> TurnEndPredicted | None:
-        """Return what a partial of an open turn foretells or withdraws, if anything."""
-        ...
+    Attributes:
+        probability: Semantic end-of-turn probability, -1 where no model judged.
+        threshold: From which the text is complete.
+        dictation: Whether the text ends in something that is being dictated.
+        has_yielded: Another party has taken the floor.
+        is_pending: A final is still to come.
+    """
 
-
-class Endpointer(Protocol):
-    """Decides when a turn is over."""
-
-    def reason(
-        self, silence_ms: int, probability: float, *, is_pending: bool
-    ) -> TurnEndReason | None:
-        """Return why the turn is over, None while it goes on.
-
-        Args:
-            silence_ms: Silence of the channel since the turn's last speech.
-            probability: Semantic end-of-turn probability, -1 where no model judged.
-            is_pending: A final of the turn is still to come.
-        """
-        ...
+    probability: float = -1.0
+    threshold: float = 1.0
+    dictation: Dictation = "none"
+    has_yielded: bool = False
+    is_pending: bool = False
 
 
-class SilenceEndpointer:
-    """Ends a turn on silence alone."""
+class Endpointer:
+    """Decides when a turn is over; see the table of the module.
+
+    Args:
+        config: The silences.
+    """
 
     def __init__(self, config: TurnConfig) -> None:
         self._config = config
 
-    def reason(
-        self, silence_ms: int, probability: float, *, is_pending: bool
-    ) -> TurnEndReason | None:
-        """Return why the turn is over; see `Endpointer`."""
-        del probability  # silence decides
-        if silence_ms >= self._config.silence_ms and not is_pending:
-            return "silence"
-        return "ceiling" if silence_ms >= self._config.ceiling_ms else None
+    def reason(self, silence_ms: int, spoken: Spoken) -> TurnEndReason | None:
+        """Return why a turn is over, None while it goes on.
+
+        Args:
+            silence_ms: Silence of the channel since the turn's last speech.
+            spoken: What is known of the turn.
+        """
+        config = self._config
+        if spoken.is_pending or silence_ms < self.needed_ms(spoken):
+            return "ceiling" if silence_ms >= config.ceiling_ms else None
+        if silence_ms < config.silence_ms:
+            return "semantic"
+        return "interrupted" if spoken.has_yielded else "silence"
+
+    def needed_ms(self, spoken: Spoken) -> int:
+        """Return the silence that ends a turn whose finals are all there."""
+        config = self._config
+        if spoken.probability < 0:
+            return config.silence_ms
+        needed_ms = self._semantic_ms(spoken)
+        if spoken.dictation == "open":
+            needed_ms = max(needed_ms, config.dictation_silence_ms)
+        if spoken.dictation == "complete" or spoken.has_yielded:
+            needed_ms = min(needed_ms, config.silence_ms)
+        return needed_ms
+
+    def _semantic_ms(self, spoken: Spoken) -> int:
+        if spoken.probability >= spoken.threshold:
+            return self._config.complete_silence_ms
+        if spoken.probability <= self._config.incomplete_probability:
+            return self._config.incomplete_silence_ms
+        return self._config.silence_ms

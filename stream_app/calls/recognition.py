@@ -20,6 +20,7 @@ class RecognitionRequest:
         is_final: A fresh decode of the whole segment; else of what there is so far.
         draft: Tokens of the segment's last partial, for a decode that need not be exact.
         is_exact: The result must not depend on what is decoded beside it.
+        domain: Of the call; not for the recognizer, but for who reads the transcript.
     """
 
     call_id: str
@@ -33,6 +34,7 @@ class RecognitionRequest:
     is_final: bool
     draft: tuple[int, ...] = ()
     is_exact: bool = True
+    domain: str = ""
 
     @property
     def slot(self) -> tuple[str, int]:

@@ -268,9 +268,8 @@ class CallTranscriber:
             self._commit(offsets)
 
     def _resume_position(self) -> int:
-        rate_hz = self._facts.sample_rate_hz
         origins = (channel.resume.point.origin_ms for channel in self._channels)
-        return to_position(min(origins, default=0), rate_hz)
+        return to_position(min(origins, default=0), self._facts.sample_rate_hz)
 
     # Control messages
 
@@ -386,6 +385,7 @@ class CallTranscriber:
             is_final=is_final,
             draft=() if is_final else self._channels[number].partials.draft,
             is_exact=is_final or self._config.is_deterministic,
+            domain=self._facts.context.domain,
         )
 
     def _party(self, number: int) -> Party:

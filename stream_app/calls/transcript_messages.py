@@ -80,6 +80,7 @@ def final_message(
         language=hypothesis.language,
         model=result.model,
         rejected=result.rejected,
+        domain=request.domain,
     )
 
 
@@ -111,6 +112,7 @@ def partial_message(
         stable_words=len(_styled(settled, style, language)),
         stability=round(partial.stability, 4),
         language=language,
+        domain=request.domain,
     )
 
 

@@ -1,14 +1,20 @@
 """Return the messages that detect_turns writes, from what its parts say."""
 
+from collections.abc import Mapping
+
+import msgspec
+
 from schemas.transcripts import CallTranscribed
 from schemas.turns import (
     CallTurnsComplete,
     Interruption,
     TurnEnded,
+    TurnEndPredicted,
     TurnEndReason,
     TurnStarted,
 )
 from stream_app.calls.identifiers import event_id, turn_id
+from stream_app.calls.judgement import JudgementRequest
 from stream_app.calls.overlap import Overlap
 from stream_app.calls.turn_state import ChannelTurns, OpenTurn
 
@@ -65,6 +71,38 @@ def ended_message(
     )
 
 
+def predicted_message(
+    request: JudgementRequest,
+    channel: ChannelTurns,
+    when: tuple[int, int],
+    *,
+    probability: float,
+    is_withdrawn: bool = False,
+) -> TurnEndPredicted:
+    """Return the message that foretells the end of a turn, or takes that back.
+
+    Args:
+        request: Whose answer foretold it.
+        channel: Of the turn.
+        when: Audio clock, and wall clock (Unix, ns) of its capture.
+        probability: That the turn ends here.
+        is_withdrawn: It does not end after all.
+    """
+    at_ms, captured_at_ns = when
+    kind = "turn_end_withdrawn" if is_withdrawn else "turn_end_predicted"
+    return TurnEndPredicted(
+        event_id=event_id(request.call_id, kind, channel.channel, at_ms),
+        call_id=request.call_id,
+        captured_at_ns=captured_at_ns,
+        turn_id=turn_id(request.call_id, channel.channel, request.turn_start_ms),
+        channel=channel.channel,
+        party=channel.party,
+        at_ms=at_ms,
+        probability=probability,
+        is_withdrawn=is_withdrawn,
+    )
+
+
 def interruption_message(
     call_id: str, interrupter: ChannelTurns, overlap: Overlap, at_ms: int, overlap_ms: int
 ) -> Interruption:
@@ -84,13 +122,24 @@ def interruption_message(
     )
 
 
-def complete_message(transcribed: CallTranscribed, turns: int) -> CallTurnsComplete:
-    """Return the message that ends the turns of a call."""
+def complete_message(
+    transcribed: CallTranscribed, turns: int, models: Mapping[str, str]
+) -> CallTurnsComplete:
+    """Return the message that ends the turns of a call.
+
+    Args:
+        transcribed: The end of its transcripts.
+        turns: How many there were.
+        models: That judged them, by task; added to those of the transcripts.
+    """
+    summary = transcribed.summary
+    if models:
+        summary = msgspec.structs.replace(summary, models={**summary.models, **models})
     return CallTurnsComplete(
         event_id=event_id(transcribed.call_id, "call_turns_complete"),
         call_id=transcribed.call_id,
         captured_at_ns=transcribed.captured_at_ns,
         at_ms=transcribed.at_ms,
         turns=turns,
-        summary=transcribed.summary,
+        summary=summary,
     )

@@ -5,6 +5,7 @@ import msgspec
 from schemas.base import Party
 from schemas.transcripts import TranscriptFinal
 from schemas.turns import SpeechSpan
+from stream_app.calls.dictation import Dictation, dictation
 
 NEVER_MS = -1
 
@@ -21,6 +22,7 @@ class OpenTurn(msgspec.Struct, kw_only=True, omit_defaults=True):
         texts: Of the finals that have words.
         is_published: A TurnStarted has gone out.
         probability: Semantic end-of-turn probability, -1 where no model judged.
+        dictation: Whether its text ends in something that is being dictated.
     """
 
     start_ms: int
@@ -33,6 +35,7 @@ class OpenTurn(msgspec.Struct, kw_only=True, omit_defaults=True):
     words: int = 0
     is_published: bool = False
     probability: float = -1.0
+    dictation: Dictation = "none"
 
     @property
     def is_speaking(self) -> bool:
@@ -88,11 +91,13 @@ class OpenTurn(msgspec.Struct, kw_only=True, omit_defaults=True):
             speech=speech,
         )
 
-    def add(self, final: TranscriptFinal) -> None:
-        """Take in a final with words."""
+    def add(self, final: TranscriptFinal, probability: float) -> None:
+        """Take in a final with words, and the probability that they end the turn."""
         self.texts.append(final.text.strip())
         self.segment_ids.append(final.segment_id)
         self.words += word_count(final)
+        self.probability = probability
+        self.dictation = dictation(self.text) if final.language.startswith("en") else "none"
 
 
 class ChannelTurns(msgspec.Struct, kw_only=True, omit_defaults=True):
@@ -103,6 +108,7 @@ class ChannelTurns(msgspec.Struct, kw_only=True, omit_defaults=True):
         turn: The open one.
         last_start_ms: Begin of the last published turn that has ended, -1 before any.
         last_end_ms: End of its last speech.
+        judge: Name of the end-of-turn model that judges it, empty before the first judgement.
     """
 
     channel: int
@@ -111,6 +117,7 @@ class ChannelTurns(msgspec.Struct, kw_only=True, omit_defaults=True):
     turn: OpenTurn | None = None
     last_start_ms: int = NEVER_MS
     last_end_ms: int = NEVER_MS
+    judge: str = ""
 
     @property
     def speaking(self) -> OpenTurn | None:

@@ -27,6 +27,31 @@ class StallPolicy:
 
 
 @dataclass(frozen=True, slots=True)
+class ModelChange:
+    """What came of changed files of a model.
+
+    Attributes:
+        is_refused: The new files cannot be used; the old ones stay.
+    """
+
+    is_refused: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ModelWatch:
+    """How an agent takes up changed files of its model.
+
+    Attributes:
+        interval_s: Time between two looks.
+        look: Returns what changed since the last look, already logged; it may take long and runs
+            on a thread of its own.
+    """
+
+    interval_s: float
+    look: Callable[[], Sequence[ModelChange]]
+
+
+@dataclass(frozen=True, slots=True)
 class AgentDefinition:
     """An agent: where it reads, how it decodes, and the state machine of a call.
 
@@ -34,6 +59,10 @@ class AgentDefinition:
         decode: Raises MalformedMessageError for bytes that are no message of the topic.
         infer: Called with up to ``max_batch`` requests on the one inference thread; returns as
             many results, which go to ``resolve``.
+        max_urgent: The same for requests that are urgent: one, where the model would run them one
+            by one and the first would only wait for the last.
+        max_unacknowledged: So many inputs are held in memory while requests that are urgent are
+            unfinished; then reading waits for them. 0 where something else bounds them.
         pace: Set where requests that are not urgent are to be run less often under overload.
         stalls: Set for the agent that watches over calls without audio; its machines have
             ``last_seq``.
@@ -41,6 +70,7 @@ class AgentDefinition:
             thread of its own.
         prepare: Called with machines, each once, and the message that each is fed next; what it
             does may change the cost of feeding them but nothing else.
+        watch: Set where files of the model may change while it runs.
         rereads_input: After a takeover the input of open calls is fed again from the offset
             ``first_offset`` of the checkpoint's state, and the effects are discarded.
     """
@@ -52,8 +82,11 @@ class AgentDefinition:
     restore: Callable[[Checkpoint], CallMachine[Any, Any]]
     infer: Callable[[Sequence[Any]], Sequence[Any]] | None = None
     max_batch: int = 1
+    max_urgent: int = 1
+    max_unacknowledged: int = 0
     pace: PartialPace | None = None
     stalls: StallPolicy | None = None
     has_model_in_feed: bool = False
     prepare: Callable[[Iterable[tuple[Any, Any]]], None] | None = None
+    watch: ModelWatch | None = None
     rereads_input: bool = False

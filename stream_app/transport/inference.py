@@ -249,6 +249,11 @@ class InferenceThread:
         """Audio of the requests, urgent or kept, that will not be shed and are not finished."""
         return sum(job.request.audio_ms for job in self._pending_urgent.values())
 
+    @property
+    def has_urgent(self) -> bool:
+        """Whether requests that will not be shed are unfinished."""
+        return bool(self._pending_urgent)
+
     def check(self, max_busy_s: float) -> None:
         """Do nothing while the model finishes its batches.
 

@@ -3,7 +3,10 @@
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, start_http_server
 
 LAG_BUCKETS_S = (0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 5.0)
-INFERENCE_BUCKETS_S = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 60.0)
+INFERENCE_BUCKETS_S = (
+    *(0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1),
+    *(0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 60.0),
+)
 DURABLE_BUCKETS_S = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 5.0, 40.0)
 
 
@@ -36,6 +39,12 @@ class Metrics:
         )
         self.partial_interval_s = self._gauge(
             "partial_interval_seconds", "New audio between two partials of a segment, at present."
+        )
+        self.model_swaps = self._counter(
+            "model_swaps", "Times that new files of the model were taken up."
+        )
+        self.model_refusals = self._counter(
+            "model_refusals", "Times that new files of the model were refused; the old ones stay."
         )
         self.stall_markers = self._counter("stall_markers", "Markers appended to silent calls.")
         self.open_calls = self._gauge("open_calls", "Calls in memory that are not closed.")

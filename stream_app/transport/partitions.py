@@ -78,6 +78,11 @@ class Partitions:
         """Whether the checkpoints of the present generation have been read."""
         return self._load is not None and self._load.done()
 
+    @property
+    def unacknowledged(self) -> int:
+        """How many messages of all sessions are not acknowledged."""
+        return sum(session.unacknowledged for session in self._sessions.values())
+
     def begin(self, assigned: Iterable[TP], consumer: Consumer) -> None:
         """Drop all memory and begin with these partitions; loads in the background."""
         self.drop()

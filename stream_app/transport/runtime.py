@@ -21,6 +21,7 @@ from stream_app.transport.feeds import Feed, Resolution, feed_all, resolve_all
 from stream_app.transport.inference import InferenceThread, Job, RequestQueue
 from stream_app.transport.machine_thread import MachineThread
 from stream_app.transport.metrics import Metrics
+from stream_app.transport.model_watcher import ModelWatcher
 from stream_app.transport.outbox import Outbox
 from stream_app.transport.partitions import Consumer, Partitions
 from stream_app.transport.sessions import Machine, PartitionSession
@@ -88,7 +89,7 @@ class AgentRuntime:
         self._inference: InferenceThread | None = None
         self._consumer: Consumer | None = None
         self._max_pending_ms = int(settings.overload.max_pending_final_audio_s * 1000)
-        self._room_for_audio = asyncio.Event()
+        self._room = asyncio.Event()
         self._results: list[tuple[Job, Any]] = []
         self._tasks: set[asyncio.Task[None]] = set()
         self._machines = MachineThread(is_threaded=definition.has_model_in_feed)
@@ -110,6 +111,8 @@ class AgentRuntime:
         marker = StallMarker(self.definition, self.partitions, consumer, self._outbox, self.metrics)
         looks = (self._check_inference, marker.look)
         self._spawn(Watchdog(self.partitions, self._inference, self.metrics, looks).run())
+        if self.definition.watch is not None:
+            self._spawn(ModelWatcher(self.definition.watch, self.metrics).run())
 
     async def flush(self) -> None:
         """Wait a little until what is under way is durable and acknowledged."""
@@ -227,7 +230,7 @@ class AgentRuntime:
         await self._machines.call(resolve_all, resolutions)
         for resolution in resolutions:
             self._carry_out(resolution)
-        self._room_for_audio.set()
+        self._room.set()
 
     def _carry_out(self, step: Feed | Resolution) -> None:
         self._apply(step.session, step.call_id, step.effects)
@@ -239,18 +242,23 @@ class AgentRuntime:
             log.info("call.closed", agent=self.definition.name, call_id=call_id)
 
     async def _wait_for_room(self) -> None:
-        while (
-            self._inference is not None and self._inference.pending_urgent_ms > self._max_pending_ms
-        ):
-            self._room_for_audio.clear()
-            await self._room_for_audio.wait()
+        while self._inference is not None and self._is_full(self._inference):
+            self._room.clear()
+            await self._room.wait()
         if self._outbox is not None:
             await self._outbox.wait_for_room()
+
+    def _is_full(self, inference: InferenceThread) -> bool:
+        """Return whether so much waits for the model that no more should be read."""
+        if inference.pending_urgent_ms > self._max_pending_ms:
+            return True
+        limit = self.definition.max_unacknowledged
+        return bool(limit) and inference.has_urgent and self.partitions.unacknowledged > limit
 
     def _release_dropped(self) -> None:
         if self._inference is not None:
             self._inference.forget_dropped()
-        self._room_for_audio.set()
+        self._room.set()
 
     def _start_inference(self) -> InferenceThread | None:
         if self.definition.infer is None:
@@ -258,7 +266,12 @@ class AgentRuntime:
         max_age_s = self._settings.overload.no_partials_behind_s
         thread = InferenceThread(
             self.definition.infer,
-            RequestQueue(max_age_s, self.definition.max_batch, self.definition.pace),
+            RequestQueue(
+                max_age_s,
+                self.definition.max_batch,
+                self.definition.pace,
+                max_urgent=self.definition.max_urgent,
+            ),
             self.metrics,
             on_result=self._take_result,
             on_failure=self.fail,

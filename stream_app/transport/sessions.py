@@ -116,6 +116,11 @@ class PartitionSession:
         return self._messages.get(offset)
 
     @property
+    def unacknowledged(self) -> int:
+        """How many messages are not acknowledged."""
+        return len(self._messages)
+
+    @property
     def oldest_message(self) -> Message | None:
         """The first message that is not acknowledged."""
         return next(iter(self._messages.values()), None)

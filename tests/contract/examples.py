@@ -158,6 +158,7 @@ JSON_EXAMPLES: tuple[msgspec.Struct, ...] = (
         stable_words=1,
         stability=0.5,
         language="de",
+        domain="telecom",
     ),
     TranscriptFinal(
         event_id=f"{CALL_ID}/final/1/1000",
@@ -179,6 +180,7 @@ JSON_EXAMPLES: tuple[msgspec.Struct, ...] = (
         model="base@1",
         rejected="repetition",
         stability=0.75,
+        domain="telecom",
     ),
     CallTranscribed(
         event_id=f"{CALL_ID}/transcribed",

@@ -16,7 +16,7 @@ from schemas.errors import MalformedMessageError
 from schemas.operations import Alert, Checkpoint
 from schemas.transcripts import TranscriptTopicMessage
 from schemas.turns import FinalizedTopicMessage, TurnTopicMessage
-from stream_app.calls.turns import CallState
+from stream_app.calls.floor import CallState
 from tests.contract.examples import AUDIO_EXAMPLES, JSON_EXAMPLES, golden_path
 from tests.contract.generated import JSON_VALUES
 

@@ -1,9 +1,11 @@
 """Whatever dies whenever: turns come out the same, byte for byte, after de-duplication by id."""
 
-from collections.abc import Iterable, Sequence
+from collections import deque
+from collections.abc import Callable, Iterable, Sequence
 from itertools import pairwise
 
 import msgspec
+import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
@@ -17,11 +19,15 @@ from schemas.transcripts import (
     TranscriptTopicMessage,
 )
 from schemas.turns import TurnEnded, TurnStarted, TurnTopicMessage
-from stream_app.calls.effects import Commit, Emit
+from stream_app.calls.effects import Commit, Effect, Emit, Infer
 from stream_app.calls.endpointing import TurnConfig
+from stream_app.calls.judgement import JudgementRequest
 from stream_app.calls.turns import CallTurns
+from tests.unit.calls.turn_judges import FakeRouter, answer, one
 from tests.unit.calls.turn_lanes import AGENT, CALL_ID, CUSTOMER, Said, lane, partial
 
+ROUTER = one({"two": 0.1, "one": 0.9, "okay": 0.9, "yes": 0.75, "contract": 0.2})
+ROUTERS = st.sampled_from((None, ROUTER))
 TEXTS = ("", "", "yes", "okay", "i see", "no i meant the other one", "my number is four two")
 
 
@@ -33,27 +39,62 @@ class Broker:
         mismatches: Ids that were written again with other bytes.
     """
 
-    def __init__(self, topic: Sequence[TranscriptTopicMessage]) -> None:
+    def __init__(
+        self, topic: Sequence[TranscriptTopicMessage], router: FakeRouter | None = None
+    ) -> None:
         self.topic = list(topic)
+        self.router = router
+        self.asked: deque[JudgementRequest] = deque()
         self.written: dict[str, bytes] = {}
         self.mismatches: list[str] = []
         self._acknowledged: set[int] = set()
         self._stored: bytes | None = None
         self._next = 0
-        self.machine = CallTurns(CALL_ID, TurnConfig())
+        self.machine = CallTurns(CALL_ID, TurnConfig(), router=router)
 
-    def work(self, until: int, *, effects_of_last: int | None = None) -> None:
-        """Read up to offset ``until``; of its last message carry out so many effects only."""
+    def work(
+        self,
+        until: int,
+        *,
+        effects_of_last: int | None = None,
+        is_answered: Callable[[], bool] = lambda: True,
+    ) -> None:
+        """Read up to offset ``until``; of its last message carry out so many effects only.
+
+        Args:
+            until: Where to stop.
+            effects_of_last: Of the last message; None for all.
+            is_answered: Whether the model has finished its next text by now; asked after each
+                message and each answer.
+        """
         while self._next < until:
             offset = self._next
             effects = self.machine.feed(self.topic[offset], offset)
             is_last = offset == until - 1
-            for effect in effects[: effects_of_last if is_last else None]:
-                if isinstance(effect, Emit):
-                    self._write(effect.message)
-                elif isinstance(effect, Commit):
-                    self._commit(effect)
+            self._carry_out(effects[: effects_of_last if is_last else None])
+            while self.asked and not is_last and is_answered():
+                self.answer()
             self._next += 1
+
+    def finish(self) -> None:
+        """Read the rest and answer everything."""
+        self.work(len(self.topic))
+        while self.asked:
+            self.answer()
+
+    def answer(self) -> None:
+        """Give the model's next answer to the machine."""
+        self._carry_out(self.machine.resolve(answer(self.asked.popleft())))
+
+    def _carry_out(self, effects: Sequence[Effect]) -> None:
+        for effect in effects:
+            if isinstance(effect, Emit) and not effect.is_volatile:
+                self._write(effect.message)
+            elif isinstance(effect, Commit):
+                self._commit(effect)
+            elif isinstance(effect, Infer):
+                assert isinstance(effect.request, JudgementRequest)
+                self.asked.append(effect.request)
 
     def take_over(self, *, redelivered: int = 0) -> None:
         """Start with empty memory at the watermark, or up to ``redelivered`` messages before."""
@@ -61,10 +102,11 @@ class Broker:
         while watermark in self._acknowledged:
             watermark += 1
         self._next = max(0, watermark - redelivered)
-        self.machine = CallTurns(CALL_ID, TurnConfig())
+        self.asked.clear()
+        self.machine = CallTurns(CALL_ID, TurnConfig(), router=self.router)
         if self._stored is not None:
             checkpoint = decode_json(self._stored, Checkpoint)
-            self.machine = CallTurns.restore(checkpoint, TurnConfig())
+            self.machine = CallTurns.restore(checkpoint, TurnConfig(), router=self.router)
 
     def _write(self, message: Message) -> None:
         data = encode_json(message)
@@ -79,10 +121,17 @@ class Broker:
                 self._stored = encode_json(checkpoint)
         self._acknowledged.update(commit.offsets)
 
+    @property
+    def is_all_acknowledged(self) -> bool:
+        """Whether every input has been."""
+        return self._acknowledged == set(range(len(self.topic)))
 
-def undisturbed(topic: Sequence[TranscriptTopicMessage]) -> dict[str, bytes]:
-    broker = Broker(topic)
-    broker.work(len(topic))
+
+def undisturbed(
+    topic: Sequence[TranscriptTopicMessage], router: FakeRouter | None = None
+) -> dict[str, bytes]:
+    broker = Broker(topic, router)
+    broker.finish()
     counters = broker.machine.counters
     assert (counters.duplicates, counters.lane_holes, counters.late_events) == (0, 0, 0)
     return broker.written
@@ -128,70 +177,91 @@ BUSY_CALL = lane(
 )
 
 
-def test_a_takeover_after_any_message_changes_nothing() -> None:
+@pytest.mark.parametrize("router", [None, ROUTER], ids=["silence", "model"])
+def test_a_takeover_after_any_message_changes_nothing(router: FakeRouter | None) -> None:
     """For every k, and between any two effects of message k."""
-    expected = undisturbed(BUSY_CALL)
+    expected = undisturbed(BUSY_CALL, router)
     assert len(expected) > 8
 
     for k in range(1, len(BUSY_CALL) + 1):
         for effects_of_last in (0, 1, None):
-            broker = Broker(BUSY_CALL)
+            broker = Broker(BUSY_CALL, router)
             broker.work(k, effects_of_last=effects_of_last)
             broker.take_over()
-            broker.work(len(BUSY_CALL))
+            broker.finish()
             assert broker.written == expected, k
             assert broker.mismatches == []
             assert broker.machine.counters.lane_holes == 0
 
 
 @settings(deadline=None, max_examples=150)
-@given(data=st.data(), call=calls())
+@given(data=st.data(), call=calls(), router=ROUTERS)
 def test_two_takeovers_with_redelivery_change_nothing(
-    data: st.DataObject, call: list[TranscriptTopicMessage]
+    data: st.DataObject, call: list[TranscriptTopicMessage], router: FakeRouter | None
 ) -> None:
-    expected = undisturbed(call)
-    broker = Broker(call)
+    """However late the model answers."""
+    expected = undisturbed(call, router)
+    broker = Broker(call, router)
 
     for _ in range(2):
         broker.work(
             data.draw(st.integers(1, len(call))),
             effects_of_last=data.draw(st.sampled_from((None, 0, 1, 2))),
+            is_answered=lambda: data.draw(st.sampled_from((False, False, True))),
         )
         broker.take_over(redelivered=data.draw(st.integers(0, 40)))
-    broker.work(len(call))
+    broker.finish()
 
     assert broker.written == expected
     assert broker.mismatches == []
+    assert broker.is_all_acknowledged
     assert broker.machine.counters.duplicate_mismatch == 0
     assert broker.machine.counters.lane_holes == 0
 
 
 @settings(deadline=None, max_examples=150)
-@given(data=st.data(), call=calls())
+@given(data=st.data(), call=calls(), router=ROUTERS)
 def test_a_lane_that_was_written_twice_changes_nothing(
-    data: st.DataObject, call: list[TranscriptTopicMessage]
+    data: st.DataObject, call: list[TranscriptTopicMessage], router: FakeRouter | None
 ) -> None:
     """A zombie of transcribe, and its successor, each write from some point on."""
-    expected = undisturbed(call)
+    expected = undisturbed(call, router)
     topic = _rewritten(call, data)
-    broker = Broker(topic)
+    broker = Broker(topic, router)
 
     for k in sorted(data.draw(st.lists(st.integers(1, len(topic)), max_size=3))):
         broker.work(k)
         broker.take_over(redelivered=data.draw(st.integers(0, 20)))
-    broker.work(len(topic))
+    broker.finish()
 
     assert broker.written == expected
     assert broker.mismatches == []
     assert broker.machine.counters.duplicate_mismatch == 0
 
 
+@settings(deadline=None, max_examples=60)
+@given(data=st.data(), call=calls())
+def test_no_timing_of_the_model_changes_anything(
+    data: st.DataObject, call: list[TranscriptTopicMessage]
+) -> None:
+    broker = Broker(call, ROUTER)
+
+    broker.work(len(call), is_answered=lambda: data.draw(st.booleans()))
+    broker.finish()
+
+    assert [*broker.written.items()] == [*undisturbed(call, ROUTER).items()]
+    assert broker.is_all_acknowledged
+
+
 @settings(deadline=None, max_examples=100)
-@given(call=calls())
-@example(call=BUSY_CALL)
-def test_turns_tell_the_whole_call(call: list[TranscriptTopicMessage]) -> None:
+@given(call=calls(), router=ROUTERS)
+@example(call=BUSY_CALL, router=None)
+@example(call=BUSY_CALL, router=ROUTER)
+def test_turns_tell_the_whole_call(
+    call: list[TranscriptTopicMessage], router: FakeRouter | None
+) -> None:
     """Each turn that starts ends once; no word is lost or said twice; turns do not overlap."""
-    emitted = [_decoded(data) for data in undisturbed(call).values()]
+    emitted = [_decoded(data) for data in undisturbed(call, router).values()]
     starts = [m for m in emitted if isinstance(m, TurnStarted)]
     ends = [m for m in emitted if isinstance(m, TurnEnded)]
 
@@ -207,11 +277,12 @@ def test_turns_tell_the_whole_call(call: list[TranscriptTopicMessage]) -> None:
 
 
 @settings(deadline=None, max_examples=50)
-@given(data=st.data(), call=calls())
+@given(data=st.data(), call=calls(), router=ROUTERS)
 def test_partials_have_no_influence(
-    data: st.DataObject, call: list[TranscriptTopicMessage]
+    data: st.DataObject, call: list[TranscriptTopicMessage], router: FakeRouter | None
 ) -> None:
-    expected = undisturbed(call)
+    """Nor has what they foretell."""
+    expected = undisturbed(call, router)
     durable: list[TranscriptTopicMessage] = [
         m for m in call if not isinstance(m, TranscriptPartial)
     ]
@@ -219,10 +290,10 @@ def test_partials_have_no_influence(
     for message in partials:
         durable.insert(data.draw(st.integers(0, len(durable))), message)
 
-    broker = Broker(durable)
-    broker.work(len(durable))
+    broker = Broker(durable, router)
+    broker.finish()
 
-    assert {i: d for i, d in broker.written.items() if i in expected} == expected
+    assert broker.written == expected
 
 
 def _rewritten(

@@ -21,7 +21,7 @@ from stream_app.transport.definitions import AgentDefinition
 from tests.support.partition_log import Durable, Worker
 from tests.support.recorded_calls import call_started, recorded_call
 
-CONTEXT = CallContext(language="de", hot_words=("Grünwald", "Vertragsnummer"))
+CONTEXT = CallContext(language="de", domain="helpline", hot_words=("Grünwald", "Vertragsnummer"))
 HEARD = ("call", "extension", "four", "two", "one,", "twenty", "three", "times")
 
 
@@ -116,6 +116,14 @@ def test_they_do_so_after_a_takeover_too(play: Play) -> None:
 
     assert of_type(durable, TranscriptFinal)
     assert {request.options.hot_words for request in engine.asked} == {CONTEXT.hot_words}
+
+
+def test_the_domain_of_the_call_reaches_every_transcript(play: Play) -> None:
+    """After a takeover too; who reads them routes the call by it."""
+    _, durable = play(crashes=(60,))
+
+    messages = of_type(durable, TranscriptFinal) + of_type(durable, TranscriptPartial)
+    assert {message.domain for message in messages} == {"helpline"}
 
 
 def test_finals_are_exact_and_partials_start_from_the_one_before(play: Play) -> None:

@@ -3,6 +3,7 @@ import msgspec
 from schemas.transcripts import SpeechActivity, TranscriptTopicMessage
 from stream_app.calls.effects import CallMachine
 from stream_app.calls.endpointing import TurnConfig
+from stream_app.calls.judgement import Judgement
 from stream_app.calls.lane_reader import REMEMBERED
 from stream_app.calls.turns import CallTurns
 from tests.unit.calls.turn_lanes import AGENT, CALL_ID, Said, activity, lane, number, transcribed
@@ -101,7 +102,6 @@ def test_the_memory_of_what_came_is_bounded() -> None:
 
 
 def test_the_shell_can_drive_it() -> None:
-    machine: CallMachine[TranscriptTopicMessage, object] = CallTurns(CALL_ID, TurnConfig())
+    machine: CallMachine[TranscriptTopicMessage, Judgement] = CallTurns(CALL_ID, TurnConfig())
 
     assert not machine.is_closed
-    assert machine.resolve(None) == ()

@@ -8,17 +8,19 @@ from schemas.turns import Interruption, TurnEnded, TurnStarted
 from stream_app.calls.effects import Commit, Effect, Emit
 from stream_app.calls.endpointing import TurnConfig
 from stream_app.calls.turns import CallTurns
+from tests.unit.calls.turn_judges import FakeRouter, drive
 from tests.unit.calls.turn_lanes import CALL_ID, Said, lane
 
 
 def run(
-    messages: Iterable[TranscriptTopicMessage], machine: CallTurns | None = None
+    messages: Iterable[TranscriptTopicMessage],
+    machine: CallTurns | None = None,
+    *,
+    router: FakeRouter | None = None,
 ) -> list[Message]:
-    """Return what a machine emits for ``messages``."""
-    machine = machine or CallTurns(CALL_ID, TurnConfig())
-    effects: list[Effect] = []
-    for offset, message in enumerate(messages):
-        effects.extend(machine.feed(message, offset))
+    """Return what a machine emits for ``messages``, its questions answered at once."""
+    machine = machine or CallTurns(CALL_ID, TurnConfig(), router=router)
+    effects = drive(machine, list(messages))
     return [effect.message for effect in effects if isinstance(effect, Emit)]
 
 
@@ -34,8 +36,8 @@ def interruptions(messages: Iterable[Message]) -> list[Interruption]:
     return [message for message in messages if isinstance(message, Interruption)]
 
 
-def say(*said: Said) -> list[Message]:
-    return run(lane(said))
+def say(*said: Said, router: FakeRouter | None = None) -> list[Message]:
+    return run(lane(said), router=router)
 
 
 def commits(effects: Sequence[Effect]) -> list[Commit]:

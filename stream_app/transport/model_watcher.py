@@ -1,0 +1,36 @@
+"""Look for new files of an agent's model now and then, off the event loop."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+from stream_app.transport.definitions import ModelWatch
+from stream_app.transport.metrics import Metrics
+
+
+class ModelWatcher:
+    """Looks, and counts what came of it.
+
+    Args:
+        watch: How the agent takes up new files.
+        metrics: Counts swaps and refusals.
+        sleep: Waits for so many seconds.
+    """
+
+    def __init__(
+        self,
+        watch: ModelWatch,
+        metrics: Metrics,
+        *,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    ) -> None:
+        self._watch = watch
+        self._metrics = metrics
+        self._sleep = sleep
+
+    async def run(self) -> None:
+        """Look until cancelled; what a look raises ends the worker."""
+        while True:
+            await self._sleep(self._watch.interval_s)
+            for change in await asyncio.to_thread(self._watch.look):
+                counter = self._metrics.model_refusals if change.is_refused else None
+                (counter or self._metrics.model_swaps).inc()

@@ -1,0 +1,161 @@
+"""New files of the end-of-turn model while calls go on: no restart, no turn lost.
+
+Calls that were under way come out as if nothing had happened, to the byte; calls that begin later
+as if the new files had always been there; bad files change nothing at all.
+"""
+
+import asyncio
+import json
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+from pathlib import Path
+
+import orjson
+import pytest
+
+from schemas.audio import AudioMessage
+from stream_app import topics
+from stream_app.settings import Settings
+from tests.e2e.fleet import AgentProcess, Fleet
+from tests.e2e.lanes import Lane, undisturbed
+from tests.e2e.scenario import Broker, Run, running
+from tests.support.tiny_turn_model import write_turn_model
+
+pytestmark = pytest.mark.e2e
+SPEED = 4.0
+COPIES = 3
+FED_MS = 8_000  # by then every call has its first words and goes on for a while
+LOOK_TIMEOUT_S = 30.0
+POLL_S = 0.05
+Recordings = Mapping[str, Sequence[AudioMessage]]
+
+
+@dataclass(frozen=True)
+class Site:
+    """A worker with a model of its own.
+
+    Attributes:
+        folder: Of the model that the worker uses.
+        expected: Undisturbed lanes of the recordings by the seed of the model.
+    """
+
+    fleet: Fleet
+    folder: Path
+    expected: Mapping[int, Mapping[str, Lane]]
+
+
+@pytest.fixture
+def site(
+    broker: Broker, recordings: dict[str, list[AudioMessage]], tmp_path: Path
+) -> Iterator[Site]:
+    """A worker's settings, and what is to come of the calls by each version of its model."""
+    expected = {}
+    for seed in (1, 2):
+        own = broker.settings.replace(turns=turns_of(tmp_path / f"seed-{seed}"))
+        write_turn_model(tmp_path / f"seed-{seed}", seed=seed)
+        expected[seed] = {name: undisturbed(each, own) for name, each in recordings.items()}
+    assert expected[1] != expected[2]
+    folder = tmp_path / "model"
+    write_turn_model(folder, seed=1)
+    logs = tmp_path / "logs"
+    logs.mkdir()
+    with Fleet(broker.settings.replace(turns=turns_of(folder)), logs) as fleet:
+        yield Site(fleet, folder, expected)
+
+
+async def test_a_swap_and_a_bad_file_under_load(
+    site: Site, recordings: dict[str, list[AudioMessage]]
+) -> None:
+    agents = await site.fleet.start("only")
+    worker = agents["only.detect_turns"]
+    pid = worker.pid
+
+    async with calls(site, recordings, seed=1) as before:
+        await all_have_begun(before)
+        write_turn_model(site.folder, seed=2)
+        await has_logged(worker, "turn_model.swapped")
+        async with calls(site, recordings, seed=2) as after:
+            await asyncio.gather(before.assert_unchanged(), all_have_begun(after))
+            (site.folder / "tiny.onnx").write_bytes(b"\x08\x01 no graph at all")
+            await has_logged(worker, "turn_model.refused")
+            async with calls(site, recordings, seed=2) as later:
+                await asyncio.gather(after.assert_unchanged(), later.assert_unchanged())
+
+    assert worker.pid == pid
+    assert worker.is_running
+    assert names_of_models(before) != names_of_models(after)
+    assert names_of_models(after) == names_of_models(later)
+
+
+async def test_a_takeover_after_a_swap_ends_the_calls_with_the_model_at_hand(
+    site: Site, recordings: dict[str, list[AudioMessage]]
+) -> None:
+    """The version with which they began went with the worker that had it."""
+    agents = await site.fleet.start("only")
+
+    async with calls(site, recordings, seed=1) as run:
+        await all_have_begun(run)
+        agents["only.detect_turns"].kill()
+        write_turn_model(site.folder, seed=2)
+        successor = site.fleet.launch("detect_turns", worker="only")
+        await run.feed.rest()
+        await run.watch.until_finalized(*run.recorded)
+
+    await has_logged(successor, "turn_model.replaced")
+    for each, name in run.recorded.items():
+        assert words(run.watch.lane(each)) == words(site.expected[1][name])
+
+
+def turns_of(folder: Path) -> dict[str, object]:
+    return {
+        "model": str(folder),
+        "routes": "agent=party:agent;customer=party:customer",
+        "dictation_silence_ms": 700,  # the words of these calls look like codes
+        "refresh_s": 0.2,
+    }
+
+
+def calls(site: Site, recordings: Recordings, *, seed: int) -> AbstractAsyncContextManager[Run]:
+    """Return calls of which is to come what a model of that seed makes of them."""
+    settings: Settings = site.fleet.settings
+    return running(settings.kafka, recordings, site.expected[seed], speed=SPEED, copies=COPIES)
+
+
+async def all_have_begun(run: Run) -> None:
+    """Send the calls until the model has judged something of each."""
+    await run.fed(FED_MS)
+    await run.watch.until(
+        lambda: all(run.watch.messages(topics.TURNS, c, "turn_started.v1") for c in run.recorded),
+        "first turn of every call",
+    )
+
+
+async def has_logged(process: AgentProcess, event: str) -> None:
+    """Wait until an agent has logged an event."""
+    deadline = time.monotonic() + LOOK_TIMEOUT_S
+    while event not in {line["event"] for line in log_of(process)}:
+        assert time.monotonic() < deadline, f"no {event}: {process.tail()}"
+        await asyncio.sleep(POLL_S)
+
+
+def log_of(process: AgentProcess) -> list[dict[str, object]]:
+    lines = process.log.read_text().splitlines()
+    return [json.loads(line) for line in lines if line.startswith("{")]
+
+
+def names_of_models(run: Run) -> set[str]:
+    """Return the models of turns that the finalized calls name."""
+    finalized = [orjson.loads(record.value) for record in run.watch.of(topics.FINALIZED)]
+    assert len(finalized) == len(run.recorded)
+    return {name for call in finalized for task, name in call["models"].items() if "turn" in task}
+
+
+def words(lane: Lane) -> list[str]:
+    """Return the words of the turns of each channel in their order."""
+    turns = [orjson.loads(value) for value in lane[topics.TURNS]]
+    ended = [turn for turn in turns if turn["schema"] == "turn_ended.v1"]
+    return [
+        " ".join(turn["text"] for turn in ended if turn["channel"] == channel) for channel in (0, 1)
+    ]

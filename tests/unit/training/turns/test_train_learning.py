@@ -1,0 +1,209 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import msgspec
+import numpy as np
+import pytest
+import torch
+
+from tests.unit.training.turns.tiny_turns import mobilebert_config, write_encoder
+from training.turns.classifier import TurnClassifier, new_classifier
+from training.turns.learning import Learner, Lessons, Outcome, validate
+from training.turns.material import (
+    TokenRows,
+    all_logits,
+    by_length,
+    epoch_batches,
+    frozen_states,
+)
+from training.turns.recipe import Learning
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+_SETTINGS = Learning(epochs=3, batch=8, learning_rate=5e-3, checkpoint_steps=2)
+_LAST = 15  # a text is complete if it ends with this token
+
+
+class Killed(Exception):  # noqa: N818  not an error of ours
+    """The process is gone."""
+
+
+class Killer:
+    """Ends the process after so many steps."""
+
+    def __init__(self, after: int) -> None:
+        self.left = after
+
+    def advanced(self, step: int, steps: int, loss: float) -> None:
+        """Take note of a step."""
+        assert step <= steps
+        assert loss > 0
+        self.left -= 1
+        if self.left == 0:
+            raise Killed
+
+
+class Nobody:
+    """Watches nothing."""
+
+    def advanced(self, step: int, steps: int, loss: float) -> None:
+        """Take note of a step."""
+
+
+@pytest.fixture(scope="module")
+def encoder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_encoder(tmp_path_factory.mktemp("encoder"))
+
+
+def _rows(count: int, seed: int) -> TokenRows:
+    draw = np.random.default_rng(seed)
+    rows, labels = [], []
+    for place in range(count):
+        words = draw.integers(16, 60, size=draw.integers(1, 12)).tolist()
+        labels.append(place % 2)
+        rows.append([2, *words, _LAST if place % 2 else _LAST + 1, 3])
+    return TokenRows(rows, labels, padding=0)
+
+
+def _lessons(settings: Learning = _SETTINGS, *, fingerprint: str = "same") -> Lessons:
+    return Lessons(_rows(50, 1), _rows(20, 2), settings, seed=3, fingerprint=fingerprint)
+
+
+def _pupil(encoder: Path) -> TurnClassifier:
+    torch.manual_seed(1)
+    return new_classifier(encoder)
+
+
+def _learn(encoder: Path, folder: Path) -> tuple[TurnClassifier, Outcome]:
+    model = _pupil(encoder)
+    return model, Learner(model, _lessons(), folder).learn(Nobody())
+
+
+def _assert_alike(one: TurnClassifier, other: TurnClassifier) -> None:
+    theirs = other.state_dict()
+    assert all(torch.equal(tensor, theirs[name]) for name, tensor in one.state_dict().items())
+
+
+def test_it_learns(encoder: Path, tmp_path: Path) -> None:
+    """What the last word decides is learnt, and the best epoch's weights are left behind."""
+    settings = msgspec.structs.replace(_SETTINGS, epochs=8)
+    lessons, model = _lessons(settings), _pupil(encoder)
+
+    outcome = Learner(model, lessons, tmp_path).learn(Nobody())
+
+    best = outcome.epochs[outcome.best_epoch - 1]
+    assert best.validation_accuracy == max(one.validation_accuracy for one in outcome.epochs)
+    assert best.validation_accuracy > 0.9
+    assert validate(model, lessons.validation)[1] == best.validation_accuracy
+
+
+@pytest.mark.parametrize("steps", [1, 2, 6, 7, 8, 13, 14, 20, 21])
+def test_a_killed_run_ends_with_the_same_weights(
+    encoder: Path, tmp_path: Path, steps: int
+) -> None:
+    """Within an epoch, at its end, before the first checkpoint and after the last step."""
+    whole, expected = _learn(encoder, tmp_path / "whole")
+    with pytest.raises(Killed):
+        Learner(_pupil(encoder), _lessons(), tmp_path / "killed").learn(Killer(steps))
+
+    model = _pupil(encoder)
+    learner = Learner(model, _lessons(), tmp_path / "killed")
+    learner.resume()
+    outcome = learner.learn(Nobody())
+
+    assert outcome.epochs == expected.epochs
+    assert outcome.best_epoch == expected.best_epoch
+    _assert_alike(model, whole)
+
+
+def test_resuming_loses_no_more_than_to_the_last_checkpoint(encoder: Path, tmp_path: Path) -> None:
+    """A checkpoint every two steps: step five is made again, step four is not."""
+    with pytest.raises(Killed):
+        Learner(_pupil(encoder), _lessons(), tmp_path).learn(Killer(5))
+
+    learner = Learner(_pupil(encoder), _lessons(), tmp_path)
+
+    assert learner.resume()
+    assert learner.step == 4
+
+
+def test_a_checkpoint_of_other_lessons_is_not_used(encoder: Path, tmp_path: Path) -> None:
+    """Changed data or settings begin anew."""
+    with pytest.raises(Killed):
+        Learner(_pupil(encoder), _lessons(), tmp_path).learn(Killer(5))
+
+    learner = Learner(_pupil(encoder), _lessons(fingerprint="other"), tmp_path)
+
+    assert not learner.resume()
+    assert learner.step == 0
+
+
+def test_a_head_learns_as_from_the_tokens_and_leaves_the_encoder(
+    encoder: Path, tmp_path: Path
+) -> None:
+    """Encoding once gives what encoding in every step would give; no bit of the encoder moves."""
+    models = [_pupil(encoder), _pupil(encoder)]
+    outcomes = []
+    for place, model in enumerate(models):
+        learnt = {name for name, _ in model.head_parameters()}
+        for name, parameter in model.named_parameters():
+            parameter.requires_grad_(name in learnt)
+        train, validation = _rows(50, 1), _rows(20, 2)
+        folder = tmp_path / str(place)
+        if place:
+            model.encoder.train = lambda mode=True: None  # type: ignore[method-assign, misc, assignment]  # noqa: ARG005
+            model.encoder.eval()
+            lessons = Lessons(train, validation, _SETTINGS, 3, "tokens")
+        else:
+            states = [frozen_states(model, rows, 8) for rows in (train, validation)]
+            lessons = Lessons(states[0], states[1], _SETTINGS, 3, "states")
+        outcomes.append(Learner(model, lessons, folder).learn(Nobody()))
+
+    before = _pupil(encoder).state_dict()
+    learnt = {name for name, _ in models[0].head_parameters()}
+    kept = {name for name, values in models[0].state_dict().items() if values.equal(before[name])}
+    assert kept == before.keys() - learnt
+    assert outcomes[0].epochs[-1].validation_loss < outcomes[0].epochs[0].validation_loss
+
+
+def test_a_row_is_judged_alike_in_any_company(encoder: Path) -> None:
+    """Padding to the longest of a batch changes no more than the last digits."""
+    model, rows = _pupil(encoder), _rows(30, 4)
+
+    together, alone = all_logits(model, rows, 30), all_logits(model, rows, 1)
+
+    np.testing.assert_allclose(together, alone, atol=1e-5)
+
+
+def test_full_padding_reaches_the_network() -> None:
+    """MobileBERT sees every text at the same length."""
+    rows = TokenRows([[2, 7, 3], [2, 7, 8, 9, 3]], [0, 1], padding=0, length=16)
+    model = TurnClassifier(mobilebert_config())
+
+    ids, mask = rows.padded([0, 1])
+
+    assert ids.shape == mask.shape == (2, 16)
+    assert mask.sum(dim=1).tolist() == [3, 5]
+    assert all_logits(model, rows, 2).shape == (2, 2)
+
+
+def test_every_epoch_shows_everything_once_in_another_order() -> None:
+    """Batches are alike in length, complete, and repeat with the seed."""
+    lengths = np.random.default_rng(1).integers(3, 60, size=1_000).tolist()
+
+    first = epoch_batches(lengths, 16, seed=1, epoch=0)
+
+    assert sorted(i for batch in first for i in batch) == list(range(1_000))
+    assert first == epoch_batches(lengths, 16, seed=1, epoch=0)
+    assert first != epoch_batches(lengths, 16, seed=1, epoch=1)
+    spread = [max(lengths[i] for i in batch) - min(lengths[i] for i in batch) for batch in first]
+    assert np.mean(spread) < 3
+
+
+def test_texts_are_taken_by_length_and_none_is_lost() -> None:
+    """The shortest first, so that little is padded."""
+    batches = list(by_length([5, 1, 3, 2, 4], 2))
+
+    assert batches == [[1, 3], [2, 4], [0]]

@@ -1,0 +1,1 @@
+"""Training of the turn detection: data, networks, evaluation."""

@@ -1,0 +1,228 @@
+"""The table ``[data]`` of a recipe: which sources, which sets, how utterances are cut."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal
+
+import msgspec
+
+from training.errors import RecipeError
+from training.turns.examples import SET_NAMES, SPLITS, Role, Split
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+SourceKind = Literal[
+    "sgd",
+    "taskmaster4",
+    "evi",
+    "multidogo",
+    "helpline_calls",
+    "earnings21",
+    "earnings22_aligned",
+    "table",
+]
+
+ALL_FILES = "**/*"
+
+
+class Columns(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Where a table of a hub keeps its turns; a name may be a path: ``utterances.-1.history``.
+
+    Attributes:
+        turns: Each a text, a list of texts, or a list of objects; they follow one another.
+        text: The text in such an object.
+        speaker: The speaker in such an object, or of the whole row.
+        conversation: What rows of one conversation share; without it every row is one.
+        label: Whether the text is complete; such a text is never cut.
+        complete_labels: The labels that say yes.
+    """
+
+    turns: tuple[str, ...] = ("text",)
+    text: str = "text"
+    speaker: str = ""
+    conversation: str = ""
+    label: str = ""
+    complete_labels: tuple[str, ...] = ("1", "True", "true", "complete")
+
+
+class Source(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """One data set.
+
+    Attributes:
+        kind: How it is read.
+        path: Relative to the data folder; a ``table`` may also be a data set's name on a hub.
+        files: The files of a table, as a pattern.
+        columns: Of a table.
+        roles: Who speaks, by the table's own word for the speaker.
+        is_punctuated: Of a table: a sentence without its mark at the end was broken off.
+        mixes_speakers: Of a table: a text does not say where the speaker changes.
+        rows: Rows of a table at most; 0 takes all.
+    """
+
+    kind: SourceKind
+    path: str = ""
+    files: str = ALL_FILES
+    columns: Columns = Columns()
+    roles: dict[str, Role] = {}
+    is_punctuated: bool = False
+    mixes_speakers: bool = False
+    rows: int = 0
+
+
+class SetRecipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """One set of examples: how many, from where, of whom.
+
+    Attributes:
+        train: Examples to learn from.
+        validation: Examples that choose the best epoch.
+        test: Examples of the figures.
+        sources: Weight of each source; one that has too little leaves its part to the others.
+        roles: Who may speak; empty takes everyone.
+        union: The sets this one consists of, in place of everything above.
+    """
+
+    train: int = 0
+    validation: int = 0
+    test: int = 0
+    sources: dict[str, float] = {}
+    roles: tuple[Role, ...] = ()
+    union: tuple[str, ...] = ()
+
+    def asked(self, split: Split) -> int:
+        """Return how many examples of a split are wanted."""
+        return {"train": self.train, "validation": self.validation, "test": self.test}[split]
+
+
+class Grouping(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """How a turn becomes utterances.
+
+    Attributes:
+        sentence_weights: Of one, two, three .. consecutive sentences in one utterance.
+        short_turn_words: A turn of no more words stays whole.
+        max_words: A longer utterance loses sentences from its front; one longer sentence is
+            left out.
+    """
+
+    sentence_weights: tuple[float, ...] = (0.5, 0.3, 0.2)
+    short_turn_words: int = 12
+    max_words: int = 60
+
+
+class Truncation(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Which utterances are cut, and where.
+
+    Attributes:
+        share: Of the utterances of two words or more.
+        pause_share: Share of cuts at a real pause, where the source knows pauses.
+        min_pause_ms: Shorter ones are no pause.
+        redraws: How often a cut of the train split that leaves a complete utterance is drawn
+            again before the utterance stays whole.
+    """
+
+    share: float = 0.5
+    pause_share: float = 0.7
+    min_pause_ms: int = 300
+    redraws: int = 4
+
+
+class RecognizerNoise(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Mistakes of a recognizer in the texts of the train split.
+
+    Attributes:
+        share: Of the examples that have any.
+        drop: Share of their words that are missing.
+        replace: Share of their words heard as a similar one.
+        cut: Share of these examples, where they are incomplete, whose last word is a fragment.
+    """
+
+    share: float = 0.0
+    drop: float = 0.05
+    replace: float = 0.1
+    cut: float = 0.1
+
+
+class DataRecipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Everything that decides which examples come out, the seed and the data aside.
+
+    Attributes:
+        sources: By name.
+        sets: By name: general, domain, agent, customer, multi.
+        grouping: From turns to utterances.
+        truncation: From utterances to examples.
+        spoken_numbers_share: Share of the utterances whose figures are written as words.
+        read_out_share: Share of these whose bare numbers are read out digit by digit.
+        noise: Mistakes of a recognizer; never in validation and test.
+    """
+
+    sources: dict[str, Source]
+    sets: dict[str, SetRecipe]
+    grouping: Grouping = Grouping()
+    truncation: Truncation = Truncation()
+    spoken_numbers_share: float = 0.5
+    read_out_share: float = 0.5
+    noise: RecognizerNoise = RecognizerNoise()
+
+
+def check_recipe(recipe: DataRecipe) -> None:
+    """Raise what is wrong with a recipe.
+
+    Raises:
+        RecipeError: A set names what is not there, or a share or count makes no sense.
+    """
+    for complaint in (*_set_complaints(recipe), *_number_complaints(recipe)):
+        raise RecipeError(f"the table [data] is not valid: {complaint}")
+
+
+def _set_complaints(recipe: DataRecipe) -> Iterator[str]:
+    if not recipe.sets:
+        yield "it has no sets"
+    for name, wanted in recipe.sets.items():
+        if name not in SET_NAMES:
+            yield f"sets.{name}: the sets are {', '.join(SET_NAMES)}"
+        yield from _one_set(name, wanted, recipe)
+    for name, source in recipe.sources.items():
+        if not source.path:
+            yield f"sources.{name} has no path"
+
+
+def _one_set(name: str, wanted: SetRecipe, recipe: DataRecipe) -> Iterator[str]:
+    if wanted.union:
+        for part in wanted.union:
+            if part not in recipe.sets or recipe.sets[part].union:
+                yield f"sets.{name}.union: {part!r} is no set of examples of its own"
+        if wanted.sources or wanted.roles or any(wanted.asked(split) for split in SPLITS):
+            yield f"sets.{name}: a union has neither counts nor sources nor roles"
+        return
+    if not wanted.sources:
+        yield f"sets.{name} has no sources"
+    for source, weight in wanted.sources.items():
+        if source not in recipe.sources:
+            yield f"sets.{name}.sources: there is no source {source!r}"
+        if weight <= 0:
+            yield f"sets.{name}.sources.{source} must be above 0"
+    if min(wanted.train, wanted.test) < 1 or wanted.validation < 0:
+        yield f"sets.{name}: train and test must be 1 or more, validation 0 or more"
+
+
+def _number_complaints(recipe: DataRecipe) -> Iterator[str]:
+    shares: Mapping[str, float] = {
+        "truncation.share": recipe.truncation.share,
+        "truncation.pause_share": recipe.truncation.pause_share,
+        "spoken_numbers_share": recipe.spoken_numbers_share,
+        "read_out_share": recipe.read_out_share,
+        "noise.share": recipe.noise.share,
+        "noise.drop": recipe.noise.drop,
+        "noise.replace": recipe.noise.replace,
+        "noise.cut": recipe.noise.cut,
+    }
+    for name, share in shares.items():
+        if not 0 <= share <= 1:
+            yield f"{name} must lie in [0, 1]"
+    weights = recipe.grouping.sentence_weights
+    if not weights or min(weights) < 0 or sum(weights) <= 0:
+        yield "grouping.sentence_weights must be positive numbers"
+    if recipe.grouping.max_words < 2:  # noqa: PLR2004  one word can never be cut
+        yield "grouping.max_words must be 2 or more"
+    if recipe.truncation.redraws < 0 or recipe.grouping.short_turn_words < 0:
+        yield "truncation.redraws and grouping.short_turn_words must be 0 or more"

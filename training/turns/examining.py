@@ -1,0 +1,93 @@
+"""Measure trained models on test sets."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from training.turns.classifier import load_classifier
+from training.turns.examples import read_examples, set_path
+from training.turns.material import all_logits, frozen_states, label_rows
+from training.turns.measures import complete_probabilities, measure
+from training.turns.record import read_record, write_record
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from pathlib import Path
+
+    from transformers import PreTrainedTokenizerBase
+
+    from training.turns.classifier import TurnClassifier
+    from training.turns.material import FirstStates
+    from training.turns.measures import Measured
+    from training.turns.record import TrainingRecord
+
+
+@dataclass(frozen=True)
+class _Candidate:
+    """A model that is examined."""
+
+    record: TrainingRecord
+    network: TurnClassifier
+    tokenizer: PreTrainedTokenizerBase
+
+
+class Examiner:
+    """Judges the test sets with one model after another.
+
+    Models that share an encoder, one after another, have their texts encoded once.
+
+    Args:
+        work: Folder of the run, with its data.
+        threshold: From which an utterance counts as complete.
+        batch: Texts judged at once.
+    """
+
+    def __init__(self, work: Path, *, threshold: float, batch: int) -> None:
+        self._work = work
+        self._threshold = threshold
+        self._batch = batch
+        self._encoder: tuple[Path, str, str] | None = None
+        self._states: dict[str, FirstStates] = {}
+
+    def examine(self, folder: Path, sets: Iterable[str]) -> TrainingRecord:
+        """Measure a model on test sets, and write the figures into its record.
+
+        Raises:
+            MissingDataError: The folder is no trained model, or a test set is not there.
+        """
+        record = read_record(folder)
+        network, tokenizer = load_classifier(folder)
+        candidate = _Candidate(record, network, tokenizer)
+        encoder = (folder.parent, record.encoder_of, record.text_form)
+        if encoder != self._encoder:
+            self._encoder = encoder
+            self._states.clear()
+        found = {one.set: one for one in record.measured}
+        found |= {name: self._measure(candidate, name) for name in sets}
+        record = msgspec.structs.replace(record, measured=tuple(found.values()))
+        write_record(folder, record)
+        return record
+
+    def _measure(self, candidate: _Candidate, set_name: str) -> Measured:
+        examples = read_examples(set_path(self._work, set_name, "test"))
+        record = candidate.record
+        if set_name not in self._states:
+            rows = label_rows(
+                candidate.tokenizer,
+                examples,
+                text=record.text_form,
+                max_length=record.max_tokens,
+                is_full=record.padding == "full",
+            )
+            self._states[set_name] = frozen_states(candidate.network, rows, self._batch)
+        logits = all_logits(candidate.network, self._states[set_name], self._batch)
+        return measure(
+            (record.model, set_name),
+            complete_probabilities(logits),
+            [int(one.is_complete) for one in examples],
+            sources=[one.source for one in examples],
+            threshold=self._threshold,
+        )

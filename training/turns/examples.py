@@ -1,0 +1,69 @@
+"""Examples of finished and unfinished utterances, and the files that hold them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal
+
+import msgspec
+
+from training.errors import MissingDataError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from pathlib import Path
+
+Role = Literal["agent", "customer", "unknown"]
+Split = Literal["train", "validation", "test"]
+SPLITS: tuple[Split, ...] = ("train", "validation", "test")
+SET_NAMES = ("general", "domain", "agent", "customer", "multi")
+
+
+class Example(msgspec.Struct, frozen=True):
+    """What a speaker has said so far, and whether that is all.
+
+    Attributes:
+        text: As the recognizer writes it: the spoken form, no capitals, no punctuation.
+        written: The same words with their capitals and punctuation.
+        is_complete: The speaker has finished; else the utterance was cut off.
+        source: Name of the source in the recipe.
+        conversation: Unique over all sources; never in two splits.
+        role: Who speaks.
+    """
+
+    text: str
+    written: str
+    is_complete: bool
+    source: str
+    conversation: str
+    role: Role = "unknown"
+
+
+def set_path(work: Path, set_name: str, split: Split) -> Path:
+    """Return where the examples of a set's split lie."""
+    return work / "data" / set_name / f"{split}.jsonl"
+
+
+def read_examples(path: Path) -> list[Example]:
+    """Return the examples of a file of JSON lines.
+
+    Raises:
+        MissingDataError: There is no such file, or a line is no example.
+    """
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        message = f"the examples {path} cannot be read ({error.strerror}); prepare the data first"
+        raise MissingDataError(message) from error
+    try:
+        return msgspec.json.Decoder(Example).decode_lines(content)
+    except msgspec.DecodeError as error:
+        message = f"{path} holds a line that is no example: {error}"
+        raise MissingDataError(message) from error
+
+
+def write_examples(path: Path, examples: Iterable[Example]) -> None:
+    """Put the examples in place of the file at ``path`` in one go."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_suffix(".partial")
+    partial.write_bytes(msgspec.json.Encoder().encode_lines(examples))
+    partial.replace(path)

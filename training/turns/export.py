@@ -1,0 +1,242 @@
+"""Trained models of the turn detection become what the live path loads.
+
+Each graph is made in fp32 and in int8, and each is compared with what it came from on texts that no
+model was trained on; one that strays too far is not put in place.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+import msgspec
+import orjson
+
+from models.asr.exports import sha256_of
+from models.asr.onnx_network import open_session
+from models.turns.inputs import TurnInputs
+from models.turns.manifest import FORMAT, SpecialTokens, TurnManifest
+from schemas.errors import ConfigurationError, ModelIntegrityError
+from training.turns.export_graph import MergedNetwork, group_by_encoder, read_model, trace
+from training.turns.export_parity import (
+    Parity,
+    compare,
+    judge_by_graph,
+    judge_by_network,
+    read_samples,
+)
+from training.turns.quantise import observe, product_inputs, quantise, with_outputs
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from onnx import ModelProto
+
+    from training.turns.export_graph import TrainedModel
+    from training.turns.quantise import Range, Scales
+
+FP32_FOLDER = "fp32"
+CALIBRATION_TEXTS = 1_000  # of all sets together
+PARITY_TEXTS = 1_000  # of each variant
+MAX_FP32_DIFFERENCE = 1e-3  # of a probability: another library's sums
+Precision = Literal["fp32", "int8"]
+
+
+class ExportOptions(msgspec.Struct, frozen=True, kw_only=True):
+    """How to export.
+
+    Attributes:
+        name: Of the model; where encoders differ, the variant follows it.
+        scales: Of int8 activations: ``fixed``, or one for each token (``rows``).
+        least_agreement: Share of texts on which int8 must say the same as fp32.
+        keep_fp32: Whether the fp32 graph is kept too, in a folder of its own.
+    """
+
+    name: str
+    scales: Scales = "fixed"
+    least_agreement: float = 0.97
+    keep_fp32: bool = True
+
+
+class Exported(msgspec.Struct, frozen=True):
+    """One graph that was put in place.
+
+    Attributes:
+        manifest: Its path.
+        size_bytes: Of graph and tokenizer.
+        fp32: For each variant, the fp32 graph against the trained network.
+        int8: For each variant, int8 against the fp32 graph.
+    """
+
+    manifest: Path
+    size_bytes: int
+    fp32: dict[str, Parity]
+    int8: dict[str, Parity]
+
+
+def export_turns(
+    folders: Sequence[Path], out: Path, work: Path, options: ExportOptions
+) -> list[Exported]:
+    """Return what was written: one graph for all models with the same encoder.
+
+    Args:
+        folders: Of trained models; the name of each is its variant.
+        out: For graph, tokenizer and manifest; fp32 goes into a folder within.
+        work: With the prepared data of the sets that the models learnt from: texts of training
+            give the fixed scales, those of test are compared.
+        options: See there.
+
+    Raises:
+        MissingDataError: A folder is no trained model, or texts are missing.
+        ConfigurationError: Two models have the same name.
+        ModelIntegrityError: A graph strays too far from what it was made of.
+    """
+    models = [read_model(folder) for folder in folders]
+    names = [model.variant for model in models]
+    if len(set(names)) < len(names) or not names:
+        raise ConfigurationError(f"models to export need a name each, no two the same: {names}")
+    groups = group_by_encoder(models)
+    done = []
+    for group in groups:
+        suffix = "" if len(groups) == 1 else f"-{group[0].variant}"
+        renamed = msgspec.structs.replace(options, name=options.name + suffix)
+        done.append(_Export(group, work, renamed).write(out))
+    return done
+
+
+class _Export:
+    """The export of models that share an encoder.
+
+    Args:
+        models: At least one.
+        work: With the prepared data.
+        options: Whose name is that of the files.
+    """
+
+    def __init__(self, models: Sequence[TrainedModel], work: Path, options: ExportOptions) -> None:
+        self._models = models
+        self._options = options
+        self._work = work
+        self._inputs = TurnInputs(models[0].tokenizer, self._manifest("fp32", "", ""))
+
+    def write(self, out: Path) -> Exported:
+        """Return what was put in place; nothing is if a graph strays too far."""
+        samples = read_samples(self._models, self._work, "test", PARITY_TEXTS)
+        trained = judge_by_network(MergedNetwork(self._models).eval(), self._inputs, samples)
+        graph = trace(self._models)
+        out.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=out, prefix=".export-") as name:
+            fp32_folder, int8_folder = Path(name) / "fp32", Path(name) / "int8"
+            fp32 = self._save(graph, "fp32", fp32_folder)
+            exact = judge_by_graph(fp32, samples)
+            fp32_parity = compare(samples, trained, exact)
+            self._check_fp32(fp32_parity)
+            int8 = self._save(quantise(graph, self._ranges(graph, fp32)), "int8", int8_folder)
+            int8_parity = compare(samples, exact, judge_by_graph(int8, samples))
+            self._check_int8(int8_parity)
+            if self._options.keep_fp32:
+                _move(fp32, out / FP32_FOLDER, fp32_parity)
+            return Exported(*_move(int8, out, int8_parity), fp32_parity, int8_parity)
+
+    def _ranges(self, graph: ModelProto, fp32: Path) -> dict[str, Range] | None:
+        """Return the ranges of activations over texts of training, for fixed scales."""
+        if self._options.scales == "rows":
+            return None
+        share = max(1, CALIBRATION_TEXTS // len(self._models))
+        samples = read_samples(self._models, self._work, "train", share)
+        rows = [self._inputs.tokens(text) for texts in samples.values() for text, _ in texts]
+        shown = fp32.with_name("shown.onnx")
+        shown.write_bytes(with_outputs(graph, product_inputs(graph)).SerializeToString())
+        session = open_session(shown, device="cpu", threads=1)
+        return observe(session, (feed for _, feed in self._inputs.batches(rows)))
+
+    def _save(self, graph: ModelProto, precision: Precision, folder: Path) -> Path:
+        """Write graph, tokenizer and manifest; return the manifest's path."""
+        folder.mkdir()
+        weights = folder / f"{self._options.name}.onnx"
+        weights.write_bytes(graph.SerializeToString(deterministic=True))
+        tokenizer = folder / f"{self._options.name}.tokenizer.json"
+        tokenizer.write_text(self._models[0].tokenizer.to_str(), encoding="utf-8")
+        manifest = self._manifest(precision, sha256_of(weights), sha256_of(tokenizer))
+        return _write_manifest(manifest, folder / f"{self._options.name}.json")
+
+    def _manifest(self, precision: Precision, sha256: str, tokenizer_sha256: str) -> TurnManifest:
+        first = self._models[0]
+        scales = f", {self._options.scales} scales" if precision == "int8" else ""
+        tokenizer_file = f"{self._options.name}.tokenizer.json"
+        return TurnManifest(
+            name=self._options.name,
+            format=FORMAT,
+            file=f"{self._options.name}.onnx",
+            sha256=sha256,
+            other_files={tokenizer_file: tokenizer_sha256},
+            tokenizer_file=tokenizer_file,
+            special_tokens=special_tokens(first),
+            variants=tuple(model.variant for model in self._models),
+            languages=first.languages,
+            max_tokens=first.max_tokens,
+            padding=first.padding,
+            text_form=first.text_form,
+            precision=precision + scales,
+            source_sha256={model.variant: model.weights_sha256 for model in self._models},
+        )
+
+    def _check_fp32(self, parity: dict[str, Parity]) -> None:
+        for variant, found in parity.items():
+            if found.largest_difference > MAX_FP32_DIFFERENCE:
+                raise ModelIntegrityError(
+                    f"the fp32 graph of {variant!r} is off by {found.largest_difference:.4f} from "
+                    "its network: this encoder cannot be exported"
+                )
+
+    def _check_int8(self, parity: dict[str, Parity]) -> None:
+        least = self._options.least_agreement
+        for variant, found in parity.items():
+            if found.label_agreement < least:
+                advice = "; try --scales rows" if self._options.scales == "fixed" else ""
+                raise ModelIntegrityError(
+                    f"int8 says the same as fp32 on {found.label_agreement:.1%} of {found.texts} "
+                    f"texts of {variant!r}, at least {least:.1%} are wanted{advice}"
+                )
+
+
+def special_tokens(model: TrainedModel) -> SpecialTokens:
+    """Return what a model's tokenizer puts around a text."""
+    bare = model.tokenizer.encode("a", add_special_tokens=False).ids
+    dressed = model.tokenizer.encode("a").ids
+    before = next(n for n in range(len(dressed)) if dressed[n : n + len(bare)] == bare)
+    first, last = dressed[:before], dressed[before + len(bare) :]
+    if max(len(first), len(last)) > 1:
+        raise ConfigurationError(f"{model.variant}: more than one token before or after a text")
+    return SpecialTokens(
+        first=first[0] if first else -1,
+        last=last[0] if last else -1,
+        padding=model.padding_id,
+    )
+
+
+def _move(manifest: Path, folder: Path, parity: dict[str, Parity]) -> tuple[Path, int]:
+    """Put a graph in place, its manifest last; return that and the size of what it describes."""
+    about = msgspec.json.decode(manifest.read_bytes(), type=TurnManifest)
+    worst = {
+        "texts": min(each.texts for each in parity.values()),
+        "label_agreement": min(each.label_agreement for each in parity.values()),
+        "largest_difference": max(each.largest_difference for each in parity.values()),
+    }
+    about = msgspec.structs.replace(about, agreement=worst)
+    folder.mkdir(parents=True, exist_ok=True)
+    files = [manifest.with_name(name) for name in (*about.other_files, about.file)]
+    size = sum(file.stat().st_size for file in files)
+    for file in files:
+        file.replace(folder / file.name)
+    return _write_manifest(about, folder / manifest.name), size
+
+
+def _write_manifest(manifest: TurnManifest, path: Path) -> Path:
+    """Write a manifest, whole or not at all; return its path."""
+    partial = path.with_suffix(".partial")
+    content = orjson.dumps(msgspec.to_builtins(manifest), option=orjson.OPT_INDENT_2)
+    partial.write_bytes(content + b"\n")
+    partial.replace(path)
+    return path

@@ -1,0 +1,178 @@
+"""Trained models become one graph: the encoder they share, and a head for each."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import warnings
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal, cast
+
+import msgspec
+import onnx
+import torch
+from tokenizers import Tokenizer
+from torch import nn
+
+from training.errors import MissingDataError
+from training.turns.classifier import WEIGHTS_NAME, TurnClassifier, load_classifier
+from training.turns.classifier import needs_full_padding as pads_fully
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from onnx import ModelProto
+    from transformers import PreTrainedModel
+
+OPSET = 17
+TRACED_TOKENS = 16  # of the texts that the graph is traced with; it takes any number
+ROWS = 2  # of a text that its head sees: a product of one row takes another way than one of many
+TOKENIZER_NAME = "tokenizer.json"
+RECORD_NAME = "training.json"
+MAX_TOKENS = 128
+
+
+class _Record(msgspec.Struct, frozen=True):
+    """What export wants to know of a trained model beyond its weights."""
+
+    model: str = ""
+    set: str = ""
+    text_form: Literal["spoken", "written"] = "spoken"
+    languages: tuple[str, ...] = ()
+    max_tokens: int = MAX_TOKENS
+    padding: Literal["full", "bucket"] | None = None
+
+
+@dataclass(frozen=True)
+class TrainedModel:
+    """A model's folder, read.
+
+    Attributes:
+        variant: Its name, that of the folder.
+        set_name: Of the examples that it learnt from.
+        network: In evaluation mode.
+        tokenizer: With neither padding nor truncation.
+        padding_id: Of the tokenizer.
+        text_form, languages, max_tokens, padding: As in `TurnManifest`.
+        weights_sha256: Of the file of weights.
+        encoder_sha256: Of the encoder's parameters without the pooler, and of all that decides
+            what goes into it: equal for models that can share a graph.
+    """
+
+    variant: str
+    set_name: str
+    network: TurnClassifier
+    tokenizer: Tokenizer
+    padding_id: int
+    text_form: Literal["spoken", "written"]
+    languages: tuple[str, ...]
+    max_tokens: int
+    padding: Literal["full", "bucket"]
+    weights_sha256: str
+    encoder_sha256: str
+
+
+def read_model(folder: Path) -> TrainedModel:
+    """Return the model of a folder that `callstream train turns` wrote, or one like it.
+
+    Raises:
+        MissingDataError: A file is missing or is not what its name says.
+    """
+    network, fast = load_classifier(folder)
+    cast("PreTrainedModel", network.encoder).set_attn_implementation("eager")  # plainest graph
+    record = _read_record(folder)
+    variant = record.model or folder.resolve().name
+    padding = record.padding or ("full" if pads_fully(network.config) else "bucket")
+    decides = (record.text_form, record.languages, record.max_tokens, padding)
+    tokenizer = _read_tokenizer(folder)
+    digest = hashlib.sha256(repr((decides, tokenizer.to_str())).encode())
+    for name, tensor in sorted(network.encoder.state_dict().items()):
+        if not name.startswith("pooler."):
+            digest.update(name.encode() + tensor.contiguous().numpy().tobytes())
+    return TrainedModel(
+        variant=variant,
+        set_name=record.set or variant,
+        network=network,
+        tokenizer=tokenizer,
+        padding_id=int(fast.pad_token_id or 0),
+        text_form=record.text_form,
+        languages=record.languages,
+        max_tokens=record.max_tokens,
+        padding=padding,
+        weights_sha256=hashlib.sha256((folder / WEIGHTS_NAME).read_bytes()).hexdigest(),
+        encoder_sha256=digest.hexdigest(),
+    )
+
+
+def group_by_encoder(models: Sequence[TrainedModel]) -> list[list[TrainedModel]]:
+    """Return the models in groups that can share a graph, in the order given."""
+    groups: dict[str, list[TrainedModel]] = {}
+    for model in models:
+        groups.setdefault(model.encoder_sha256, []).append(model)
+    return list(groups.values())
+
+
+class MergedNetwork(nn.Module):
+    """One encoder, the heads of several models.
+
+    Args:
+        models: Their encoders are the same but for the pooler.
+    """
+
+    def __init__(self, models: Sequence[TrainedModel]) -> None:
+        super().__init__()
+        self.encoder = models[0].network.encoder
+        self.heads = nn.ModuleList(model.network for model in models)
+        self._judges = [model.network.judge for model in models]
+
+    def forward(self, input_ids: torch.Tensor, attention_mask: torch.Tensor) -> torch.Tensor:
+        """Return the logits, shape (texts, models, 2)."""
+        output = self.encoder(input_ids=input_ids, attention_mask=attention_mask)
+        states: torch.Tensor = output.last_hidden_state
+        rows = states[:, :ROWS].reshape(-1, states.shape[-1])
+        logits = [judge(rows).reshape(-1, ROWS, 2)[:, 0] for judge in self._judges]
+        return torch.stack(logits, dim=1)
+
+
+def trace(models: Sequence[TrainedModel]) -> ModelProto:
+    """Return the graph of models that share an encoder, in fp32."""
+    ids = torch.ones((2, TRACED_TOKENS), dtype=torch.int64)
+    mask = torch.ones_like(ids)
+    mask[1, TRACED_TOKENS // 2 :] = 0
+    axes = {0: "texts", 1: "tokens"}
+    written = io.BytesIO()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of the tracer: on what it takes for constant
+        torch.onnx.export(
+            MergedNetwork(models).eval(),
+            (ids, mask),
+            written,  # type: ignore[arg-type]  # this exporter also takes a file
+            dynamo=False,
+            opset_version=OPSET,
+            input_names=["input_ids", "attention_mask"],
+            output_names=["logits"],
+            dynamic_axes={"input_ids": axes, "attention_mask": axes, "logits": {0: "texts"}},
+        )
+    return onnx.load_from_string(written.getvalue())
+
+
+def _read_record(folder: Path) -> _Record:
+    path = folder / RECORD_NAME
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=_Record)
+    except FileNotFoundError:
+        return _Record()
+    except msgspec.DecodeError as error:
+        raise MissingDataError(f"{path} is no record of a training: {error}") from error
+
+
+def _read_tokenizer(folder: Path) -> Tokenizer:
+    path = folder / TOKENIZER_NAME
+    try:
+        tokenizer = Tokenizer.from_file(str(path))
+    except Exception as error:  # it raises nothing more specific
+        raise MissingDataError(f"{path} is no tokenizer: {error}") from error
+    tokenizer.no_padding()
+    tokenizer.no_truncation()
+    return tokenizer

@@ -1,0 +1,195 @@
+"""How well probabilities of completeness fit the labels."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from math import sqrt
+from typing import TYPE_CHECKING
+
+import msgspec
+import numpy as np
+from sklearn.metrics import (  # type: ignore[import-untyped]
+    precision_recall_fscore_support,
+    roc_auc_score,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+_Z95 = 1.959964  # two-sided 95 % of the normal distribution
+_BINS = 10
+_THRESHOLDS = tuple(round(0.02 * i, 2) for i in range(1, 50))
+
+
+class Interval(msgspec.Struct, frozen=True):
+    """Bounds that hold the true share in 95 of 100 cases."""
+
+    low: float
+    high: float
+
+
+class Share(msgspec.Struct, frozen=True):
+    """How many of some examples were judged rightly."""
+
+    examples: int
+    accuracy: float
+    interval: Interval
+
+
+class Operation(msgspec.Struct, frozen=True):
+    """What a threshold leads to.
+
+    Attributes:
+        threshold: Probability from which an utterance counts as complete.
+        interrupts: Share of the incomplete that count as complete.
+        waits: Share of the complete that count as incomplete.
+    """
+
+    threshold: float
+    interrupts: float
+    waits: float
+
+
+class Bin(msgspec.Struct, frozen=True):
+    """Examples of about the same probability: how many of them are complete."""
+
+    examples: int
+    probability: float
+    complete: float
+
+
+class Measured(msgspec.Struct, frozen=True):
+    """One model on one test set.
+
+    Attributes:
+        complete: Examples of this label; precision, recall and F1 are of it.
+        false_interrupts: Incomplete utterances that count as complete.
+        false_waits: Complete utterances that count as incomplete.
+        auc: Probability that a complete utterance gets more than an incomplete one.
+        calibration_error: Mean distance of probability and share over the bins.
+        operations: Of other thresholds.
+        bins: Probabilities against shares.
+        sources: By the source of the examples.
+    """
+
+    model: str
+    set: str
+    threshold: float
+    overall: Share
+    complete: int
+    incomplete: int
+    false_interrupts: int
+    false_waits: int
+    precision: float
+    recall: float
+    f1: float
+    auc: float | None
+    calibration_error: float
+    operations: tuple[Operation, ...]
+    bins: tuple[Bin, ...]
+    sources: dict[str, Share]
+
+    @property
+    def accuracy(self) -> float:
+        """Return the share of all examples that were judged rightly."""
+        return self.overall.accuracy
+
+
+def wilson(right: int, examples: int) -> Interval:
+    """Return the bounds of a share.
+
+    Source: Wilson 1927, doi:10.1080/01621459.1927.10502953.
+    """
+    if not examples:
+        return Interval(0.0, 1.0)
+    share, square = right / examples, _Z95**2
+    middle = (share + square / (2 * examples)) / (1 + square / examples)
+    spread = sqrt(share * (1 - share) / examples + square / (4 * examples**2))
+    half = _Z95 * spread / (1 + square / examples)
+    return Interval(round(max(0.0, middle - half), 5), round(min(1.0, middle + half), 5))
+
+
+def measure(
+    names: tuple[str, str],
+    probabilities: np.ndarray,
+    labels: Sequence[int],
+    *,
+    sources: Sequence[str],
+    threshold: float,
+) -> Measured:
+    """Return what a model's probabilities are worth.
+
+    Args:
+        names: Of the model and of the set.
+        probabilities: That each utterance is complete.
+        labels: 1 where it is.
+        sources: Of each example.
+        threshold: From which an utterance counts as complete.
+    """
+    truth = np.asarray(labels, dtype=bool)
+    judged = probabilities >= threshold
+    precision, recall, f1, _ = precision_recall_fscore_support(
+        truth, judged, average="binary", zero_division=0.0
+    )
+    is_mixed = 0 < truth.sum() < len(truth)
+    bins = _bins(probabilities, truth)
+    return Measured(
+        model=names[0],
+        set=names[1],
+        threshold=threshold,
+        overall=_share(judged == truth),
+        complete=int(truth.sum()),
+        incomplete=int((~truth).sum()),
+        false_interrupts=int((judged & ~truth).sum()),
+        false_waits=int((~judged & truth).sum()),
+        precision=_rounded(precision),
+        recall=_rounded(recall),
+        f1=_rounded(f1),
+        auc=_rounded(roc_auc_score(truth, probabilities)) if is_mixed else None,
+        calibration_error=_rounded(
+            sum(b.examples * abs(b.probability - b.complete) for b in bins) / max(len(truth), 1)
+        ),
+        operations=tuple(_operation(probabilities, truth, one) for one in _THRESHOLDS),
+        bins=bins,
+        sources=_by_source(judged == truth, sources),
+    )
+
+
+def complete_probabilities(logits: np.ndarray) -> np.ndarray:
+    """Return the softmax of logits of shape (texts, 2): the share of label 1."""
+    return np.asarray(1.0 / (1.0 + np.exp(logits[:, 0] - logits[:, 1])))
+
+
+def _operation(probabilities: np.ndarray, truth: np.ndarray, threshold: float) -> Operation:
+    judged = probabilities >= threshold
+    interrupts = float(judged[~truth].mean()) if (~truth).any() else 0.0
+    waits = float((~judged[truth]).mean()) if truth.any() else 0.0
+    return Operation(threshold, _rounded(interrupts), _rounded(waits))
+
+
+def _bins(probabilities: np.ndarray, truth: np.ndarray) -> tuple[Bin, ...]:
+    places = np.minimum((probabilities * _BINS).astype(int), _BINS - 1)
+    found = []
+    for place in range(_BINS):
+        inside = places == place
+        if inside.any():
+            mean, share = probabilities[inside].mean(), truth[inside].mean()
+            found.append(Bin(int(inside.sum()), _rounded(mean), _rounded(share)))
+    return tuple(found)
+
+
+def _by_source(right: np.ndarray, sources: Sequence[str]) -> dict[str, Share]:
+    places: defaultdict[str, list[int]] = defaultdict(list)
+    for place, source in enumerate(sources):
+        places[source].append(place)
+    return {source: _share(right[places[source]]) for source in sorted(places)}
+
+
+def _share(right: np.ndarray) -> Share:
+    count = int(right.sum())
+    accuracy = _rounded(count / len(right)) if len(right) else 0.0
+    return Share(len(right), accuracy, wilson(count, len(right)))
+
+
+def _rounded(value: float) -> float:
+    return round(float(value), 5)

@@ -1,0 +1,76 @@
+"""Mistakes of a recognizer, so that a model does not rely on every word being right."""
+
+from __future__ import annotations
+
+import random
+from collections import defaultdict
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from training.turns.data_recipe import RecognizerNoise
+
+_MIN_LETTERS = 2
+
+
+class SimilarWords:
+    """Words of a vocabulary one letter apart: missing, added or another."""
+
+    def __init__(self, words: Iterable[str]) -> None:
+        self._by_shortened: dict[str, list[str]] = defaultdict(list)
+        for word in sorted({word for word in words if word.isalpha()}):
+            for shortened in _shortened(word):
+                self._by_shortened[shortened].append(word)
+
+    def like(self, word: str) -> list[str]:
+        """Return the words a recognizer may hear in place of this one, sorted."""
+        found = {
+            similar
+            for shortened in _shortened(word)
+            for similar in self._by_shortened.get(shortened, ())
+        }
+        return sorted(found - {word})
+
+
+def _shortened(word: str) -> set[str]:
+    if len(word) < _MIN_LETTERS:
+        return set()
+    return {word} | {word[:place] + word[place + 1 :] for place in range(len(word))}
+
+
+def disturb(
+    text: str,
+    noise: RecognizerNoise,
+    similar: SimilarWords,
+    draw: random.Random,
+    *,
+    is_complete: bool,
+) -> str:
+    """Return a text as a recognizer may have heard it; the last word of a whole one stays."""
+    if draw.random() >= noise.share:
+        return text
+    words = text.split()
+    last = len(words) - 1
+    heard = []
+    for place, word in enumerate(words):
+        if place == last:
+            heard.append(word)
+        elif draw.random() >= noise.drop:
+            heard.append(_misheard(word, noise, similar, draw))
+    if not is_complete and heard and draw.random() < noise.cut:
+        heard[-1] = _fragment(heard[-1], draw)
+    return " ".join(heard)
+
+
+def _misheard(word: str, noise: RecognizerNoise, similar: SimilarWords, draw: random.Random) -> str:
+    if draw.random() >= noise.replace:
+        return word
+    candidates = similar.like(word)
+    return draw.choice(candidates) if candidates else word
+
+
+def _fragment(word: str, draw: random.Random) -> str:
+    if not word.isalpha() or len(word) <= _MIN_LETTERS:
+        return word
+    return word[: draw.randrange(_MIN_LETTERS, len(word))]

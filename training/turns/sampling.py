@@ -1,0 +1,133 @@
+"""The examples of each set, drawn from the candidates."""
+
+from __future__ import annotations
+
+import random
+from collections import defaultdict
+from typing import TYPE_CHECKING
+
+from training.errors import MissingDataError
+from training.turns.examples import SPLITS, Example, Split
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Mapping, Sequence
+
+    from training.turns.candidates import Candidate
+    from training.turns.data_recipe import SetRecipe
+
+Chosen = dict[str, dict[Split, list["Candidate"]]]
+_Stratum = tuple[str, bool]
+
+
+def choose_sets(
+    sets: Mapping[str, SetRecipe], candidates: Sequence[Candidate], seed: int
+) -> dict[str, dict[Split, list[Example]]]:
+    """Return the examples of each set and split, mixed, complete and incomplete in equal parts.
+
+    The splits are filled one after the other over all sets, and no text of an earlier split comes
+    again in a later one, whatever the set.
+
+    Raises:
+        MissingDataError: A set has no example in its train or test split.
+    """
+    chosen: Chosen = {name: {} for name in sets}
+    taken: set[str] = set()
+    for split in SPLITS:
+        free = [one for one in candidates if one.split == split and one.example.text not in taken]
+        for name, wanted in sets.items():
+            if not wanted.union:
+                draw = random.Random(f"{seed}/set/{name}/{split}")  # noqa: S311
+                chosen[name][split] = _choose(wanted, split, free, draw)
+        for name, wanted in sets.items():
+            if wanted.union:
+                draw = random.Random(f"{seed}/set/{name}/{split}")  # noqa: S311
+                chosen[name][split] = _unite([chosen[part][split] for part in wanted.union], draw)
+        taken.update(one.example.text for by_split in chosen.values() for one in by_split[split])
+    for name, wanted in sets.items():
+        _check(name, wanted, chosen[name])
+    return {
+        name: {split: [one.example for one in ones] for split, ones in by_split.items()}
+        for name, by_split in chosen.items()
+    }
+
+
+def _check(name: str, wanted: SetRecipe, chosen: Mapping[Split, Sequence[Candidate]]) -> None:
+    for split in SPLITS:
+        if not chosen[split] and (wanted.asked(split) or wanted.union) and split != "validation":
+            message = (
+                f"the set {name!r} finds no example for its {split} split; "
+                "give it more sources, or sources with more conversations"
+            )
+            raise MissingDataError(message)
+
+
+def _choose(
+    wanted: SetRecipe, split: Split, free: Iterable[Candidate], draw: random.Random
+) -> list[Candidate]:
+    strata: dict[_Stratum, list[Candidate]] = defaultdict(list)
+    for one in _distinct(_fitting(wanted, free), split):
+        strata[(one.example.source, one.example.is_complete)].append(one)
+    halves = {
+        (source, is_complete): weight / 2
+        for source, weight in wanted.sources.items()
+        for is_complete in (True, False)
+    }
+    sizes = {stratum: len(strata[stratum]) for stratum in halves}
+    chosen = [
+        one
+        for stratum, count in fill_quotas(wanted.asked(split), halves, sizes).items()
+        for one in draw.sample(strata[stratum], count)
+    ]
+    draw.shuffle(chosen)
+    return chosen
+
+
+def _fitting(wanted: SetRecipe, free: Iterable[Candidate]) -> Iterable[Candidate]:
+    for one in free:
+        is_wanted_role = not wanted.roles or one.example.role in wanted.roles
+        if one.example.source in wanted.sources and is_wanted_role:
+            yield one
+
+
+def _distinct(candidates: Iterable[Candidate], split: Split) -> Iterable[Candidate]:
+    """Yield one candidate of a key, and one of a text; a test text may keep both labels."""
+    keys: set[str] = set()
+    texts: set[object] = set()
+    for one in candidates:
+        example = one.example
+        text = example.text if split == "train" else (example.text, example.is_complete)
+        if one.key not in keys and text not in texts:
+            keys.add(one.key)
+            texts.add(text)
+            yield one
+
+
+def _unite(parts: Collection[Sequence[Candidate]], draw: random.Random) -> list[Candidate]:
+    texts: dict[str, Candidate] = {}
+    keys: set[str] = set()
+    for one in (one for part in parts for one in part):
+        if one.key not in keys:
+            keys.add(one.key)
+            texts.setdefault(one.example.text, one)
+    united = list(texts.values())
+    draw.shuffle(united)
+    return united
+
+
+def fill_quotas(
+    total: int, weights: Mapping[_Stratum, float], sizes: Mapping[_Stratum, int]
+) -> dict[_Stratum, int]:
+    """Return how many to take of each stratum: by weight, and all of one that has too little.
+
+    What such a stratum lacks is spread over the others by their weights.
+    """
+    quotas = dict.fromkeys(weights, 0)
+    open_strata = [stratum for stratum in weights if sizes[stratum]]
+    while open_strata and (left := total - sum(quotas.values())) > 0:
+        whole = sum(weights[stratum] for stratum in open_strata)
+        for stratum in open_strata:
+            wanted = max(1, int(left * weights[stratum] / whole))
+            missing = total - sum(quotas.values())
+            quotas[stratum] += min(wanted, missing, sizes[stratum] - quotas[stratum])
+        open_strata = [one for one in open_strata if quotas[one] < sizes[one]]
+    return quotas

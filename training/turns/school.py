@@ -1,0 +1,240 @@
+"""Train the models of a recipe one by one; a model that is finished stays."""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+from dataclasses import dataclass
+from importlib.metadata import version
+from typing import TYPE_CHECKING
+
+import msgspec
+import numpy as np
+import structlog
+import torch
+from transformers import AutoConfig
+
+from training.errors import MissingDataError, RecipeError
+from training.turns.classifier import (
+    WEIGHTS_NAME,
+    load_classifier,
+    load_tokenizer,
+    needs_full_padding,
+    new_classifier,
+    save_classifier,
+)
+from training.turns.examples import read_examples, set_path
+from training.turns.learning import Learner, Lessons, Watcher
+from training.turns.material import TokenRows, frozen_states, label_rows
+from training.turns.recipe import Learning
+from training.turns.record import RECORD_NAME, TrainingRecord, read_record, write_record
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from training.turns.classifier import TurnClassifier
+    from training.turns.examples import Example, Split
+    from training.turns.learning import Outcome
+    from training.turns.prepare import DataReport
+    from training.turns.recipe import ModelRecipe, TurnRecipe
+    from training.turns.workplace import Workplace
+
+_LIBRARIES = ("torch", "transformers", "tokenizers")
+_STATES_BATCH = 64
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True)
+class _Pupil:
+    """A model that is to learn, and everything that decides how."""
+
+    recipe: ModelRecipe
+    settings: Learning
+    fingerprint: str
+    parent: Path | None
+
+
+class School:
+    """Makes trained models of a base and prepared data.
+
+    Args:
+        recipe: Of the experiment.
+        place: With the base and the data.
+        report: About the data.
+        watcher: Is told of every step.
+        resume: Finished models stay and half-trained ones go on, if nothing changed for them.
+    """
+
+    def __init__(
+        self,
+        recipe: TurnRecipe,
+        place: Workplace,
+        report: DataReport,
+        watcher: Watcher,
+        *,
+        resume: bool,
+    ) -> None:
+        self._recipe = recipe
+        self._place = place
+        self._report = report
+        self._watcher = watcher
+        self._resume = resume
+        self._device = _device(recipe.device)
+        self._base_sha256 = _sha256(place.base / WEIGHTS_NAME)
+        self._tokenizer = load_tokenizer(place.base)
+        self._is_padded = needs_full_padding(AutoConfig.from_pretrained(place.base))
+
+    def teach(self, model: ModelRecipe, out: Path) -> Path:
+        """Return the folder ``out/<name>`` of a trained model.
+
+        Raises:
+            MissingDataError: The set has no examples.
+        """
+        folder = out / model.name
+        pupil = self._pupil(model, out)
+        if self._resume and _is_finished(folder, pupil.fingerprint):
+            log.info("model.found", model=model.name)
+            return folder
+        (folder / RECORD_NAME).unlink(missing_ok=True)
+        checkpoints = self._place.checkpoints(model.name)
+        if not self._resume:
+            shutil.rmtree(checkpoints, ignore_errors=True)
+        network = self._network(pupil)
+        lessons = self._lessons(pupil, network)
+        learner = Learner(network, lessons, checkpoints)
+        if self._resume and learner.resume():
+            log.info("training.resumed", model=model.name, step=learner.step)
+        outcome = learner.learn(self._watcher)
+        save_classifier(network.cpu(), self._tokenizer, folder)
+        record = self._record(pupil, network, outcome, examples=len(lessons.train.labels))
+        write_record(folder, record)
+        shutil.rmtree(checkpoints)
+        best = outcome.epochs[outcome.best_epoch - 1]
+        accuracy, rate = round(best.validation_accuracy, 4), outcome.examples_per_second
+        log.info("model.trained", model=model.name, accuracy=accuracy, examples_per_second=rate)
+        return folder
+
+    def _pupil(self, model: ModelRecipe, out: Path) -> _Pupil:
+        recipe = self._recipe
+        settings = recipe.head if model.train == "head" else _learning(recipe.optimisation)
+        if model.epochs:
+            settings = msgspec.structs.replace(settings, epochs=model.epochs)
+        parent = out / model.start_from if model.start_from else None
+        splits = self._report.sets[model.training_set]
+        decisive = {
+            "model": model,
+            "settings": settings,
+            "max_length": recipe.optimisation.max_length,
+            "dropout": recipe.optimisation.dropout,
+            "seed": recipe.seed,
+            "threads": recipe.threads,
+            "device": self._device,
+            "base": self._base_sha256,
+            "parent": read_record(parent).fingerprint if parent else "",
+            "data": [splits["train"].sha256, splits["validation"].sha256],
+        }
+        content = msgspec.json.encode(decisive, order="sorted")
+        return _Pupil(model, settings, hashlib.sha256(content).hexdigest(), parent)
+
+    def _network(self, pupil: _Pupil) -> TurnClassifier:
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(self._recipe.seed)
+            dropout = self._recipe.optimisation.dropout
+            network = new_classifier(self._place.base, dropout=dropout)
+        if pupil.parent is not None:
+            network.load_state_dict(load_classifier(pupil.parent)[0].state_dict())
+        if pupil.recipe.train == "head":
+            learnt = {name for name, _ in network.head_parameters()}
+            for name, parameter in network.named_parameters():
+                parameter.requires_grad_(name in learnt)
+        network.to(torch.device(self._device))  # type: ignore[arg-type]
+        return network
+
+    def _lessons(self, pupil: _Pupil, network: TurnClassifier) -> Lessons:
+        train, validation = self._material(pupil, "train"), self._material(pupil, "validation")
+        seed, settings = self._recipe.seed, pupil.settings
+        if pupil.recipe.train == "head":
+            shown = [frozen_states(network, rows, _STATES_BATCH) for rows in (train, validation)]
+            return Lessons(shown[0], shown[1], settings, seed, pupil.fingerprint)
+        return Lessons(train, validation, settings, seed, pupil.fingerprint)
+
+    def _material(self, pupil: _Pupil, split: Split) -> TokenRows:
+        name = pupil.recipe.training_set
+        path = set_path(self._place.work, name, split)
+        examples = read_examples(path)
+        wanted = pupil.recipe.examples
+        if split == "train" and wanted:
+            examples = _drawn(examples, wanted, self._recipe.seed, name)
+        if not examples:
+            raise MissingDataError(f"{path} has no examples: raise data.sets.{name}.{split}")
+        return label_rows(
+            self._tokenizer,
+            examples,
+            text=pupil.recipe.text,
+            max_length=self._recipe.optimisation.max_length,
+            is_full=self._is_padded,
+        )
+
+    def _record(
+        self, pupil: _Pupil, network: TurnClassifier, outcome: Outcome, *, examples: int
+    ) -> TrainingRecord:
+        recipe, model = self._recipe, pupil.recipe
+        encoder_of = model.name
+        if pupil.parent is not None and model.train == "head":
+            encoder_of = read_record(pupil.parent).encoder_of
+        return TrainingRecord(
+            model=model.name,
+            experiment=recipe.name,
+            fingerprint=pupil.fingerprint,
+            set=model.training_set,
+            text_form=model.text,
+            languages=recipe.languages,
+            max_tokens=recipe.optimisation.max_length,
+            padding="full" if self._is_padded else "bucket",
+            encoder_of=encoder_of,
+            seed=recipe.seed,
+            threads=recipe.threads,
+            parameters=sum(p.numel() for p in network.parameters()),
+            examples=examples,
+            base=recipe.base,
+            recipe=model,
+            settings=pupil.settings,
+            outcome=outcome,
+            data=self._report.sets[model.training_set],
+            audit=self._report.audit.get(model.training_set),
+            versions={name: version(name) for name in _LIBRARIES},
+        )
+
+
+def _learning(settings: Learning) -> Learning:
+    """Return the settings of one model, without those that all models share."""
+    return Learning(**{name: getattr(settings, name) for name in Learning.__struct_fields__})
+
+
+def _is_finished(folder: Path, fingerprint: str) -> bool:
+    try:
+        return read_record(folder).fingerprint == fingerprint
+    except MissingDataError:
+        return False
+
+
+def _drawn(examples: list[Example], wanted: int, seed: int, name: str) -> list[Example]:
+    """Return some of the examples; fewer of the same seed are a part of more."""
+    if wanted > len(examples):
+        message = f"{wanted} examples of {name} are asked for, but there are {len(examples)}"
+        raise RecipeError(message)
+    order = np.random.default_rng(seed).permutation(len(examples))
+    return [examples[i] for i in order[:wanted]]
+
+
+def _device(wanted: str) -> str:
+    if wanted == "auto":
+        return "cuda" if torch.cuda.is_available() else "cpu"
+    if wanted == "cuda" and not torch.cuda.is_available():
+        raise RecipeError("device: there is no CUDA on this machine; use 'auto'")
+    return wanted
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as content:
+        return hashlib.file_digest(content, "sha256").hexdigest()

@@ -1,0 +1,25 @@
+"""Which split a conversation belongs to: the same in every set, recipe and run."""
+
+from __future__ import annotations
+
+import hashlib
+
+from training.turns.examples import Split
+
+TEST_SHARE = 0.15
+VALIDATION_SHARE = 0.05
+_PRIORITY: dict[Split, int] = {"train": 0, "validation": 1, "test": 2}
+
+
+def split_of(conversation: str) -> Split:
+    """Return the split of a conversation, by its name alone."""
+    digest = hashlib.sha256(conversation.encode()).digest()
+    share = int.from_bytes(digest[:8]) / 2**64
+    if share < TEST_SHARE:
+        return "test"
+    return "validation" if share < TEST_SHARE + VALIDATION_SHARE else "train"
+
+
+def earlier(first: Split, second: Split) -> Split:
+    """Return the split that keeps an utterance of both: what is learned is never tested."""
+    return min(first, second, key=_PRIORITY.__getitem__)

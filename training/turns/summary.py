@@ -1,0 +1,174 @@
+"""The cross table: every model on every test set, beside the reference document's figures."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from training.turns.audit import Audit
+from training.turns.measures import Interval
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from training.turns.record import TrainingRecord
+
+SUSPICIOUS_ACCURACY = 0.99  # above it, the leakage audit is shown beside the figure
+
+
+class Published(msgspec.Struct, frozen=True):
+    """What the reference document reports for a pair of training and test set."""
+
+    accuracy: float
+    false_interrupts: str = ""
+    false_waits: str = ""
+
+
+# On its own data, which are not ours: MobileBERT, general conversations and call-centre scripts.
+PUBLISHED = {
+    ("general", "general"): Published(0.886),
+    ("general", "domain"): Published(0.875, "654", "1165"),
+    ("domain", "domain"): Published(1.0, "0-1", "0-1"),
+    ("domain", "general"): Published(0.755),
+    ("agent", "domain"): Published(1.0),
+    ("customer", "domain"): Published(1.0),
+}
+
+
+class Row(msgspec.Struct, frozen=True):
+    """One model on one test set.
+
+    Attributes:
+        trained_on: Set that the model learnt from.
+        is_shared: Only its head is its own.
+        examples: Of the test set.
+        published: The document's figures for these sets.
+        audit: Of the training set's leaks, where the accuracy looks too good.
+    """
+
+    model: str
+    trained_on: str
+    set: str
+    text_form: str
+    is_shared: bool
+    train_examples: int
+    examples: int
+    accuracy: float
+    interval: Interval
+    false_interrupts: int
+    false_waits: int
+    f1: float
+    auc: float | None
+    published: Published | None
+    audit: Audit | None
+
+
+class SizePoint(msgspec.Struct, frozen=True):
+    """A model that learnt from fewer examples."""
+
+    examples: int
+    accuracy: float
+    interval: Interval
+
+
+class Punctuation(msgspec.Struct, frozen=True):
+    """What capitals and punctuation are worth: the same examples, trained and tested alike.
+
+    Attributes:
+        written: Accuracy with them.
+        spoken: Accuracy without, as the recognizer writes.
+        last_character: Accuracy of a look at the written text's last character alone.
+    """
+
+    set: str
+    written: float
+    spoken: float
+    last_character: float | None
+
+
+class Summary(msgspec.Struct, frozen=True):
+    """What an experiment came to.
+
+    Attributes:
+        experiment: Name of the recipe.
+        rows: Every model on every test set.
+        learning_curve: Of ``curve_set``, from few examples to many.
+        punctuation: By set.
+    """
+
+    experiment: str
+    rows: tuple[Row, ...]
+    curve_set: str
+    learning_curve: tuple[SizePoint, ...]
+    punctuation: tuple[Punctuation, ...]
+
+
+def make_rows(records: Iterable[TrainingRecord]) -> tuple[Row, ...]:
+    """Return the cross table of some models."""
+    return tuple(row for record in records for row in _rows(record))
+
+
+def _rows(record: TrainingRecord) -> Iterable[Row]:
+    for one in record.measured:
+        is_suspicious = one.accuracy > SUSPICIOUS_ACCURACY
+        is_spoken = record.text_form == "spoken"
+        yield Row(
+            model=record.model,
+            trained_on=record.set,
+            set=one.set,
+            text_form=record.text_form,
+            is_shared=record.encoder_of != record.model,
+            train_examples=record.examples,
+            examples=one.overall.examples,
+            accuracy=one.accuracy,
+            interval=one.overall.interval,
+            false_interrupts=one.false_interrupts,
+            false_waits=one.false_waits,
+            f1=one.f1,
+            auc=one.auc,
+            published=PUBLISHED.get((record.set, one.set)) if is_spoken else None,
+            audit=record.audit if is_suspicious else None,
+        )
+
+
+def size_points(records: Iterable[TrainingRecord], set_name: str) -> tuple[SizePoint, ...]:
+    """Return the learning curve that models of one set make up, from few examples to many."""
+    points = []
+    for record in records:
+        found = record.on(set_name)
+        if found is not None:
+            points.append(SizePoint(record.examples, found.accuracy, found.overall.interval))
+    return tuple(sorted(points, key=lambda point: point.examples))
+
+
+def compare_forms(records: Sequence[TrainingRecord]) -> tuple[Punctuation, ...]:
+    """Return the worth of punctuation, where two models differ in the form of the text alone."""
+    found = []
+    for written in records:
+        spoken = next((one for one in records if _differ_in_form(one, written)), None)
+        if written.text_form != "written" or spoken is None:
+            continue
+        with_marks, without = written.on(written.set), spoken.on(written.set)
+        if with_marks is not None and without is not None:
+            leak = written.audit.baselines.last_written_character if written.audit else None
+            found.append(Punctuation(written.set, with_marks.accuracy, without.accuracy, leak))
+    return tuple(found)
+
+
+def is_whole(record: TrainingRecord, set_name: str) -> bool:
+    """Return whether a model is the end of a set's learning curve: all of it, from the base."""
+    recipe = record.recipe
+    is_plain = not (recipe.start_from or recipe.examples) and recipe.text == "spoken"
+    return record.set == set_name and is_plain
+
+
+def _differ_in_form(one: TrainingRecord, other: TrainingRecord) -> bool:
+    alike = (
+        one.set == other.set
+        and one.settings == other.settings
+        and one.examples == other.examples
+        and one.recipe.train == other.recipe.train
+        and one.recipe.start_from == other.recipe.start_from
+    )
+    return alike and one.text_form != other.text_form

@@ -1,0 +1,76 @@
+"""Show on the terminal how far an experiment is."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
+
+if TYPE_CHECKING:
+    from types import TracebackType
+    from typing import Self
+
+_SHARE_OF_NEW = 0.02
+
+
+class ExperimentBar:
+    """Two bars: the stages of the experiment, and the steps of the model that learns.
+
+    Args:
+        name: Of the experiment.
+        stages: Of the whole.
+    """
+
+    def __init__(self, name: str, stages: int) -> None:
+        self._progress = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TimeElapsedColumn(),
+            TimeRemainingColumn(),
+        )
+        self._stages = self._progress.add_task(name, total=stages)
+        self._steps = self._progress.add_task("", total=None, visible=False)
+        self._name = ""
+        self._loss = 0.0
+
+    def __enter__(self) -> Self:
+        """Show the bars."""
+        self._progress.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Leave the bars as they are."""
+        self._progress.stop()
+
+    def begin(self, name: str) -> None:
+        """Go on to a stage."""
+        self._name, self._loss = name, 0.0
+        self._progress.reset(self._steps, total=None, visible=True, description=name)
+
+    def end(self) -> None:
+        """Count the stage as done."""
+        self._progress.advance(self._stages)
+
+    def advanced(self, step: int, steps: int, loss: float) -> None:
+        """Show a step of a model, with the running mean of its loss."""
+        weight = _SHARE_OF_NEW if self._loss else 1.0
+        self._loss += weight * (loss - self._loss)
+        self._progress.update(
+            self._steps,
+            completed=step,
+            total=steps,
+            description=f"{self._name}  loss {self._loss:.3f}",
+        )
