@@ -14,7 +14,7 @@ from benchmarks.reference import TrueCall, TrueWord
 from models.asr.hypothesis import Word, bare_text
 from schemas.base import Message
 from schemas.transcripts import CallTranscribed, SpeechActivity, TranscriptFinal, TranscriptPartial
-from schemas.turns import FinalizedCall, TurnEnded
+from schemas.turns import FinalizedCall, TurnEnded, TurnEndPredicted
 
 NS_PER_MS = 1_000_000
 WORD_TOLERANCE_MS = 700
@@ -65,6 +65,7 @@ class CallMeter:
     _words: dict[int, list[TrueWord]] = field(default_factory=dict)
     _taken: dict[int, set[int]] = field(default_factory=lambda: defaultdict(set))
     _partials: dict[str, tuple[int, int]] = field(default_factory=dict)
+    _foretold: dict[str, tuple[TurnEndPredicted | None, int]] = field(default_factory=dict)
     _lanes: dict[int, set[int]] = field(default_factory=lambda: defaultdict(set))
     _lane_seqs: tuple[int, ...] | None = None
 
@@ -91,15 +92,25 @@ class CallMeter:
                 self._feed_partial(partial, received)
             case TranscriptFinal() as final:
                 self._feed_final(final, received)
-            case TurnEnded() as turn if turn.reason in _ENDS_BY_SILENCE:
-                sound_ms = self._last_sound_ms(turn.channel, turn.start_ms, turn.end_ms)
-                self._add("end_of_turn", sound_ms, received.arrived_at_ns)
+            case TurnEndPredicted() as prediction:
+                self._foretold[prediction.turn_id] = (prediction, received.arrived_at_ns)
+            case TurnEnded() as turn:
+                self._end_turn(turn, received.arrived_at_ns)
             case CallTranscribed() as transcribed:
                 self._lane_seqs = transcribed.summary.lane_seqs
             case FinalizedCall():
                 self.is_finalized = True
             case _:
                 pass
+
+    def _end_turn(self, turn: TurnEnded, arrived_at_ns: int) -> None:
+        prediction, foretold_at_ns = self._foretold.pop(turn.turn_id, (None, 0))
+        if turn.reason not in _ENDS_BY_SILENCE:
+            return
+        sound_ms = self._last_sound_ms(turn.channel, turn.start_ms, turn.end_ms)
+        self._add("end_of_turn", sound_ms, arrived_at_ns)
+        if prediction is not None and not prediction.is_withdrawn:
+            self._add("end_of_turn_predicted", sound_ms, foretold_at_ns)
 
     def _feed_partial(self, partial: TranscriptPartial, received: Received) -> None:
         if not partial.text:

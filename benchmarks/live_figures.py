@@ -21,6 +21,7 @@ DELAYS = (
     "final",
     "final_of_cut",
     "end_of_turn",
+    "end_of_turn_predicted",
 )
 STAGES = ("until_decided", "decided_to_produced", "produced_to_received")
 LATE_MS = 50.0  # chunks produced later than this at p99 make the load generator the bottleneck

@@ -17,6 +17,7 @@ NAMES = {
     "final": "final after end of speech",
     "final_of_cut": "final after a cut in speech",
     "end_of_turn": "end of turn after end of speech",
+    "end_of_turn_predicted": "end of turn foretold after end of speech",
 }
 STAGE_NAMES = {
     "until_decided": "waited for on purpose",

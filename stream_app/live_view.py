@@ -23,7 +23,7 @@ from schemas.audio import (
 )
 from schemas.base import Message, Party
 from schemas.transcripts import SpeechActivity, TranscriptFinal, TranscriptPartial
-from schemas.turns import FinalizedCall, Interruption, TurnEnded
+from schemas.turns import FinalizedCall, Interruption, TurnEnded, TurnEndPredicted
 
 _PARTY_COLOURS: dict[Party, str] = {"agent": "cyan", "customer": "green", "unknown": "magenta"}
 _SECOND_CHANNEL_COLOUR = "yellow"  # where two channels have the same party
@@ -97,6 +97,7 @@ class ChannelState:
     segment_id: str = ""
     words: tuple[str, ...] = ()
     stable_words: int = 0
+    end_probability: float = 0.0  # foretold of the open turn; 0 where nothing is
     segments: set[str] = field(default_factory=set)  # of the open turn: late partials are ignored
 
     def clear(self) -> None:
@@ -202,9 +203,16 @@ class CallView:
         return [Line(message.start_ms, channel.name, message.text.strip(), channel.colour)]
 
     @_take.register
+    def _(self, message: TurnEndPredicted) -> list[Line]:
+        channel = self._channel(message.channel, message.party)
+        channel.end_probability = 0.0 if message.is_withdrawn else message.probability
+        return []
+
+    @_take.register
     def _(self, message: TurnEnded) -> list[Line]:
         channel = self._channel(message.channel, message.party)
         channel.segments.clear()
+        channel.end_probability = 0.0
         if message.is_backchannel:
             return [
                 Line(message.at_ms, channel.name, "backchannel", channel.colour, is_remark=True)
@@ -229,6 +237,7 @@ class CallView:
         self.clock_ms = max(self.clock_ms, message.metrics.duration_ms)
         for channel in self._channels.values():
             channel.is_speech = False
+            channel.end_probability = 0.0
             channel.clear()
         return []
 
@@ -254,6 +263,8 @@ def panel(view: CallView, options: ConsoleOptions) -> Iterator[Text | Table]:
     for channel in view.channels:
         mark = Text("● " if channel.is_speech else "  ", style=channel.colour, justify="right")
         words = _partial_words(channel, options.max_width - _TIME_WIDTH - _PARTY_WIDTH - 3, lines)
+        if channel.end_probability:
+            words.append(f" end of turn? {channel.end_probability:.0%}", style="dim")
         yield _grid(mark, Text(channel.name, style=f"bold {channel.colour}"), words)
 
 

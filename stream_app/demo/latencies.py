@@ -13,9 +13,10 @@ from dataclasses import dataclass, field
 from schemas.audio import AudioMessage, CallStarted
 from schemas.base import Message
 from schemas.transcripts import SpeechActivity, TranscriptFinal, TranscriptPartial
-from schemas.turns import TurnEnded
+from schemas.turns import TurnEnded, TurnEndPredicted
 
 _NS_PER_MS = 1_000_000
+_ENDS_BY_SILENCE = frozenset({"semantic", "silence", "ceiling"})
 
 
 @dataclass(slots=True)
@@ -47,6 +48,9 @@ class LatencyMeter:
         first_partial: Of each segment, since its first sound.
         final: Of each segment with words, since the end of its speech.
         end_of_turn: Since the turn's last sound.
+        predicted_end: Of the turns whose end was foretold and not withdrawn, the prediction since
+            the turn's last sound.
+        withdrawn_ends: How many predictions were taken back.
     """
 
     def __init__(self, call_id: str, speed: float | None) -> None:
@@ -58,6 +62,9 @@ class LatencyMeter:
         self.first_partial = Delays()
         self.final = Delays()
         self.end_of_turn = Delays()
+        self.predicted_end = Delays()
+        self.withdrawn_ends = 0
+        self._predictions: dict[str, tuple[TurnEndPredicted, int]] = {}
 
     def feed(self, message: Message | AudioMessage, arrived_at_ns: int) -> None:
         """Take a message that a consumer got at ``arrived_at_ns``."""
@@ -79,11 +86,23 @@ class LatencyMeter:
                 self._seen_segments.add(message.segment_id)
                 place = (message.end_ms, message.at_ms)
                 self._add(self.final, message, place, arrived_at_ns)
-            case TurnEnded(reason="semantic" | "silence" | "ceiling"):
-                place = (message.end_ms, message.at_ms)
-                self._add(self.end_of_turn, message, place, arrived_at_ns)
+            case TurnEndPredicted(is_withdrawn=True):
+                self.withdrawn_ends += self._predictions.pop(message.turn_id, None) is not None
+            case TurnEndPredicted():
+                self._predictions[message.turn_id] = (message, arrived_at_ns)
+            case TurnEnded():
+                self._end_turn(message, arrived_at_ns)
             case _:
                 pass
+
+    def _end_turn(self, turn: TurnEnded, arrived_at_ns: int) -> None:
+        prediction = self._predictions.pop(turn.turn_id, None)
+        if turn.reason not in _ENDS_BY_SILENCE:
+            return
+        self._add(self.end_of_turn, turn, (turn.end_ms, turn.at_ms), arrived_at_ns)
+        if prediction is not None:
+            message, foretold_at_ns = prediction
+            self._add(self.predicted_end, message, (turn.end_ms, message.at_ms), foretold_at_ns)
 
     def _add(
         self, delays: Delays, message: Message, place: tuple[int, int], arrived_at_ns: int

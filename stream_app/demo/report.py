@@ -85,7 +85,9 @@ def report_values(report: Report) -> dict[str, Any]:
             "first_partial": _delay_values(report.latencies.first_partial),
             "final": _delay_values(report.latencies.final),
             "end_of_turn": _delay_values(report.latencies.end_of_turn),
+            "predicted_end_of_turn": _delay_values(report.latencies.predicted_end),
         },
+        "withdrawn_predictions": report.latencies.withdrawn_ends,
         "dead_letters": report.dead_letters,
     }
     if report.word_errors:
@@ -139,6 +141,7 @@ def _latency_table(latencies: LatencyMeter) -> Table:
     rows = (
         ("first partial after start of speech", latencies.first_partial),
         ("final after end of speech", latencies.final),
+        ("end of turn foretold", latencies.predicted_end),
         ("end of turn after end of speech", latencies.end_of_turn),
     )
     for name, delays in rows:

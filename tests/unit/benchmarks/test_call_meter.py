@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import msgspec
 import pytest
 
 from benchmarks.call_copies import quiet_places, swapped_call, turned_call
@@ -16,7 +17,7 @@ from schemas.transcripts import (
     TranscriptPartial,
     Word,
 )
-from schemas.turns import CallMetrics, FinalizedCall, TurnEnded
+from schemas.turns import CallMetrics, FinalizedCall, TurnEnded, TurnEndPredicted
 
 ORIGIN_NS = 5_000 * NS_PER_MS
 HEADER: dict[str, Any] = {"event_id": "e", "call_id": "c", "captured_at_ns": 0}
@@ -169,6 +170,22 @@ def test_the_end_of_turn_counts_from_the_last_true_word() -> None:
     found.feed(at(turn_ended("call_ended"), 2_800))
 
     assert delays(found, "end_of_turn") == [900]
+
+
+@pytest.mark.parametrize(("is_withdrawn", "expected"), [(False, [500]), (True, [])])
+def test_a_foretold_end_counts_unless_it_was_withdrawn(
+    is_withdrawn: bool,  # noqa: FBT001 - a parameter of the test
+    expected: list[float],
+) -> None:
+    prediction = TurnEndPredicted(**HEADER, **PLACE, turn_id="t", at_ms=2_050, probability=0.9)
+    found = meter()
+
+    found.feed(at(prediction, 2_400))
+    if is_withdrawn:
+        found.feed(at(msgspec.structs.replace(prediction, is_withdrawn=True), 2_500))
+    found.feed(at(turn_ended("semantic"), 2_800))
+
+    assert delays(found, "end_of_turn_predicted") == expected
 
 
 def activity(lane_seq: int) -> SpeechActivity:

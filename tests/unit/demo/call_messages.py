@@ -12,6 +12,7 @@ from schemas.turns import (
     FinalizedTurn,
     Interruption,
     TurnEnded,
+    TurnEndPredicted,
 )
 
 CALL = "call~r"
@@ -216,4 +217,18 @@ def finalized(turns: tuple[tuple[int, int, str], ...] = ()) -> FinalizedCall:
         ),
         metrics=metrics,
         context=CallContext(),
+    )
+
+
+def foretold(at_ms: int, *, is_withdrawn: bool = False) -> TurnEndPredicted:
+    return TurnEndPredicted(
+        event_id="p",
+        call_id=CALL,
+        captured_at_ns=at_ns(at_ms),
+        turn_id=turn_ended(0, 1000, 2000).turn_id,
+        channel=0,
+        party="agent",
+        at_ms=at_ms,
+        probability=0.9,
+        is_withdrawn=is_withdrawn,
     )

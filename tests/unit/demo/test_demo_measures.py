@@ -26,6 +26,7 @@ from tests.unit.demo.call_messages import (
     at_ns,
     final,
     finalized,
+    foretold,
     partial,
     started,
     turn_ended,
@@ -81,6 +82,28 @@ def test_turns_cut_by_something_else_than_silence_are_not_measured() -> None:
 
     assert measured.end_of_turn.sound_ms == [750]
     assert measured.end_of_turn.lag_ms == [50]
+
+
+def test_a_foretold_end_counts_from_the_last_sound() -> None:
+    measured = meter()
+
+    measured.feed(foretold(2100), at_ns(2300))
+    measured.feed(turn_ended(0, 1000, 2000), at_ns(2750))
+
+    assert measured.predicted_end.sound_ms == [300]
+    assert measured.predicted_end.lag_ms == [200]
+    assert measured.withdrawn_ends == 0
+
+
+def test_a_foretold_end_that_was_withdrawn_is_counted_as_such() -> None:
+    measured = meter()
+
+    measured.feed(foretold(1500), at_ns(1600))
+    measured.feed(foretold(1900, is_withdrawn=True), at_ns(1950))
+    measured.feed(turn_ended(0, 1000, 2000), at_ns(2750))
+
+    assert measured.predicted_end.sound_ms == []
+    assert measured.withdrawn_ends == 1
 
 
 def test_at_eight_times_the_speed_sounds_come_eight_times_as_fast() -> None:

@@ -16,6 +16,7 @@ from tests.unit.demo.call_messages import (
     chunk,
     final,
     finalized,
+    foretold,
     interruption,
     partial,
     started,
@@ -117,6 +118,18 @@ def test_turns_say_why_and_how_late_they_ended() -> None:
         "  0:07.0  customer  - backchannel",
         "  0:07.0  customer  - end of turn: end of the call",
     ]
+
+
+def test_a_foretold_end_of_turn_shows_until_it_is_withdrawn_or_comes() -> None:
+    view, _ = fed(started(), partial(0, 900, "thank you"), foretold(1500))
+    assert "end of turn? 90%" in screen(view)
+
+    view.feed(foretold(1700, is_withdrawn=True), 3)
+    assert "end of turn?" not in screen(view)
+
+    view.feed(foretold(1900), 4)
+    view.feed(turn_ended(0, 900, 2000), 5)
+    assert "end of turn?" not in screen(view)
 
 
 def test_interruptions_holds_and_keys_are_told() -> None:
