@@ -214,7 +214,7 @@ def _spelling(dictated: _Dictated) -> Dictation | None:
         return None
     characters = tail.characters
     is_named = _SPELLING.search(dictated.cue) is not None or _named(dictated)
-    if _WHOLE_CODES.fullmatch(characters):
+    if _WHOLE_CODES.fullmatch(characters) or _is_spelled_word(tail):
         return "complete"
     if characters.isalpha():
         is_word = characters in ABBREVIATIONS or len(characters) == 1
@@ -298,14 +298,17 @@ def _is_whole(digits: str) -> bool:
     return _is_whole_phone(digits) or len(digits) >= CARD_DIGITS
 
 
+def _is_spelled_word(tail: Tail) -> bool:
+    """``hobbs h o b b s``."""
+    return len(tail.characters) > 1 and tail.characters in tail.before[-CUE_WORDS:]
+
+
 def _is_whole_phone(digits: str) -> bool:
-    if digits.startswith("0"):
-        return len(digits) == PHONE_DIGITS + 1
     if digits.startswith("44"):
         return len(digits) == PHONE_DIGITS + 2
-    if digits.startswith("1"):
+    if digits.startswith(("0", "1")):
         return len(digits) == PHONE_DIGITS + 1
-    return len(digits) == PHONE_DIGITS
+    return len(digits) in {PHONE_DIGITS, PHONE_DIGITS + 1}
 
 
 def _is_day(word: str) -> bool:

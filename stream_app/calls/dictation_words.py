@@ -74,7 +74,9 @@ AMOUNT_WORDS = _set(  # "the ticket costs three thirty seven"
 IDIOMS = frozenset(  # numbers to call for help, "twenty four seven", "fifty fifty"
     {"911", "999", "112", "111", "101", "988", "211", "311", "411", "247", "5050"}
 )
-LINKS = frozenset({"is", "it's", "its", "are", "was", "that's", "yes", "yeah", "okay", "sure"})
+LINKS = frozenset(
+    {"is", "it's", "its", "are", "was", "that's", "reads", "yes", "yeah", "okay", "sure"}
+)
 
 TOP_LEVEL_DOMAINS = _set(
     """

@@ -95,7 +95,8 @@ IN_MID_DICTATION = """
     my date of birth is 14 03
     s m i t h
     it's spelled s
-    my name is john smith s m i t h
+    my name is john smith s m i
+    the reference reads j
     b for bravo o for
     b for bravo o for oscar
     b as in bravo o as in
@@ -148,6 +149,9 @@ DICTATED_IN_FULL = """
     born on the fourteenth of march nineteen eighty four
     my date of birth is 14 03 1984
     my date of birth is march 14 1984
+    my name is john smith s m i t h
+    that is tucker t u c k e r
+    you can ring me on four one three eight five two five four two six nine
 """
 
 
