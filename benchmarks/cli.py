@@ -7,9 +7,11 @@ from typing import Annotated
 import typer
 
 import stream_app
+from benchmarks.turn_model_cli import turn_model
 from schemas.errors import ConfigurationError
 
 app = typer.Typer(no_args_is_help=True, help="Measure callstream on this machine.")
+app.command("turn-model")(turn_model)
 
 WeightsFolder = Annotated[
     Path, typer.Option("--weights", help="Folder that keeps weights made for benchmarks.")
@@ -211,6 +213,48 @@ def peers(  # noqa: PLR0913, PLR0917 - typer options
         demo_call=DEMO_CALL.parent,
         work=work,
         weights=weights,
+    )
+    Console().print(tables(measure(options, out=out)))
+
+
+@app.command("turn-timing")
+def turn_timing(  # noqa: PLR0913, PLR0917 - typer options
+    model: Annotated[str, typer.Option(help="'bundled', or the path of a model.")] = "bundled",
+    variant: Annotated[str, typer.Option(help="Of the model, for both parties.")] = "general",
+    calls: Annotated[int, typer.Option(min=1, help="Synthetic calls.")] = 48,
+    turns: Annotated[int, typer.Option(min=2, help="Turns of each of them.")] = 11,
+    seed: Annotated[int, typer.Option(help="Of the synthetic calls.")] = 5,
+    data: Annotated[
+        Path | None, typer.Option(help="Folder with text/earnings22_aligned; none without it.")
+    ] = None,
+    spoken: Annotated[int, typer.Option(min=1, help="Turns of real calls, at most.")] = 400,
+    pause: Annotated[int, typer.Option(help="Silence in ms that ends a segment; 0: setting.")] = 0,
+    work: Annotated[Path, typer.Option(help="Folder that keeps transcripts between runs.")] = Path(
+        "runs/turn-timing/work"
+    ),
+    out: Annotated[Path, typer.Option(help="Folder for JSON and PNG.")] = Path("runs/turn-timing"),
+    *,
+    smart_turn: Annotated[bool, typer.Option(help="Ask pipecat's smart-turn too.")] = True,
+    sweep: Annotated[bool, typer.Option("--sweep", help="Search for the best settings.")] = False,
+) -> None:
+    """Measure false cut-offs against end-of-turn delay, beside silence and smart-turn."""
+    from rich.console import Console  # noqa: PLC0415
+
+    from benchmarks.turn_timing.calls import CallOptions  # noqa: PLC0415
+    from benchmarks.turn_timing.measurement import TurnTimingOptions, measure  # noqa: PLC0415
+    from benchmarks.turn_timing.plot import tables  # noqa: PLC0415
+
+    options = TurnTimingOptions(
+        model=model,
+        variant=variant,
+        calls=CallOptions(seed=seed, calls=calls, turns=turns),
+        demo_call=DEMO_CALL,
+        data=data,
+        spoken_turns=spoken,
+        pause_ms=pause,
+        work=work,
+        has_smart_turn=smart_turn,
+        has_sweep=sweep,
     )
     Console().print(tables(measure(options, out=out)))
 

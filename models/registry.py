@@ -5,11 +5,13 @@ lie in ``models/weights/<task>/``.
 """
 
 import hashlib
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TypeVar
 
 import msgspec
+import orjson
 
 from schemas.errors import ModelIntegrityError, ModelNotFoundError
 
@@ -83,8 +85,7 @@ def verified_weights(manifest_path: Path, manifest: WeightsManifest) -> Path:
 
 def _verify(path: Path, sha256: str) -> None:
     try:
-        with path.open("rb") as file:
-            digest = hashlib.file_digest(file, "sha256").hexdigest()
+        digest = sha256_of(path)
     except FileNotFoundError as error:
         raise ModelNotFoundError(f"the weights {path} are missing: {REINSTALL}") from error
     if digest != sha256.lower():
@@ -92,6 +93,21 @@ def _verify(path: Path, sha256: str) -> None:
             f"{path} is damaged or was replaced (sha256 {digest[:12]}.., manifest says "
             f"{sha256[:12]}..): {REINSTALL}"
         )
+
+
+def sha256_of(path: Path) -> str:
+    """Return the hash of a file, as manifests carry it."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def write_manifest(manifest: WeightsManifest, path: Path) -> Path:
+    """Write a manifest, whole or not at all; return its path."""
+    partial = path.with_suffix(f".{os.getpid()}.partial")
+    content = orjson.dumps(msgspec.to_builtins(manifest), option=orjson.OPT_INDENT_2)
+    partial.write_bytes(content + b"\n")
+    partial.replace(path)
+    return path
 
 
 def verify_all(root: Path = WEIGHTS) -> list[WeightsManifest]:

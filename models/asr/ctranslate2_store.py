@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from models.asr.exports import ExportManifest, is_current, sha256_of, write_manifest
+from models.asr.exports import ExportManifest, is_current
 from models.audio.samples import SAMPLE_RATE_HZ
-from models.registry import load_manifest, verified_weights
+from models.registry import load_manifest, sha256_of, verified_weights, write_manifest
 from schemas.errors import MissingExtraError, ModelIntegrityError
 
 if TYPE_CHECKING:

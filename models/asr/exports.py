@@ -2,12 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
-import os
 from pathlib import Path
-
-import msgspec
-import orjson
 
 from models.asr.dimensions import WhisperDimensions
 from models.asr.tokens import TokenTable
@@ -47,17 +42,3 @@ def is_current(
         return False
     about = load_manifest(manifest, kind)
     return about.export_version == version and source_sha256 in {"", about.source_sha256}
-
-
-def write_manifest(manifest: ExportManifest, path: Path) -> Path:
-    """Write a manifest, whole or not at all; return its path."""
-    partial = path.with_suffix(f".{os.getpid()}.partial")
-    partial.write_bytes(orjson.dumps(msgspec.to_builtins(manifest)) + b"\n")
-    partial.replace(path)
-    return path
-
-
-def sha256_of(path: Path) -> str:
-    """Return the hash of a file, as manifests carry it."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -10,11 +10,9 @@ import onnxruntime
 from onnxruntime import OrtValue
 
 from models.asr.network import Scores
-from schemas.errors import ModelIntegrityError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from pathlib import Path
 
     from models.asr.dimensions import WhisperDimensions
     from models.asr.network import IntArray, Pass
@@ -23,24 +21,6 @@ if TYPE_CHECKING:
 
 SCORED_OUTPUTS = ("best", "best_log_probability")
 ALL_OUTPUT = "log_probabilities"
-
-
-def open_session(path: Path, *, device: str, threads: int) -> onnxruntime.InferenceSession:
-    """Return a session that neither spins nor takes threads of its own.
-
-    Raises:
-        ModelIntegrityError: Not a graph that this ONNX Runtime reads.
-    """
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = threads
-    options.inter_op_num_threads = 1
-    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-    options.log_severity_level = 3
-    provider = "CPUExecutionProvider" if device == "cpu" else "CUDAExecutionProvider"
-    try:
-        return onnxruntime.InferenceSession(str(path), options, providers=[provider])
-    except Exception as error:  # its own exceptions share no public base
-        raise ModelIntegrityError(f"{path} cannot be loaded: {error}") from error
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,10 +6,11 @@ import os
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
-from models.asr.exports import ExportManifest, is_current, sha256_of, write_manifest
-from models.asr.onnx_network import OnnxNetwork, open_session
+from models.asr.exports import ExportManifest, is_current
+from models.asr.onnx_network import OnnxNetwork
 from models.audio.samples import SAMPLE_RATE_HZ
-from models.registry import load_manifest, verified_weights
+from models.onnx_session import open_session
+from models.registry import load_manifest, sha256_of, verified_weights, write_manifest
 from schemas.errors import MissingExtraError, ModelIntegrityError
 
 if TYPE_CHECKING:

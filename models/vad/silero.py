@@ -11,6 +11,7 @@ import numpy as np
 import onnxruntime
 
 from models.audio.samples import SAMPLE_RATE_HZ, FloatArray
+from models.onnx_session import open_session
 from models.registry import WeightsManifest, bundled_manifest, load_manifest, verified_weights
 from schemas.errors import InferenceError
 
@@ -167,19 +168,5 @@ def load_vad(
     """
     path = manifest_path or bundled_manifest("vad", f"silero_vad_{sample_rate_hz // 1000}k")
     weights = verified_weights(path, load_manifest(path, WeightsManifest))
-    session = onnxruntime.InferenceSession(
-        str(weights), _session_options(), providers=["CPUExecutionProvider"]
-    )
+    session = open_session(weights, device="cpu", threads=1)
     return SileroVad(session, sample_rate_hz)
-
-
-def _session_options() -> onnxruntime.SessionOptions:
-    """Return one thread, no spinning, sequential: the process has its own threads to schedule."""
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = 1
-    options.inter_op_num_threads = 1
-    options.execution_mode = onnxruntime.ExecutionMode.ORT_SEQUENTIAL
-    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-    options.add_session_config_entry("session.inter_op.allow_spinning", "0")
-    options.log_severity_level = 3
-    return options

@@ -8,7 +8,7 @@ import pytest
 
 from benchmarks.turn_model import TurnModelOptions, measure, table
 from benchmarks.turn_model_graphs import PRODUCT, bundled_graphs, in_fp32, token_feed
-from models.asr.onnx_network import open_session
+from models.onnx_session import open_session
 from tests.unit.models.turns.tiny_turns import export_tiny, save_examples
 from training.turns.export import ExportOptions, export_turns
 

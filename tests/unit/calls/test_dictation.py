@@ -226,11 +226,9 @@ def test_digits_read_one_by_one_are_open_or_a_whole_number(digits: str) -> None:
 
 
 def _is_phone(digits: str) -> bool:
-    if digits.startswith("0"):
-        return len(digits) == 11
     if digits.startswith("44"):
         return len(digits) == 12
-    return len(digits) == (11 if digits.startswith("1") else 10)
+    return len(digits) == 11 or (len(digits) == 10 and digits[0] not in "01")
 
 
 @pytest.mark.parametrize(
