@@ -184,7 +184,7 @@ class TurnSettings(_Part):
         refresh_s: Time between two looks for new files of the model.
     """
 
-    model: str = Field(default="none", min_length=1)
+    model: str = Field(default="bundled", min_length=1)
     routes: Annotated[tuple[TurnRoute, ...], NoDecode] = ()
     complete_silence_ms: int = Field(default=400, ge=100)
     silence_ms: int = Field(default=700, ge=100)

@@ -1,11 +1,13 @@
 """The agent with a model that a test wrote: what it asks, what it does when files change."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import MutableMapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
-from structlog.testing import capture_logs
+import structlog
+from structlog.testing import LogCapture
 
 from schemas.base import Message
 from schemas.errors import ConfigurationError, ModelNotFoundError
@@ -21,6 +23,7 @@ from stream_app.transport.definitions import AgentDefinition, ModelChange
 from tests.support.tiny_turn_model import write_turn_model
 from tests.unit.calls.turn_lanes import AGENT, CALL_ID, CUSTOMER, Said, lane
 
+Logs = list[MutableMapping[str, Any]]
 CALL = lane(
     [
         Said(AGENT, 0, 2_000, "good morning what can i do for you"),
@@ -34,6 +37,15 @@ CALL = lane(
 def folder(tmp_path: Path) -> Path:
     write_turn_model(tmp_path)
     return tmp_path
+
+
+@pytest.fixture
+def logs(monkeypatch: pytest.MonkeyPatch) -> Logs:
+    """What the agent logs; its own logger may be bound to what another test set up."""
+    capture = LogCapture()
+    logger = structlog.wrap_logger(structlog.PrintLogger(), processors=[capture])
+    monkeypatch.setattr(detect_turns, "log", logger)
+    return capture.entries
 
 
 def define(folder: Path, **turns: object) -> AgentDefinition:
@@ -139,7 +151,7 @@ def test_texts_of_many_calls_are_judged_as_if_alone(folder: Path) -> None:
     assert definition.max_unacknowledged > 0
 
 
-def test_new_files_serve_new_calls_and_running_calls_keep_theirs(folder: Path) -> None:
+def test_new_files_serve_new_calls_and_running_calls_keep_theirs(folder: Path, logs: Logs) -> None:
     definition = define(folder)
     undisturbed = play(definition)
     running, half = call(definition), len(CALL) // 2
@@ -147,8 +159,7 @@ def test_new_files_serve_new_calls_and_running_calls_keep_theirs(folder: Path) -
 
     write_turn_model(folder, seed=2)
     settle(folder)
-    with capture_logs() as logs:
-        changes = look(definition)
+    changes = look(definition)
     messages += emitted(feed(definition, running, CALL[half:]))
     after = play(definition, "new")
 
@@ -159,14 +170,13 @@ def test_new_files_serve_new_calls_and_running_calls_keep_theirs(folder: Path) -
     assert turns_of(after) != turns_of(undisturbed)
 
 
-def test_a_bad_file_is_refused_once_and_the_old_one_stays(folder: Path) -> None:
+def test_a_bad_file_is_refused_once_and_the_old_one_stays(folder: Path, logs: Logs) -> None:
     definition = define(folder)
     before = play(definition)
     (folder / "tiny.onnx").write_bytes(b"no graph at all")
     settle(folder)
 
-    with capture_logs() as logs:
-        changes = [look(definition), look(definition)]
+    changes = [look(definition), look(definition)]
 
     assert changes == [[ModelChange(is_refused=True)], []]
     assert [line["event"] for line in logs] == ["turn_model.refused"]
@@ -186,7 +196,9 @@ def test_a_good_file_after_a_bad_one_is_taken_up(folder: Path) -> None:
     assert look(definition) == [ModelChange()]
 
 
-def test_a_call_that_comes_back_after_a_swap_and_a_rebalance_has_its_version(folder: Path) -> None:
+def test_a_call_that_comes_back_after_a_swap_and_a_rebalance_has_its_version(
+    folder: Path, logs: Logs
+) -> None:
     """Nothing but the agent holds the old version then."""
     definition = define(folder)
     point = last_checkpoint(feed(definition, call(definition), CALL[:-1]))
@@ -194,21 +206,19 @@ def test_a_call_that_comes_back_after_a_swap_and_a_rebalance_has_its_version(fol
     settle(folder)
     assert look(definition) == [ModelChange()]
 
-    with capture_logs() as logs:
-        restored = definition.restore(point)
+    restored = definition.restore(point)
 
     assert isinstance(restored, CallTurns)
     assert restored.counters.models_replaced == 0
     assert logs == []
 
 
-def test_a_version_that_is_gone_is_logged(folder: Path) -> None:
+def test_a_version_that_is_gone_is_logged(folder: Path, logs: Logs) -> None:
     definition = define(folder)
     point = last_checkpoint(feed(definition, call(definition), CALL[:-1]))
     write_turn_model(folder, seed=2)
 
-    with capture_logs() as logs:
-        define(folder).restore(point)
+    define(folder).restore(point)
 
     assert [line["event"] for line in logs] == ["turn_model.replaced"]
     assert logs[0]["channels"] == 2

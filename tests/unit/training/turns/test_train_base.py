@@ -37,7 +37,7 @@ def test_a_cut_base_gives_what_the_whole_one_gives(encoder: Path, tmp_path: Path
 
 def test_layers_are_cut_from_the_top(encoder: Path, tmp_path: Path) -> None:
     """The first layer stays as it was."""
-    make_base(BaseRecipe(model=str(encoder), layers=1), lambda: [], tmp_path, seed=1)
+    make_base(BaseRecipe(model=str(encoder), layers=1), list, tmp_path, seed=1)
 
     whole, cut = AutoModel.from_pretrained(encoder), AutoModel.from_pretrained(tmp_path)
 
@@ -88,8 +88,8 @@ def test_a_missing_base_is_named(tmp_path: Path) -> None:
     """One line says what can be named instead."""
     recipe = BaseRecipe(model=str(tmp_path / "none"))
 
-    with pytest.raises(MissingDataError, match="none' cannot be loaded .* name a folder"):
-        make_base(recipe, lambda: [], tmp_path / "base", seed=1)
+    with pytest.raises(MissingDataError, match=r"none' cannot be loaded .* name a folder"):
+        make_base(recipe, list, tmp_path / "base", seed=1)
 
 
 def test_minilm_is_found_without_a_hub() -> None:

@@ -97,7 +97,10 @@ def test_a_folder_has_the_documents_modules(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("config", "prefix"),
     [
-        (DistilBertConfig(vocab_size=30, dim=16, n_layers=1, n_heads=2, hidden_dim=16), "distilbert"),
+        (
+            DistilBertConfig(vocab_size=30, dim=16, n_layers=1, n_heads=2, hidden_dim=16),
+            "distilbert",
+        ),
         (
             ElectraConfig(
                 vocab_size=30,

@@ -8,6 +8,8 @@ import pytest
 import torch
 
 from tests.unit.training.turns.tiny_turns import mobilebert_config, write_encoder
+from training.turns import learning
+from training.turns.calibration import best_temperature, calibrate
 from training.turns.classifier import TurnClassifier, new_classifier
 from training.turns.learning import Learner, Lessons, Outcome, validate
 from training.turns.material import (
@@ -17,10 +19,13 @@ from training.turns.material import (
     epoch_batches,
     frozen_states,
 )
+from training.turns.measures import cross_entropy
 from training.turns.recipe import Learning
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from training.turns.material import Material
 
 _SETTINGS = Learning(epochs=3, batch=8, learning_rate=5e-3, checkpoint_steps=2)
 _LAST = 15  # a text is complete if it ends with this token
@@ -67,18 +72,13 @@ def _rows(count: int, seed: int) -> TokenRows:
     return TokenRows(rows, labels, padding=0)
 
 
-def _lessons(settings: Learning = _SETTINGS, *, fingerprint: str = "same") -> Lessons:
-    return Lessons(_rows(50, 1), _rows(20, 2), settings, seed=3, fingerprint=fingerprint)
+def _lessons(fingerprint: str = "same") -> Lessons:
+    return Lessons(_rows(50, 1), _rows(20, 2), _SETTINGS, seed=3, fingerprint=fingerprint)
 
 
 def _pupil(encoder: Path) -> TurnClassifier:
     torch.manual_seed(1)
     return new_classifier(encoder)
-
-
-def _learn(encoder: Path, folder: Path) -> tuple[TurnClassifier, Outcome]:
-    model = _pupil(encoder)
-    return model, Learner(model, _lessons(), folder).learn(Nobody())
 
 
 def _assert_alike(one: TurnClassifier, other: TurnClassifier) -> None:
@@ -88,8 +88,9 @@ def _assert_alike(one: TurnClassifier, other: TurnClassifier) -> None:
 
 def test_it_learns(encoder: Path, tmp_path: Path) -> None:
     """What the last word decides is learnt, and the best epoch's weights are left behind."""
-    settings = msgspec.structs.replace(_SETTINGS, epochs=8)
-    lessons, model = _lessons(settings), _pupil(encoder)
+    settings = msgspec.structs.replace(_SETTINGS, epochs=6, batch=16, checkpoint_steps=100)
+    lessons = Lessons(_rows(300, 1), _rows(20, 2), settings, seed=3, fingerprint="same")
+    model = _pupil(encoder)
 
     outcome = Learner(model, lessons, tmp_path).learn(Nobody())
 
@@ -99,22 +100,74 @@ def test_it_learns(encoder: Path, tmp_path: Path) -> None:
     assert validate(model, lessons.validation)[1] == best.validation_accuracy
 
 
-@pytest.mark.parametrize("steps", [1, 2, 6, 7, 8, 13, 14, 20, 21])
+def test_the_best_epoch_is_kept(encoder: Path, tmp_path: Path) -> None:
+    """Epochs after it that made it worse leave nothing behind."""
+    settings = msgspec.structs.replace(_SETTINGS, epochs=8)
+    lessons = Lessons(_rows(50, 1), _rows(20, 2), settings, seed=3, fingerprint="same")
+    model = _pupil(encoder)
+
+    outcome = Learner(model, lessons, tmp_path).learn(Nobody())
+
+    best = outcome.epochs[outcome.best_epoch - 1]
+    assert outcome.best_epoch < 8
+    assert outcome.epochs[-1].rank < best.rank
+    loss, accuracy = validate(model, lessons.validation)
+    assert (round(loss, 6), accuracy) == (best.validation_loss, best.validation_accuracy)
+
+
+@pytest.fixture(scope="module")
+def undisturbed(
+    encoder: Path, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[TurnClassifier, Outcome]:
+    model = _pupil(encoder)
+    return model, Learner(model, _lessons(), tmp_path_factory.mktemp("whole")).learn(Nobody())
+
+
+@pytest.mark.parametrize("steps", [1, 7, 9, 14, 21])
 def test_a_killed_run_ends_with_the_same_weights(
-    encoder: Path, tmp_path: Path, steps: int
+    encoder: Path, tmp_path: Path, undisturbed: tuple[TurnClassifier, Outcome], steps: int
 ) -> None:
     """Within an epoch, at its end, before the first checkpoint and after the last step."""
-    whole, expected = _learn(encoder, tmp_path / "whole")
+    whole, expected = undisturbed
     with pytest.raises(Killed):
-        Learner(_pupil(encoder), _lessons(), tmp_path / "killed").learn(Killer(steps))
+        Learner(_pupil(encoder), _lessons(), tmp_path).learn(Killer(steps))
 
     model = _pupil(encoder)
-    learner = Learner(model, _lessons(), tmp_path / "killed")
+    learner = Learner(model, _lessons(), tmp_path)
     learner.resume()
     outcome = learner.learn(Nobody())
 
     assert outcome.epochs == expected.epochs
     assert outcome.best_epoch == expected.best_epoch
+    _assert_alike(model, whole)
+
+
+def test_a_run_killed_while_it_validates_validates_again(
+    encoder: Path,
+    tmp_path: Path,
+    undisturbed: tuple[TurnClassifier, Outcome],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The checkpoint before it is of a step within the epoch, so that no epoch is left out."""
+    whole, expected = undisturbed
+    validations = iter([validate])
+
+    def validate_once(model: TurnClassifier, material: Material) -> tuple[float, float]:
+        for allowed in validations:
+            return allowed(model, material)
+        raise Killed
+
+    with monkeypatch.context() as patch:
+        patch.setattr(learning, "validate", validate_once)
+        with pytest.raises(Killed):
+            Learner(_pupil(encoder), _lessons(), tmp_path).learn(Nobody())
+
+    model = _pupil(encoder)
+    learner = Learner(model, _lessons(), tmp_path)
+    learner.resume()
+    outcome = learner.learn(Nobody())
+
+    assert outcome.epochs == expected.epochs
     _assert_alike(model, whole)
 
 
@@ -134,38 +187,49 @@ def test_a_checkpoint_of_other_lessons_is_not_used(encoder: Path, tmp_path: Path
     with pytest.raises(Killed):
         Learner(_pupil(encoder), _lessons(), tmp_path).learn(Killer(5))
 
-    learner = Learner(_pupil(encoder), _lessons(fingerprint="other"), tmp_path)
+    learner = Learner(_pupil(encoder), _lessons("other"), tmp_path)
 
     assert not learner.resume()
     assert learner.step == 0
 
 
-def test_a_head_learns_as_from_the_tokens_and_leaves_the_encoder(
-    encoder: Path, tmp_path: Path
-) -> None:
-    """Encoding once gives what encoding in every step would give; no bit of the encoder moves."""
-    models = [_pupil(encoder), _pupil(encoder)]
-    outcomes = []
-    for place, model in enumerate(models):
-        learnt = {name for name, _ in model.head_parameters()}
-        for name, parameter in model.named_parameters():
-            parameter.requires_grad_(name in learnt)
-        train, validation = _rows(50, 1), _rows(20, 2)
-        folder = tmp_path / str(place)
-        if place:
-            model.encoder.train = lambda mode=True: None  # type: ignore[method-assign, misc, assignment]  # noqa: ARG005
-            model.encoder.eval()
-            lessons = Lessons(train, validation, _SETTINGS, 3, "tokens")
-        else:
-            states = [frozen_states(model, rows, 8) for rows in (train, validation)]
-            lessons = Lessons(states[0], states[1], _SETTINGS, 3, "states")
-        outcomes.append(Learner(model, lessons, folder).learn(Nobody()))
+def test_a_head_learns_and_leaves_the_encoder_as_it_is(encoder: Path, tmp_path: Path) -> None:
+    """Its texts are encoded once; no bit below the pooler moves."""
+    model = _pupil(encoder)
+    learnt = {name for name, _ in model.head_parameters()}
+    for name, parameter in model.named_parameters():
+        parameter.requires_grad_(name in learnt)
+    rows = [_rows(50, 1), _rows(20, 2)]
+    states = [frozen_states(model, one, 8) for one in rows]
+    expected = all_logits(model, rows[1], 8)
+    np.testing.assert_allclose(all_logits(model, states[1], 8), expected, atol=1e-5)
+
+    outcome = Learner(model, Lessons(states[0], states[1], _SETTINGS, 3, "states"), tmp_path).learn(
+        Nobody()
+    )
 
     before = _pupil(encoder).state_dict()
-    learnt = {name for name, _ in models[0].head_parameters()}
-    kept = {name for name, values in models[0].state_dict().items() if values.equal(before[name])}
+    kept = {name for name, values in model.state_dict().items() if values.equal(before[name])}
     assert kept == before.keys() - learnt
-    assert outcomes[0].epochs[-1].validation_loss < outcomes[0].epochs[0].validation_loss
+    assert outcome.epochs[-1].train_loss < outcome.epochs[0].train_loss
+
+
+def test_a_calibrated_model_judges_alike_and_is_no_surer_than_right(
+    encoder: Path, tmp_path: Path
+) -> None:
+    """Nothing is left to divide by, and no judgement at one half has changed."""
+    model, unseen = _pupil(encoder), _rows(200, 5)
+    Learner(model, _lessons(), tmp_path).learn(Nobody())
+    before = all_logits(model, unseen, 50)
+
+    temperature = calibrate(model, unseen)
+
+    after = all_logits(model, unseen, 50)
+    labels = unseen.labels.numpy()
+    assert temperature != 1.0
+    assert best_temperature(after, labels) == pytest.approx(1.0, abs=0.001)
+    assert (after.argmax(axis=1) == before.argmax(axis=1)).all()
+    assert cross_entropy(after, labels) < cross_entropy(before, labels)
 
 
 def test_a_row_is_judged_alike_in_any_company(encoder: Path) -> None:

@@ -7,14 +7,20 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors
-from transformers import BertConfig, BertModel, MobileBertConfig, PreTrainedTokenizerFast
+from transformers import (
+    BertConfig,
+    BertModel,
+    MobileBertConfig,
+    MobileBertModel,
+    PreTrainedTokenizerFast,
+)
 
 from tests.unit.training.turns.turn_sources import small_recipe, write_sgd, write_taskmaster
 from training.turns.quiet import quiet_transformers
 from training.turns.recipe import (
     BaseRecipe,
     EvaluationRecipe,
-    Learning,
+    HeadLearning,
     LearningCurve,
     ModelRecipe,
     Optimisation,
@@ -24,27 +30,30 @@ from training.turns.recipe import (
 if TYPE_CHECKING:
     from pathlib import Path
 
-_SPECIAL = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
-_WORDS = "this is please my number today tomorrow on monday next week in the morning at noon"
-_FAST = Learning(epochs=2, batch=16, learning_rate=3e-3, checkpoint_steps=3)
-_MOBILEBERT = {
-    "vocab_size": 50,
-    "embedding_size": 16,
-    "intra_bottleneck_size": 16,
-    "num_hidden_layers": 2,
-    "num_attention_heads": 2,
-    "intermediate_size": 32,
-    "hidden_size": 32,
-    "classifier_activation": False,  # as google/mobilebert-uncased
+_UNKNOWN = "[UNK]"
+_SPECIAL = {
+    "pad_token": "[PAD]",
+    "unk_token": _UNKNOWN,
+    "cls_token": "[CLS]",
+    "sep_token": "[SEP]",
+    "mask_token": "[MASK]",
 }
+_WORDS = "this is please my number today tomorrow on monday next week in the morning at noon"
+_FAST = HeadLearning(epochs=2, batch=16, learning_rate=3e-3, checkpoint_steps=3)
 
 
 def word_pieces() -> PreTrainedTokenizerFast:
     """Return a tokenizer of characters and of some words."""
     characters = string.ascii_lowercase + string.digits + string.punctuation
-    pieces = [*_SPECIAL, *characters, *(f"##{one}" for one in characters), *_WORDS.split()]
+    pieces = [
+        "[PAD]",
+        *_WORDS.split(),
+        *_SPECIAL.values(),
+        *characters,
+        *(f"##{one}" for one in characters),
+    ]
     ids = {piece: place for place, piece in enumerate(dict.fromkeys(pieces))}
-    tokenizer = Tokenizer(models.WordPiece(ids, unk_token="[UNK]"))  # type: ignore[call-arg]
+    tokenizer = Tokenizer(models.WordPiece(ids, unk_token=_UNKNOWN))
     tokenizer.normalizer = normalizers.BertNormalizer(lowercase=True)
     tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
     ends = [("[CLS]", ids["[CLS]"]), ("[SEP]", ids["[SEP]"])]
@@ -53,12 +62,8 @@ def word_pieces() -> PreTrainedTokenizerFast:
     )
     return PreTrainedTokenizerFast(  # type: ignore[no-untyped-call]
         tokenizer_object=tokenizer,
-        unk_token="[UNK]",
-        pad_token="[PAD]",
-        cls_token="[CLS]",
-        sep_token="[SEP]",
-        mask_token="[MASK]",
         model_max_length=64,
+        **_SPECIAL,
     )
 
 
@@ -76,14 +81,34 @@ def write_encoder(folder: Path) -> Path:
     )
     with torch.random.fork_rng(devices=[]), quiet_transformers():
         torch.manual_seed(1)
-        BertModel(config).save_pretrained(folder)
+        BertModel(config).save_pretrained(folder)  # type: ignore[no-untyped-call]
     tokenizer.save_pretrained(folder)
     return folder
 
 
-def mobilebert_config() -> MobileBertConfig:
+def write_mobilebert(folder: Path) -> Path:
+    """Write an untrained MobileBERT of two layers with its tokenizer."""
+    tokenizer = word_pieces()
+    config = mobilebert_config(pieces=len(tokenizer))
+    with torch.random.fork_rng(devices=[]), quiet_transformers():
+        torch.manual_seed(1)
+        MobileBertModel(config).save_pretrained(folder)  # type: ignore[no-untyped-call]
+    tokenizer.save_pretrained(folder)
+    return folder
+
+
+def mobilebert_config(*, pieces: int = 50) -> MobileBertConfig:
     """Return the shape of a tiny MobileBERT."""
-    return MobileBertConfig(**_MOBILEBERT)
+    return MobileBertConfig(
+        vocab_size=pieces,
+        embedding_size=16,
+        intra_bottleneck_size=16,
+        num_hidden_layers=2,
+        num_attention_heads=2,
+        intermediate_size=32,
+        hidden_size=32,
+        classifier_activation=False,  # as google/mobilebert-uncased
+    )
 
 
 def write_dialogues(data: Path) -> Path:
