@@ -9,12 +9,14 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from schemas.errors import CallstreamError
+from training.turns.cli import turns_app
 
 if TYPE_CHECKING:
     from training.asr.finetuning.recipe import FineTuneRecipe
     from training.asr.recipe import Recipe
 
 app = typer.Typer(no_args_is_help=True, help="Train the bundled models, and models of your own.")
+app.add_typer(turns_app)
 
 RecipeArgument = Annotated[Path, typer.Argument(help="Recipe, a TOML file.")]
 DataOption = Annotated[Path, typer.Option("--data", help="Folder with text/, speech/, augment/.")]

@@ -105,6 +105,8 @@ def _facts(record: TrainingRecord) -> Iterator[tuple[str, str]]:
             f"learning rate {settings.learning_rate:g}"
         ),
     )
+    if record.temperature != 1.0:
+        yield "calibration", f"logits divided by {record.temperature:.3f}, from the validation set"
     yield "versions", ", ".join(f"{name} {which}" for name, which in record.versions.items())
 
 
@@ -140,6 +142,13 @@ def _figures(record: TrainingRecord) -> Iterator[str]:
     )
     own = record.on(record.set) or record.measured[0]
     yield ""
+    unlike = own.unlike_training
+    if unlike is not None and unlike.examples:
+        yield (
+            f"On the {unlike.examples:,} examples of `{own.set}` that resemble no training example "
+            f"(no eight words in a row, no near duplicate): {unlike.accuracy:.2%}."
+        )
+        yield ""
     sources = ((name, f"{s.examples:,}", f"{s.accuracy:.2%}") for name, s in own.sources.items())
     yield from _table((f"source in {own.set}", "examples", "accuracy"), sources)
     yield from _suspicion(record)

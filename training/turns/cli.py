@@ -7,10 +7,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from training.turns.export_cli import export_app
+
 if TYPE_CHECKING:
     from training.turns.summary import Summary
 
 turns_app = typer.Typer()
+turns_app.add_typer(export_app)
 
 _DATA, _WORK = Path("data"), Path("runs/turns")
 _FAILURE, _USAGE = 1, 2
@@ -94,23 +97,23 @@ def evaluate_turns(  # noqa: PLR0913, PLR0917, typer options
 
 
 def _show(summary: Summary) -> None:
+    from rich.box import SIMPLE_HEAD  # noqa: PLC0415
     from rich.console import Console  # noqa: PLC0415
     from rich.table import Table  # noqa: PLC0415
 
-    table = Table("model", "on", "examples", "accuracy", "95 %", "interrupts", "waits", "F1", "AUC")
-    table.add_column("reference")
+    table = Table(box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
+    table.add_column("model", no_wrap=True)
+    for name in ("on", "examples", "accuracy", "95 %", "interrupts", "waits", "reference"):
+        table.add_column(name, justify="left" if name == "on" else "right", no_wrap=True)
     for row in summary.rows:
-        low, high = row.interval.low, row.interval.high
         table.add_row(
             row.model,
             row.set,
             f"{row.examples:,}",
             f"{row.accuracy:.1%}",
-            f"{low:.1%} - {high:.1%}",
+            f"{100 * row.interval.low:.1f}-{100 * row.interval.high:.1f}",
             f"{row.false_interrupts:,}",
             f"{row.false_waits:,}",
-            f"{row.f1:.3f}",
-            "" if row.auc is None else f"{row.auc:.3f}",
             "" if row.published is None else f"{row.published.accuracy:.1%}",
         )
     Console().print(table)

@@ -6,20 +6,23 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import msgspec
+import numpy as np
 
+from training.turns.audit import resembles_train
 from training.turns.classifier import load_classifier
 from training.turns.examples import read_examples, set_path
 from training.turns.material import all_logits, frozen_states, label_rows
-from training.turns.measures import complete_probabilities, measure
+from training.turns.measures import complete_probabilities, measure, share_right
 from training.turns.record import read_record, write_record
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
     from pathlib import Path
 
     from transformers import PreTrainedTokenizerBase
 
     from training.turns.classifier import TurnClassifier
+    from training.turns.examples import Example
     from training.turns.material import FirstStates
     from training.turns.measures import Measured
     from training.turns.record import TrainingRecord
@@ -51,6 +54,7 @@ class Examiner:
         self._batch = batch
         self._encoder: tuple[Path, str, str] | None = None
         self._states: dict[str, FirstStates] = {}
+        self._known: dict[tuple[str, ...], np.ndarray] = {}
 
     def examine(self, folder: Path, sets: Iterable[str]) -> TrainingRecord:
         """Measure a model on test sets, and write the figures into its record.
@@ -84,10 +88,28 @@ class Examiner:
             )
             self._states[set_name] = frozen_states(candidate.network, rows, self._batch)
         logits = all_logits(candidate.network, self._states[set_name], self._batch)
-        return measure(
+        probabilities = complete_probabilities(logits)
+        labels = np.array([one.is_complete for one in examples], dtype=bool)
+        measured = measure(
             (record.model, set_name),
-            complete_probabilities(logits),
-            [int(one.is_complete) for one in examples],
+            probabilities,
+            labels,
             sources=[one.source for one in examples],
             threshold=self._threshold,
         )
+        if set_name != record.set:
+            return measured
+        right = (probabilities >= self._threshold) == labels
+        unlike = share_right(right[~self._resembling(examples, record)])
+        return msgspec.structs.replace(measured, unlike_training=unlike)
+
+    def _resembling(self, examples: Sequence[Example], record: TrainingRecord) -> np.ndarray:
+        key = (record.set, *record.learnt_sets)
+        if key not in self._known:
+            train = [
+                one
+                for name in key[1:]
+                for one in read_examples(set_path(self._work, name, "train"))
+            ]
+            self._known[key] = np.array(resembles_train(train, examples), dtype=bool)
+        return self._known[key]

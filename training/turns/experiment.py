@@ -151,7 +151,7 @@ def model_folders(path: Path) -> list[Path]:
 def _curve_models(recipe: TurnRecipe) -> list[ModelRecipe]:
     curve = recipe.learning_curve
     return [
-        ModelRecipe(name=f"{curve.set}_{size}", set=curve.set, examples=size)
+        ModelRecipe(name=f"{curve.set}_{size}", set=curve.set, examples=size, epochs=curve.epochs)
         for size in sorted(curve.sizes)
     ]
 

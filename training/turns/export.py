@@ -11,10 +11,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 import msgspec
-import orjson
 
-from models.asr.exports import sha256_of
-from models.asr.onnx_network import open_session
+from models.onnx_session import open_session
+from models.registry import sha256_of, write_manifest
 from models.turns.inputs import TurnInputs
 from models.turns.manifest import FORMAT, SpecialTokens, TurnManifest
 from schemas.errors import ConfigurationError, ModelIntegrityError
@@ -48,13 +47,13 @@ class ExportOptions(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         name: Of the model; where encoders differ, the variant follows it.
-        scales: Of int8 activations: ``fixed``, or one for each token (``rows``).
+        scales: Of int8 activations: one for each token (``rows``), or ``fixed``.
         least_agreement: Share of texts on which int8 must say the same as fp32.
         keep_fp32: Whether the fp32 graph is kept too, in a folder of its own.
     """
 
     name: str
-    scales: Scales = "fixed"
+    scales: Scales = "rows"
     least_agreement: float = 0.97
     keep_fp32: bool = True
 
@@ -116,6 +115,7 @@ class _Export:
 
     def __init__(self, models: Sequence[TrainedModel], work: Path, options: ExportOptions) -> None:
         self._models = models
+        self._networks = [model.network for model in models]
         self._options = options
         self._work = work
         self._inputs = TurnInputs(models[0].tokenizer, self._manifest("fp32", "", ""))
@@ -123,8 +123,8 @@ class _Export:
     def write(self, out: Path) -> Exported:
         """Return what was put in place; nothing is if a graph strays too far."""
         samples = read_samples(self._models, self._work, "test", PARITY_TEXTS)
-        trained = judge_by_network(MergedNetwork(self._models).eval(), self._inputs, samples)
-        graph = trace(self._models)
+        trained = judge_by_network(MergedNetwork(self._networks).eval(), self._inputs, samples)
+        graph = trace(self._networks)
         out.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=out, prefix=".export-") as name:
             fp32_folder, int8_folder = Path(name) / "fp32", Path(name) / "int8"
@@ -159,7 +159,7 @@ class _Export:
         tokenizer = folder / f"{self._options.name}.tokenizer.json"
         tokenizer.write_text(self._models[0].tokenizer.to_str(), encoding="utf-8")
         manifest = self._manifest(precision, sha256_of(weights), sha256_of(tokenizer))
-        return _write_manifest(manifest, folder / f"{self._options.name}.json")
+        return write_manifest(manifest, folder / f"{self._options.name}.json")
 
     def _manifest(self, precision: Precision, sha256: str, tokenizer_sha256: str) -> TurnManifest:
         first = self._models[0]
@@ -230,13 +230,4 @@ def _move(manifest: Path, folder: Path, parity: dict[str, Parity]) -> tuple[Path
     size = sum(file.stat().st_size for file in files)
     for file in files:
         file.replace(folder / file.name)
-    return _write_manifest(about, folder / manifest.name), size
-
-
-def _write_manifest(manifest: TurnManifest, path: Path) -> Path:
-    """Write a manifest, whole or not at all; return its path."""
-    partial = path.with_suffix(".partial")
-    content = orjson.dumps(msgspec.to_builtins(manifest), option=orjson.OPT_INDENT_2)
-    partial.write_bytes(content + b"\n")
-    partial.replace(path)
-    return path
+    return write_manifest(about, folder / manifest.name), size

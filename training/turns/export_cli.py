@@ -34,8 +34,11 @@ def export_turns_command(  # noqa: PLR0913, PLR0917, typer options
     ] = Path("runs/turns"),
     name: Annotated[str, typer.Option("--name", help="Of the model.")] = "callstream-turns-en",
     scales: Annotated[
-        ScaleKind, typer.Option("--scales", help="Of int8 activations: fixed, or for each token.")
-    ] = ScaleKind.fixed,
+        ScaleKind,
+        typer.Option(
+            "--scales", help="Of int8 activations: one for each token, or fixed (faster)."
+        ),
+    ] = ScaleKind.rows,
     least_agreement: Annotated[
         float,
         typer.Option("--least-agreement", min=0, max=1, help="Of int8 with fp32, on test texts."),

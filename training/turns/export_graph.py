@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 OPSET = 17
 TRACED_TOKENS = 16  # of the texts that the graph is traced with; it takes any number
+LABELS = 2
 ROWS = 2  # of a text that its head sees: a product of one row takes another way than one of many
 TOKENIZER_NAME = "tokenizer.json"
 RECORD_NAME = "training.json"
@@ -80,7 +81,6 @@ def read_model(folder: Path) -> TrainedModel:
         MissingDataError: A file is missing or is not what its name says.
     """
     network, fast = load_classifier(folder)
-    cast("PreTrainedModel", network.encoder).set_attn_implementation("eager")  # plainest graph
     record = _read_record(folder)
     variant = record.model or folder.resolve().name
     padding = record.padding or ("full" if pads_fully(network.config) else "bucket")
@@ -117,17 +117,17 @@ class MergedNetwork(nn.Module):
     """One encoder, the heads of several models.
 
     Args:
-        models: Their encoders are the same but for the pooler.
+        networks: Their encoders are the same but for the pooler.
     """
 
-    def __init__(self, models: Sequence[TrainedModel]) -> None:
+    def __init__(self, networks: Sequence[TurnClassifier]) -> None:
         super().__init__()
-        self.encoder = models[0].network.encoder
-        self.heads = nn.ModuleList(model.network for model in models)
-        self._judges = [model.network.judge for model in models]
+        self.encoder = networks[0].encoder
+        self.heads = nn.ModuleList(networks)
+        self._judges = [network.judge for network in networks]
 
     def forward(self, input_ids: torch.Tensor, attention_mask: torch.Tensor) -> torch.Tensor:
-        """Return the logits, shape (texts, models, 2)."""
+        """Return the logits, shape (texts, networks, 2)."""
         output = self.encoder(input_ids=input_ids, attention_mask=attention_mask)
         states: torch.Tensor = output.last_hidden_state
         rows = states[:, :ROWS].reshape(-1, states.shape[-1])
@@ -135,8 +135,10 @@ class MergedNetwork(nn.Module):
         return torch.stack(logits, dim=1)
 
 
-def trace(models: Sequence[TrainedModel]) -> ModelProto:
-    """Return the graph of models that share an encoder, in fp32."""
+def trace(networks: Sequence[TurnClassifier]) -> ModelProto:
+    """Return the graph of networks that share an encoder, in fp32."""
+    for network in networks:  # this one gives the plainest graph
+        cast("PreTrainedModel", network.encoder).set_attn_implementation("eager")
     ids = torch.ones((2, TRACED_TOKENS), dtype=torch.int64)
     mask = torch.ones_like(ids)
     mask[1, TRACED_TOKENS // 2 :] = 0
@@ -145,7 +147,7 @@ def trace(models: Sequence[TrainedModel]) -> ModelProto:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of the tracer: on what it takes for constant
         torch.onnx.export(
-            MergedNetwork(models).eval(),
+            MergedNetwork(networks).eval(),
             (ids, mask),
             written,  # type: ignore[arg-type]  # this exporter also takes a file
             dynamo=False,
@@ -154,7 +156,10 @@ def trace(models: Sequence[TrainedModel]) -> ModelProto:
             output_names=["logits"],
             dynamic_axes={"input_ids": axes, "attention_mask": axes, "logits": {0: "texts"}},
         )
-    return onnx.load_from_string(written.getvalue())
+    graph = onnx.load_from_string(written.getvalue())
+    sizes = graph.graph.output[0].type.tensor_type.shape.dim
+    sizes[1].dim_value, sizes[2].dim_value = len(networks), LABELS
+    return graph
 
 
 def _read_record(folder: Path) -> _Record:

@@ -14,6 +14,7 @@ from torch.nn import functional
 from training.asr.optimisation import Optimisers, Schedule
 from training.checkpoints import CHECKPOINT_NAME, read_checkpoint, write_checkpoint
 from training.turns.material import all_logits, epoch_batches
+from training.turns.measures import cross_entropy
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -219,10 +220,7 @@ def validate(model: TurnClassifier, material: Material) -> tuple[float, float]:
     """Return cross-entropy and accuracy of a model that just judges."""
     logits = all_logits(model, material, _VALIDATION_BATCH)
     labels = material.labels.numpy()
-    highest = logits.max(axis=1, keepdims=True)
-    total = np.log(np.exp(logits - highest).sum(axis=1)) + highest[:, 0]
-    loss = float(np.mean(total - logits[np.arange(len(labels)), labels]))
-    return loss, float(np.mean(logits.argmax(axis=1) == labels))
+    return cross_entropy(logits, labels), float(np.mean(logits.argmax(axis=1) == labels))
 
 
 def _schedule(lessons: Lessons) -> Schedule:

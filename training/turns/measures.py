@@ -70,6 +70,8 @@ class Measured(msgspec.Struct, frozen=True):
         operations: Of other thresholds.
         bins: Probabilities against shares.
         sources: By the source of the examples.
+        unlike_training: Of the examples that share neither eight words in a row nor nearly all
+            their characters with one that the model learnt from; on the model's own set.
     """
 
     model: str
@@ -88,6 +90,7 @@ class Measured(msgspec.Struct, frozen=True):
     operations: tuple[Operation, ...]
     bins: tuple[Bin, ...]
     sources: dict[str, Share]
+    unlike_training: Share | None = None
 
     @property
     def accuracy(self) -> float:
@@ -112,7 +115,7 @@ def wilson(right: int, examples: int) -> Interval:
 def measure(
     names: tuple[str, str],
     probabilities: np.ndarray,
-    labels: Sequence[int],
+    labels: Sequence[int] | np.ndarray,
     *,
     sources: Sequence[str],
     threshold: float,
@@ -137,7 +140,7 @@ def measure(
         model=names[0],
         set=names[1],
         threshold=threshold,
-        overall=_share(judged == truth),
+        overall=share_right(judged == truth),
         complete=int(truth.sum()),
         incomplete=int((~truth).sum()),
         false_interrupts=int((judged & ~truth).sum()),
@@ -153,6 +156,25 @@ def measure(
         bins=bins,
         sources=_by_source(judged == truth, sources),
     )
+
+
+def cross_entropy(logits: np.ndarray, labels: np.ndarray) -> float:
+    """Return the mean negative logarithm of the probability that the right label was given.
+
+    Args:
+        logits: Shape (texts, 2).
+        labels: 0 or 1, shape (texts,).
+    """
+    highest = logits.max(axis=1, keepdims=True)
+    total = np.log(np.exp(logits - highest).sum(axis=1)) + highest[:, 0]
+    return float(np.mean(total - logits[np.arange(len(labels)), labels]))
+
+
+def share_right(right: np.ndarray) -> Share:
+    """Return how many of some judgements are right, given which are."""
+    count = int(right.sum())
+    accuracy = _rounded(count / len(right)) if len(right) else 0.0
+    return Share(len(right), accuracy, wilson(count, len(right)))
 
 
 def complete_probabilities(logits: np.ndarray) -> np.ndarray:
@@ -182,13 +204,7 @@ def _by_source(right: np.ndarray, sources: Sequence[str]) -> dict[str, Share]:
     places: defaultdict[str, list[int]] = defaultdict(list)
     for place, source in enumerate(sources):
         places[source].append(place)
-    return {source: _share(right[places[source]]) for source in sorted(places)}
-
-
-def _share(right: np.ndarray) -> Share:
-    count = int(right.sum())
-    accuracy = _rounded(count / len(right)) if len(right) else 0.0
-    return Share(len(right), accuracy, wilson(count, len(right)))
+    return {source: share_right(right[places[source]]) for source in sorted(places)}
 
 
 def _rounded(value: float) -> float:

@@ -75,6 +75,20 @@ class Optimisation(Learning, frozen=True, forbid_unknown_fields=True):
     dropout: float = 0.1
 
 
+class HeadLearning(Learning, frozen=True, forbid_unknown_fields=True):
+    """How heads on a frozen encoder learn.
+
+    Attributes:
+        calibrate: Divide the logits by what makes the validation set most likely. The encoder
+            knows the training texts, so that a head grows too sure of itself on them.
+    """
+
+    epochs: int = 10
+    batch: int = 256
+    learning_rate: float = 1e-3
+    calibrate: bool = True
+
+
 class ModelRecipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """One model.
 
@@ -108,10 +122,12 @@ class LearningCurve(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     Attributes:
         set: To learn from and to test on.
         sizes: Training examples; each size is a part of the next.
+        epochs: In place of the recipe's.
     """
 
     set: str = "domain"
     sizes: tuple[int, ...] = ()
+    epochs: int = 0
 
 
 class EvaluationRecipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -147,7 +163,7 @@ class TurnRecipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     models: tuple[ModelRecipe, ...]
     base: BaseRecipe = BaseRecipe()
     optimisation: Optimisation = Optimisation()
-    head: Learning = Learning(epochs=10, batch=256, learning_rate=1e-3)
+    head: HeadLearning = HeadLearning()
     learning_curve: LearningCurve = LearningCurve()
     evaluation: EvaluationRecipe = EvaluationRecipe()
     threads: int = 1

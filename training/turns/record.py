@@ -28,6 +28,7 @@ class TrainingRecord(msgspec.Struct, frozen=True):
         experiment: Name of the recipe.
         fingerprint: Of everything that decides the weights.
         set: That it learnt from.
+        learnt_sets: That one, and those of the models that it started from.
         text_form: ``spoken`` or ``written``.
         languages: That it knows.
         max_tokens: Of a text, special tokens included.
@@ -39,6 +40,7 @@ class TrainingRecord(msgspec.Struct, frozen=True):
         data: Of its set.
         audit: Of leaks in its set.
         versions: Of the libraries that decide the figures.
+        temperature: That the logits were divided by after training.
         measured: On the test sets.
     """
 
@@ -46,6 +48,7 @@ class TrainingRecord(msgspec.Struct, frozen=True):
     experiment: str
     fingerprint: str
     set: str
+    learnt_sets: tuple[str, ...]
     text_form: Literal["spoken", "written"]
     languages: tuple[str, ...]
     max_tokens: int
@@ -62,6 +65,7 @@ class TrainingRecord(msgspec.Struct, frozen=True):
     data: dict[Split, SplitReport]
     audit: Audit | None
     versions: dict[str, str]
+    temperature: float = 1.0
     measured: tuple[Measured, ...] = ()
 
     def on(self, set_name: str) -> Measured | None:

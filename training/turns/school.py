@@ -15,6 +15,7 @@ import torch
 from transformers import AutoConfig
 
 from training.errors import MissingDataError, RecipeError
+from training.turns.calibration import calibrate
 from training.turns.classifier import (
     WEIGHTS_NAME,
     load_classifier,
@@ -52,6 +53,7 @@ class _Pupil:
     settings: Learning
     fingerprint: str
     parent: Path | None
+    is_calibrated: bool
 
 
 class School:
@@ -91,12 +93,13 @@ class School:
             MissingDataError: The set has no examples.
         """
         folder = out / model.name
+        checkpoints = self._place.checkpoints(model.name)
         pupil = self._pupil(model, out)
         if self._resume and _is_finished(folder, pupil.fingerprint):
             log.info("model.found", model=model.name)
+            shutil.rmtree(checkpoints, ignore_errors=True)
             return folder
         (folder / RECORD_NAME).unlink(missing_ok=True)
-        checkpoints = self._place.checkpoints(model.name)
         if not self._resume:
             shutil.rmtree(checkpoints, ignore_errors=True)
         network = self._network(pupil)
@@ -105,9 +108,10 @@ class School:
         if self._resume and learner.resume():
             log.info("training.resumed", model=model.name, step=learner.step)
         outcome = learner.learn(self._watcher)
+        temperature = calibrate(network, lessons.validation) if pupil.is_calibrated else 1.0
         save_classifier(network.cpu(), self._tokenizer, folder)
         record = self._record(pupil, network, outcome, examples=len(lessons.train.labels))
-        write_record(folder, record)
+        write_record(folder, msgspec.structs.replace(record, temperature=temperature))
         shutil.rmtree(checkpoints)
         best = outcome.epochs[outcome.best_epoch - 1]
         accuracy, rate = round(best.validation_accuracy, 4), outcome.examples_per_second
@@ -116,7 +120,8 @@ class School:
 
     def _pupil(self, model: ModelRecipe, out: Path) -> _Pupil:
         recipe = self._recipe
-        settings = recipe.head if model.train == "head" else _learning(recipe.optimisation)
+        is_head = model.train == "head"
+        settings = _learning(recipe.head if is_head else recipe.optimisation)
         if model.epochs:
             settings = msgspec.structs.replace(settings, epochs=model.epochs)
         parent = out / model.start_from if model.start_from else None
@@ -133,8 +138,11 @@ class School:
             "parent": read_record(parent).fingerprint if parent else "",
             "data": [splits["train"].sha256, splits["validation"].sha256],
         }
-        content = msgspec.json.encode(decisive, order="sorted")
-        return _Pupil(model, settings, hashlib.sha256(content).hexdigest(), parent)
+        is_calibrated = is_head and recipe.head.calibrate
+        if is_calibrated:
+            decisive["calibrated"] = True
+        fingerprint = hashlib.sha256(msgspec.json.encode(decisive, order="sorted")).hexdigest()
+        return _Pupil(model, settings, fingerprint, parent, is_calibrated)
 
     def _network(self, pupil: _Pupil) -> TurnClassifier:
         with torch.random.fork_rng(devices=[]):
@@ -179,14 +187,17 @@ class School:
         self, pupil: _Pupil, network: TurnClassifier, outcome: Outcome, *, examples: int
     ) -> TrainingRecord:
         recipe, model = self._recipe, pupil.recipe
-        encoder_of = model.name
-        if pupil.parent is not None and model.train == "head":
-            encoder_of = read_record(pupil.parent).encoder_of
+        encoder_of, learnt_sets = model.name, [model.training_set]
+        if pupil.parent is not None:
+            parent = read_record(pupil.parent)
+            learnt_sets = [*parent.learnt_sets, *learnt_sets]
+            encoder_of = parent.encoder_of if model.train == "head" else encoder_of
         return TrainingRecord(
             model=model.name,
             experiment=recipe.name,
             fingerprint=pupil.fingerprint,
             set=model.training_set,
+            learnt_sets=tuple(sorted(set(learnt_sets))),
             text_form=model.text,
             languages=recipe.languages,
             max_tokens=recipe.optimisation.max_length,

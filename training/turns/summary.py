@@ -43,6 +43,7 @@ class Row(msgspec.Struct, frozen=True):
         trained_on: Set that the model learnt from.
         is_shared: Only its head is its own.
         examples: Of the test set.
+        unlike_training: Accuracy on what resembles no training example.
         published: The document's figures for these sets.
         audit: Of the training set's leaks, where the accuracy looks too good.
     """
@@ -60,6 +61,7 @@ class Row(msgspec.Struct, frozen=True):
     false_waits: int
     f1: float
     auc: float | None
+    unlike_training: float | None
     published: Published | None
     audit: Audit | None
 
@@ -127,6 +129,7 @@ def _rows(record: TrainingRecord) -> Iterable[Row]:
             false_waits=one.false_waits,
             f1=one.f1,
             auc=one.auc,
+            unlike_training=one.unlike_training.accuracy if one.unlike_training else None,
             published=PUBLISHED.get((record.set, one.set)) if is_spoken else None,
             audit=record.audit if is_suspicious else None,
         )

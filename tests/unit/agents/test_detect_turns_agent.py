@@ -210,7 +210,7 @@ def test_a_call_that_comes_back_after_a_swap_and_a_rebalance_has_its_version(
 
     assert isinstance(restored, CallTurns)
     assert restored.counters.models_replaced == 0
-    assert logs == []
+    assert [line["event"] for line in logs] == ["turn_model.swapped"]
 
 
 def test_a_version_that_is_gone_is_logged(folder: Path, logs: Logs) -> None:
