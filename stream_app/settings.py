@@ -171,6 +171,7 @@ class TurnSettings(_Part):
             fits is judged by ``general``.
         complete_silence_ms: Silence that ends a turn whose words are complete.
         silence_ms: Silence that ends a turn of whose words nothing is known.
+        uncertain_silence_ms: Silence that ends a turn whose words may be complete or not.
         incomplete_silence_ms: Silence that ends a turn whose words are incomplete.
         dictation_silence_ms: Silence that ends a turn in which a number, a spelling or an address
             is being dictated.
@@ -188,6 +189,7 @@ class TurnSettings(_Part):
     routes: Annotated[tuple[TurnRoute, ...], NoDecode] = ()
     complete_silence_ms: int = Field(default=400, ge=100)
     silence_ms: int = Field(default=700, ge=100)
+    uncertain_silence_ms: int = Field(default=1_200, ge=100)
     incomplete_silence_ms: int = Field(default=1_800, ge=100)
     dictation_silence_ms: int = Field(default=1_800, ge=100)
     ceiling_ms: int = Field(default=3_000, ge=500)
@@ -221,7 +223,8 @@ class TurnSettings(_Part):
             raise ValueError("silence_ms must not exceed ceiling_ms")
         if self.model == "none":
             return self
-        names = ("complete_silence_ms", "silence_ms", "incomplete_silence_ms", "ceiling_ms")
+        kinds = ("complete_silence", "silence", "uncertain_silence", "incomplete_silence")
+        names = (*(f"{kind}_ms" for kind in kinds), "ceiling_ms")
         silences = [int(getattr(self, name)) for name in names]
         if silences != sorted(silences):
             raise ValueError(f"{' <= '.join(names)} must hold, not {silences}")

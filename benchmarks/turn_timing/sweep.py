@@ -21,7 +21,7 @@ BUDGETS = (0.03, 0.05, 0.08, 0.10, 0.15, 0.20)
 TRIALS = 240
 CHOICES: dict[str, tuple[float, ...]] = {
     "complete_silence_ms": (300, 400, 500, 600),
-    "silence_ms": (500, 600, 700, 900, 1_200, 1_500),
+    "uncertain_silence_ms": (400, 700, 900, 1_200, 1_500, 1_800),
     "incomplete_silence_ms": (1_200, 1_500, 1_800, 2_100, 2_400, 2_700),
     "dictation_silence_ms": (1_200, 1_500, 1_800, 2_100, 2_400, 2_700),
     "complete_probability": (0.5, 0.6, 0.7, 0.8, 0.9, 0.95),
@@ -75,11 +75,8 @@ def draw_settings(count: int) -> Iterator[dict[str, float]]:
     random = Random("turn-timing-sweep")  # noqa: S311 - no secret
     while count:
         drawn = {name: random.choice(values) for name, values in CHOICES.items()}
-        silences = [
-            drawn[f"{name}_ms"] for name in ("complete_silence", "silence", "incomplete_silence")
-        ]
+        silences = [drawn[f"{name}_silence_ms"] for name in ("complete", "uncertain", "incomplete")]
         is_ordered = silences == sorted(silences)
-        is_ordered &= drawn["silence_ms"] <= drawn["dictation_silence_ms"]
         if is_ordered and drawn["incomplete_probability"] < drawn["complete_probability"]:
             count -= 1
             yield drawn

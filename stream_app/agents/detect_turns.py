@@ -60,6 +60,7 @@ def turn_config(turns: TurnSettings) -> TurnConfig:
     return TurnConfig(
         complete_silence_ms=turns.complete_silence_ms,
         silence_ms=turns.silence_ms,
+        uncertain_silence_ms=turns.uncertain_silence_ms,
         incomplete_silence_ms=turns.incomplete_silence_ms,
         dictation_silence_ms=turns.dictation_silence_ms,
         ceiling_ms=turns.ceiling_ms,

@@ -4,7 +4,7 @@
 |----------------------------------------|-----------------------------------------------|
 | nothing: no model, or not its language | ``silence_ms``                                |
 | probability at or above the threshold  | ``complete_silence_ms``                       |
-| probability between the two            | ``silence_ms``                                |
+| probability between the two            | ``uncertain_silence_ms``                      |
 | at or below ``incomplete_probability`` | ``incomplete_silence_ms``                     |
 | something is being dictated            | ``dictation_silence_ms``, if that is longer   |
 | what was dictated is all there         | ``silence_ms``, if the above is longer        |
@@ -32,6 +32,7 @@ class TurnConfig(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         complete_silence_ms: Silence that ends a turn whose text is complete.
         silence_ms: Silence that ends a turn of which nothing is known.
+        uncertain_silence_ms: Silence that ends a turn whose text may be complete or not.
         incomplete_silence_ms: Silence that ends a turn whose text is incomplete.
         dictation_silence_ms: Silence that ends a turn in which something is being dictated.
         ceiling_ms: Silence that ends any turn, without its finals too.
@@ -49,6 +50,7 @@ class TurnConfig(msgspec.Struct, frozen=True, kw_only=True):
 
     complete_silence_ms: int = 400
     silence_ms: int = 700
+    uncertain_silence_ms: int = 1_200
     incomplete_silence_ms: int = 1_800
     dictation_silence_ms: int = 1_800
     ceiling_ms: int = 3_000
@@ -127,4 +129,4 @@ class Endpointer:
             return self._config.complete_silence_ms
         if spoken.probability <= self._config.incomplete_probability:
             return self._config.incomplete_silence_ms
-        return self._config.silence_ms
+        return self._config.uncertain_silence_ms

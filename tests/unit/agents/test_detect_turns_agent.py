@@ -239,6 +239,7 @@ def test_the_settings_reach_the_turns() -> None:
         turns={
             "complete_silence_ms": 300,
             "silence_ms": 600,
+            "uncertain_silence_ms": 900,
             "incomplete_silence_ms": 1_500,
             "dictation_silence_ms": 1_600,
             "ceiling_ms": 2_500,
@@ -252,6 +253,7 @@ def test_the_settings_reach_the_turns() -> None:
     assert detect_turns.turn_config(turns.turns) == TurnConfig(
         complete_silence_ms=300,
         silence_ms=600,
+        uncertain_silence_ms=900,
         incomplete_silence_ms=1_500,
         dictation_silence_ms=1_600,
         ceiling_ms=2_500,

@@ -303,8 +303,8 @@ def test_random_settings_are_ordered_and_the_same_every_time() -> None:
     assert len({tuple(settings.values()) for settings in drawn}) > 40
     for settings in drawn:
         msgspec.convert(settings, dict[str, float])
-        assert settings["complete_silence_ms"] <= settings["silence_ms"]
-        assert settings["silence_ms"] <= settings["incomplete_silence_ms"]
+        assert settings["complete_silence_ms"] <= settings["uncertain_silence_ms"]
+        assert settings["uncertain_silence_ms"] <= settings["incomplete_silence_ms"]
         assert settings["incomplete_probability"] < settings["complete_probability"]
 
 

@@ -4,7 +4,17 @@ from hypothesis import strategies as st
 
 from stream_app.calls.endpointing import Endpointer, Spoken, TurnConfig
 
-CONFIG = TurnConfig(thresholds={"agent": 0.9})
+CONFIG = TurnConfig(
+    complete_silence_ms=400,
+    silence_ms=700,
+    uncertain_silence_ms=1_000,
+    incomplete_silence_ms=1_600,
+    dictation_silence_ms=1_800,
+    ceiling_ms=3_000,
+    complete_probability=0.7,
+    incomplete_probability=0.3,
+    thresholds={"agent": 0.9},
+)
 ENDPOINTER = Endpointer(CONFIG)
 SILENCES_MS = st.integers(0, 5_000)
 PROBABILITIES = st.sampled_from((-1.0, 0.0)) | st.floats(0, 1)
@@ -25,9 +35,9 @@ spoken_turns = st.builds(
         (Spoken(probability=-1.0), 700),
         (Spoken(probability=-1.0, dictation="open"), 700),
         (Spoken(probability=0.8, threshold=0.7), 400),
-        (Spoken(probability=0.8, threshold=0.9), 700),
-        (Spoken(probability=0.5, threshold=0.7), 700),
-        (Spoken(probability=0.1, threshold=0.7), 1_800),
+        (Spoken(probability=0.8, threshold=0.9), 1_000),
+        (Spoken(probability=0.5, threshold=0.7), 1_000),
+        (Spoken(probability=0.1, threshold=0.7), 1_600),
         (Spoken(probability=0.8, threshold=0.7, dictation="open"), 1_800),
         (Spoken(probability=0.1, threshold=0.7, dictation="complete"), 700),
         (Spoken(probability=0.8, threshold=0.7, dictation="complete"), 400),
