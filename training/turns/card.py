@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from training.turns.summary import PUBLISHED, SUSPICIOUS_ACCURACY
+from training.turns.summary import SUSPICIOUS_ACCURACY, published_for
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -155,8 +155,7 @@ def _figures(record: TrainingRecord) -> Iterator[str]:
 
 
 def _figure_row(record: TrainingRecord, one: Measured) -> tuple[str, ...]:
-    published = PUBLISHED.get((record.set, one.set))
-    is_comparable = published is not None and record.text_form == "spoken"
+    published = published_for(record, one.set)
     bounds = one.overall.interval
     return (
         one.set,
@@ -169,7 +168,7 @@ def _figure_row(record: TrainingRecord, one: Measured) -> tuple[str, ...]:
         f"{one.recall:.3f}",
         f"{one.f1:.3f}",
         "" if one.auc is None else f"{one.auc:.3f}",
-        f"{published.accuracy:.1%}" if published is not None and is_comparable else "",
+        "" if published is None else f"{published.accuracy:.1%}",
     )
 
 

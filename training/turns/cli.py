@@ -103,13 +103,12 @@ def _show(summary: Summary) -> None:
 
     table = Table(box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
     table.add_column("model", no_wrap=True)
-    for name in ("on", "examples", "accuracy", "95 %", "interrupts", "waits", "reference"):
+    for name in ("on", "accuracy", "95 %", "interrupts", "waits", "reference"):
         table.add_column(name, justify="left" if name == "on" else "right", no_wrap=True)
     for row in summary.rows:
         table.add_row(
             row.model,
             row.set,
-            f"{row.examples:,}",
             f"{row.accuracy:.1%}",
             f"{100 * row.interval.low:.1f}-{100 * row.interval.high:.1f}",
             f"{row.false_interrupts:,}",

@@ -114,7 +114,6 @@ def make_rows(records: Iterable[TrainingRecord]) -> tuple[Row, ...]:
 def _rows(record: TrainingRecord) -> Iterable[Row]:
     for one in record.measured:
         is_suspicious = one.accuracy > SUSPICIOUS_ACCURACY
-        is_spoken = record.text_form == "spoken"
         yield Row(
             model=record.model,
             trained_on=record.set,
@@ -130,9 +129,18 @@ def _rows(record: TrainingRecord) -> Iterable[Row]:
             f1=one.f1,
             auc=one.auc,
             unlike_training=one.unlike_training.accuracy if one.unlike_training else None,
-            published=PUBLISHED.get((record.set, one.set)) if is_spoken else None,
+            published=published_for(record, one.set),
             audit=record.audit if is_suspicious else None,
         )
+
+
+def published_for(record: TrainingRecord, set_name: str) -> Published | None:
+    """Return the document's figures where it has a model that learnt from the same kind of text.
+
+    Its models are whole networks of their own, which read no other set.
+    """
+    is_comparable = record.text_form == "spoken" and record.learnt_sets == (record.set,)
+    return PUBLISHED.get((record.set, set_name)) if is_comparable else None
 
 
 def size_points(records: Iterable[TrainingRecord], set_name: str) -> tuple[SizePoint, ...]:
