@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from schemas.errors import CallstreamError
+from training.failures import failed
 from training.turns.cli import turns_app
 
 if TYPE_CHECKING:
@@ -40,14 +41,6 @@ _WEIGHTS = Path("models/weights/asr")
 _DEMO_CALL = Path("stream_app/assets/demo_call")
 
 
-_FAILURE, _USAGE = 1, 2
-
-
-def _fail(error: Exception, code: int = _FAILURE) -> typer.Exit:
-    typer.echo(f"error: {error}", err=True)
-    return typer.Exit(code)
-
-
 @app.command("asr")
 def train_asr(  # noqa: PLR0913, typer options
     recipe: RecipeArgument,
@@ -66,7 +59,7 @@ def train_asr(  # noqa: PLR0913, typer options
     resume: Annotated[bool, typer.Option("--resume", help="Go on from the checkpoint.")] = False,
 ) -> None:
     """Train the small Whisper from scratch; or fine-tune another, if the recipe has a [base]."""
-    from schemas.errors import CallstreamError, ConfigurationError  # noqa: PLC0415
+    from schemas.errors import CallstreamError  # noqa: PLC0415
     from training.asr.finetuning.recipe import (  # noqa: PLC0415
         FineTuneRecipe,
         read_any_recipe,
@@ -79,10 +72,8 @@ def train_asr(  # noqa: PLR0913, typer options
             line = _fine_tune(settings, data, run, out or run, resume=resume)
         else:
             line = _train_from_scratch(settings, data, work, out or _WEIGHTS, resume=resume)
-    except ConfigurationError as error:
-        raise _fail(error, _USAGE) from error
     except (CallstreamError, OSError) as error:
-        raise _fail(error) from error
+        raise failed(error) from error
     typer.echo(line)
 
 
@@ -134,7 +125,7 @@ def convert_asr(
         base = load_base(source)
         written = write_weights(base.tensors, base, settings, target)
     except (CallstreamError, OSError) as error:
-        raise _fail(error) from error
+        raise failed(error) from error
     typer.echo(str(written))
 
 
@@ -162,10 +153,8 @@ def synthesise_asr(
         prepare_real_speech(root)
         made = synthesise_all(settings, root)
         prepare_voice_set(root)
-    except RecipeError as error:
-        raise _fail(error, _USAGE) from error
-    except (MissingDataError, SynthesiserMissingError, OSError) as error:
-        raise _fail(error) from error
+    except (MissingDataError, SynthesiserMissingError, OSError, RecipeError) as error:
+        raise failed(error) from error
     typer.echo(f"{made} utterances in {root.folders.synthetic}")
 
 
@@ -188,7 +177,7 @@ def export_asr(
         if stock is not None:
             torch.save(whole_vocabulary(out / card.file), stock)
     except OSError as error:
-        raise _fail(error) from error
+        raise failed(error) from error
     typer.echo(f"{out / card.file}  step {card.step}  sha256 {card.sha256}")
 
 
@@ -222,7 +211,7 @@ def evaluate_asr(  # noqa: PLR0913, typer options
         scores = evaluate_all(recognise, root, demo_call)
         rejected = evaluate_silence(recognise, root)
     except (OSError, CallstreamError) as error:
-        raise _fail(error) from error
+        raise failed(error) from error
     table = Table("set", "WER", "utterances", "words", "sub", "del", "ins")
     for name, score in scores.items():
         errors = (score.substitutions, score.deletions, score.insertions)
@@ -263,7 +252,7 @@ def calibrate_asr(
         if write:
             change_card(weights.parent, weights.stem, result.manifest_fields)
     except (OSError, CallstreamError) as error:
-        raise _fail(error) from error
+        raise failed(error) from error
     typer.echo(msgspec.json.format(msgspec.json.encode(result), indent=2).decode())
 
 
@@ -281,7 +270,7 @@ def revocabulary_asr(
     try:
         change_vocabulary(checkpoint, changed, training_vocabulary(work, size=size))
     except OSError as error:
-        raise _fail(error) from error
+        raise failed(error) from error
     typer.echo(str(changed))
 
 
@@ -297,7 +286,7 @@ def plot_asr(
     try:
         plot_curves(read_metrics(run), out)
     except MissingDataError as error:
-        raise _fail(error) from error
+        raise failed(error) from error
     typer.echo(str(out))
 
 
@@ -310,5 +299,5 @@ def make_demo_call(out: OutOption = _DEMO_CALL) -> None:
     try:
         write_demo_call(out)
     except SynthesiserMissingError as error:
-        raise _fail(error) from error
+        raise failed(error) from error
     typer.echo(str(out))

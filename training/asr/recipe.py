@@ -8,7 +8,7 @@ import msgspec
 
 from training.asr.augment import Augmentation
 from training.asr.network import NetworkSize
-from training.asr.optimisation import Schedule
+from training.optimisation import Schedule
 from training.recipe_files import convert_recipe, read_tables
 
 if TYPE_CHECKING:

@@ -21,10 +21,10 @@ from training.asr.lesson import Lesson, make_lesson
 from training.asr.losses import ctc_loss, guided_attention_loss, phone_loss, token_loss
 from training.asr.metrics import METRICS_NAME, MetricsLog
 from training.asr.network import SpeechNetwork
-from training.asr.optimisation import Optimisers
 from training.asr.recipe import Recipe
 from training.asr.utterances import SpeechPool
 from training.checkpoints import CHECKPOINT_NAME, read_checkpoint, write_checkpoint
+from training.optimisation import Optimisers
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
@@ -14,6 +13,7 @@ from safetensors.torch import save_file
 from torch import nn
 from transformers import AutoConfig, AutoModel, AutoTokenizer
 
+from models.registry import sha256_of
 from schemas.errors import ModelIntegrityError
 from training.errors import MissingDataError, RecipeError
 from training.turns.classifier import WEIGHTS_NAME
@@ -80,7 +80,7 @@ def find_base(model: str) -> str:
     if find_spec(_MINILM_PACKAGE) is None:
         return _MINILM_HUB
     folder = Path(import_module(_MINILM_PACKAGE).get_model_path())
-    digest = hashlib.sha256((folder / WEIGHTS_NAME).read_bytes()).hexdigest()
+    digest = sha256_of(folder / WEIGHTS_NAME)
     if digest != _MINILM_SHA256:
         message = (
             f"{folder / WEIGHTS_NAME} has the sha256 {digest}, not {_MINILM_SHA256}: "

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import torch
 
+from training.turns.evaluation.measures import cross_entropy
 from training.turns.material import all_logits
-from training.turns.measures import cross_entropy
 
 if TYPE_CHECKING:
     import numpy as np

@@ -7,22 +7,17 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from training.turns.export_cli import export_app
+from training.failures import failed
+from training.turns.export.command import export_app
 
 if TYPE_CHECKING:
-    from training.turns.summary import Summary
+    from training.turns.evaluation.summary import Summary
 
 turns_app = typer.Typer()
 turns_app.add_typer(export_app)
 
 _DATA, _WORK = Path("data"), Path("runs/turns")
-_FAILURE, _USAGE = 1, 2
 _SETS = ["general", "domain", "agent", "customer"]
-
-
-def _fail(error: Exception, code: int = _FAILURE) -> typer.Exit:
-    typer.echo(f"error: {error}", err=True)
-    return typer.Exit(code)
 
 
 @turns_app.command("turns")
@@ -44,19 +39,17 @@ def train_turns(  # noqa: PLR0913, typer options
     ] = False,
 ) -> None:
     """Run the experiment of the turn detection: data, models, evaluation, figures."""
-    from schemas.errors import CallstreamError, ConfigurationError  # noqa: PLC0415
+    from schemas.errors import CallstreamError  # noqa: PLC0415
     from training.turns.experiment import run_experiment  # noqa: PLC0415
+    from training.turns.folders import RunFolders  # noqa: PLC0415
     from training.turns.recipe import read_recipe  # noqa: PLC0415
-    from training.turns.workplace import Workplace  # noqa: PLC0415
 
     try:
         settings = read_recipe(recipe, changes or [])
-        place = Workplace(work, out or work / "models")
+        place = RunFolders(work, out or work / "models")
         summary = run_experiment(settings, data, place, resume=resume)
-    except ConfigurationError as error:
-        raise _fail(error, _USAGE) from error
     except (CallstreamError, OSError) as error:
-        raise _fail(error) from error
+        raise failed(error) from error
     _show(summary)
     typer.echo(f"models in {place.out}, figures in {place.figures.parent}")
 
@@ -79,20 +72,20 @@ def evaluate_turns(  # noqa: PLR0913, PLR0917, typer options
     """Measure trained models of the turn detection on prepared data, and write their cards."""
     from schemas.errors import CallstreamError  # noqa: PLC0415
     from training.turns.experiment import evaluate_models, model_folders  # noqa: PLC0415
-    from training.turns.workplace import Workplace  # noqa: PLC0415
+    from training.turns.folders import RunFolders  # noqa: PLC0415
 
     if not 0 < threshold < 1 or batch < 1:
         raise typer.BadParameter("--threshold lies between 0 and 1, --batch is 1 or more")
     try:
         summary = evaluate_models(
             model_folders(folder),
-            Workplace(data, folder, results=out),
+            RunFolders(data, folder, results=out),
             tuple(sets or _SETS),
             threshold=threshold,
             batch=batch,
         )
     except (CallstreamError, OSError) as error:
-        raise _fail(error) from error
+        raise failed(error) from error
     _show(summary)
 
 

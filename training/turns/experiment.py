@@ -8,30 +8,36 @@ from typing import TYPE_CHECKING
 import torch
 
 from training.turns.base import make_base
-from training.turns.card import write_card
-from training.turns.examining import Examiner
-from training.turns.examples import read_examples, set_path
-from training.turns.figures import draw_all
-from training.turns.prepare import prepare
+from training.turns.corpus.examples import read_examples, set_path
+from training.turns.corpus.prepare import prepare
+from training.turns.evaluation.card import write_card
+from training.turns.evaluation.examiner import Examiner
+from training.turns.evaluation.figures import draw_all
+from training.turns.evaluation.record import read_record, write_json
+from training.turns.evaluation.summary import (
+    Summary,
+    compare_forms,
+    is_whole,
+    make_rows,
+    size_points,
+)
+from training.turns.progress import ExperimentBar
 from training.turns.recipe import ModelRecipe
-from training.turns.record import read_record, write_json
-from training.turns.school import School
-from training.turns.summary import Summary, compare_forms, is_whole, make_rows, size_points
-from training.turns.watching import ExperimentBar
+from training.turns.trainer import ModelTrainer
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from training.turns.prepare import DataReport
+    from training.turns.corpus.prepare import DataReport
+    from training.turns.evaluation.record import TrainingRecord
+    from training.turns.folders import RunFolders
     from training.turns.recipe import TurnRecipe
-    from training.turns.record import TrainingRecord
-    from training.turns.workplace import Workplace
 
 _OWN_STAGES = 4  # data, base, evaluation, figures
 
 
-def run_experiment(recipe: TurnRecipe, data: Path, place: Workplace, *, resume: bool) -> Summary:
+def run_experiment(recipe: TurnRecipe, data: Path, place: RunFolders, *, resume: bool) -> Summary:
     """Prepare the data, train and measure every model, draw the figures, write the cards.
 
     Args:
@@ -65,21 +71,26 @@ def run_experiment(recipe: TurnRecipe, data: Path, place: Workplace, *, resume: 
 
 
 def _train(
-    recipe: TurnRecipe, place: Workplace, report: DataReport, bar: ExperimentBar, *, resume: bool
+    recipe: TurnRecipe,
+    place: RunFolders,
+    report: DataReport,
+    bar: ExperimentBar,
+    *,
+    resume: bool,
 ) -> tuple[list[Path], list[Path]]:
-    school = School(recipe, place, report, bar, resume=resume)
+    trainer = ModelTrainer(recipe, place, report, bar, resume=resume)
     wanted = [(model, place.out) for model in recipe.models]
     wanted += [(model, place.learning_curve) for model in _curve_models(recipe)]
     folders = []
     for model, out in wanted:
         bar.begin(model.name)
-        folders.append(school.teach(model, out))
+        folders.append(trainer.train(model, out))
         bar.end()
     return folders[: len(recipe.models)], folders[len(recipe.models) :]
 
 
 def _examine(
-    recipe: TurnRecipe, place: Workplace, models: list[Path], curve: list[Path]
+    recipe: TurnRecipe, place: RunFolders, models: list[Path], curve: list[Path]
 ) -> tuple[list[TrainingRecord], list[TrainingRecord]]:
     settings = recipe.evaluation
     examiner = Examiner(place.work, threshold=settings.threshold, batch=settings.batch)
@@ -89,7 +100,7 @@ def _examine(
 
 def _conclude(
     recipe: TurnRecipe,
-    place: Workplace,
+    place: RunFolders,
     records: list[TrainingRecord],
     curve: list[TrainingRecord],
 ) -> Summary:
@@ -108,7 +119,7 @@ def _conclude(
     return summary
 
 
-def write_results(place: Workplace, records: list[TrainingRecord], summary: Summary) -> None:
+def write_results(place: RunFolders, records: list[TrainingRecord], summary: Summary) -> None:
     """Write the figures of models as JSON and as drawings."""
     for record in records:
         for measured in record.measured:
@@ -118,7 +129,12 @@ def write_results(place: Workplace, records: list[TrainingRecord], summary: Summ
 
 
 def evaluate_models(
-    folders: list[Path], place: Workplace, sets: tuple[str, ...], *, threshold: float, batch: int
+    folders: list[Path],
+    place: RunFolders,
+    sets: tuple[str, ...],
+    *,
+    threshold: float,
+    batch: int,
 ) -> Summary:
     """Measure trained models on prepared data once more, and write figures and cards.
 
@@ -156,7 +172,7 @@ def _curve_models(recipe: TurnRecipe) -> list[ModelRecipe]:
     ]
 
 
-def _training_texts(recipe: TurnRecipe, place: Workplace) -> Iterator[str]:
+def _training_texts(recipe: TurnRecipe, place: RunFolders) -> Iterator[str]:
     """Return the texts of every set that is learnt from, in the form that it is read in."""
     models = [*recipe.models, *_curve_models(recipe)]
     for name, form in sorted({(model.training_set, model.text) for model in models}):

@@ -11,10 +11,10 @@ import numpy as np
 import torch
 from torch.nn import functional
 
-from training.asr.optimisation import Optimisers, Schedule
 from training.checkpoints import CHECKPOINT_NAME, read_checkpoint, write_checkpoint
+from training.optimisation import Optimisers, Schedule
+from training.turns.evaluation.measures import cross_entropy
 from training.turns.material import all_logits, epoch_batches
-from training.turns.measures import cross_entropy
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -59,7 +59,7 @@ class Watcher(Protocol):
 
 
 @dataclass(frozen=True)
-class Lessons:
+class LearningPlan:
     """What one model learns from, and how.
 
     Attributes:
@@ -104,32 +104,32 @@ class Outcome(msgspec.Struct, frozen=True):
 class Learner:
     """Moves the parameters of a model that need a gradient.
 
-    Two learners of the same lessons end with the same weights, wherever one was killed between.
+    Two learners of the same plan end with the same weights, wherever one was killed between.
 
     Args:
         model: Whose parameters are moved.
-        lessons: What to learn.
+        plan: What to learn.
         folder: For the checkpoint and the best epoch's weights.
     """
 
-    def __init__(self, model: TurnClassifier, lessons: Lessons, folder: Path) -> None:
+    def __init__(self, model: TurnClassifier, plan: LearningPlan, folder: Path) -> None:
         self.step = 0
         self._model = model
-        self._lessons = lessons
+        self._plan = plan
         self._folder = folder
         self._epochs: list[Epoch] = []
         self._losses = 0.0
         self._moved = {name: p for name, p in model.named_parameters() if p.requires_grad}
-        self._optimisers = Optimisers(self._moved.items(), _schedule(lessons))
+        self._optimisers = Optimisers(self._moved.items(), _schedule(plan))
         self._seconds, self._examples = 0.0, 0
 
     def resume(self) -> bool:
-        """Go on from the checkpoint in the folder, if it is one of these lessons."""
+        """Go on from the checkpoint in the folder, if it is one of this plan."""
         path = self._folder / CHECKPOINT_NAME
         if not path.is_file():
             return False
         saved = read_checkpoint(path)
-        if saved["fingerprint"] != self._lessons.fingerprint:
+        if saved["fingerprint"] != self._plan.fingerprint:
             return False
         self._put(saved["parameters"])
         self._optimisers.restore(saved["optimisers"])
@@ -142,7 +142,7 @@ class Learner:
         """Learn to the end and leave the best epoch's weights in the model."""
         self._folder.mkdir(parents=True, exist_ok=True)
         with torch.random.fork_rng(devices=[]):
-            while self.step < self._lessons.steps:
+            while self.step < self._plan.steps:
                 self._learn_epoch(watcher)
         best = max(self._epochs, key=lambda epoch: epoch.rank)
         self._put(read_checkpoint(self._folder / BEST_NAME)["parameters"])
@@ -150,27 +150,27 @@ class Learner:
         return Outcome(tuple(self._epochs), best.epoch, round(rate, 1))
 
     def _learn_epoch(self, watcher: Watcher) -> None:
-        lessons = self._lessons
-        epoch, done = divmod(self.step, lessons.steps_of_epoch)
+        plan = self._plan
+        epoch, done = divmod(self.step, plan.steps_of_epoch)
         batches = epoch_batches(
-            lessons.train.lengths, lessons.settings.batch, seed=lessons.seed, epoch=epoch
+            plan.train.lengths, plan.settings.batch, seed=plan.seed, epoch=epoch
         )
         for chosen in batches[done:]:
             loss = self._learn_batch(chosen)
-            watcher.advanced(self.step, lessons.steps, loss)
-            is_last = self.step % lessons.steps_of_epoch == 0
-            if not is_last and self.step % lessons.settings.checkpoint_steps == 0:
+            watcher.advanced(self.step, plan.steps, loss)
+            is_last = self.step % plan.steps_of_epoch == 0
+            if not is_last and self.step % plan.settings.checkpoint_steps == 0:
                 self._save()
         self._end_epoch(epoch + 1)
 
     def _learn_batch(self, chosen: Sequence[int]) -> float:
         began = time.perf_counter()
-        settings = self._lessons.settings
+        settings = self._plan.settings
         self._model.train()
-        torch.manual_seed(_mixed(self._lessons.seed, self.step))  # dropout repeats after a kill
-        labels = self._lessons.train.labels[list(chosen)].to(self._model.device)
+        torch.manual_seed(_mixed(self._plan.seed, self.step))  # dropout repeats after a kill
+        labels = self._plan.train.labels[list(chosen)].to(self._model.device)
         with torch.autocast(self._model.device.type, torch.bfloat16, enabled=settings.bf16):
-            logits = self._lessons.train.logits(self._model, chosen)
+            logits = self._plan.train.logits(self._model, chosen)
         loss = functional.cross_entropy(
             logits.float(), labels, label_smoothing=settings.label_smoothing
         )
@@ -187,8 +187,8 @@ class Learner:
         return value
 
     def _end_epoch(self, number: int) -> None:
-        loss, accuracy = validate(self._model, self._lessons.validation)
-        mean = self._losses / self._lessons.steps_of_epoch
+        loss, accuracy = validate(self._model, self._plan.validation)
+        mean = self._losses / self._plan.steps_of_epoch
         epoch = Epoch(number, self.step, round(mean, 6), round(loss, 6), accuracy)
         self._epochs.append(epoch)
         self._losses = 0.0
@@ -198,7 +198,7 @@ class Learner:
 
     def _save(self) -> None:
         content = {
-            "fingerprint": self._lessons.fingerprint,
+            "fingerprint": self._plan.fingerprint,
             "step": self.step,
             "losses": self._losses,
             "epochs": msgspec.to_builtins(self._epochs),
@@ -223,11 +223,11 @@ def validate(model: TurnClassifier, material: Material) -> tuple[float, float]:
     return cross_entropy(logits, labels), float(np.mean(logits.argmax(axis=1) == labels))
 
 
-def _schedule(lessons: Lessons) -> Schedule:
-    settings = lessons.settings
-    warmup = int(lessons.steps * settings.warmup)
+def _schedule(plan: LearningPlan) -> Schedule:
+    settings = plan.settings
+    warmup = int(plan.steps * settings.warmup)
     return Schedule(
-        steps=lessons.steps,
+        steps=plan.steps,
         decay_from=warmup,
         warmup_steps=warmup,
         learning_rate=settings.learning_rate,

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
     from training.turns.classifier import TurnClassifier
-    from training.turns.examples import Example
+    from training.turns.corpus.examples import Example
 
 _ROWS_SORTED_TOGETHER = 64  # batches
 

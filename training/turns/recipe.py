@@ -8,8 +8,8 @@ import msgspec
 
 from training.errors import RecipeError
 from training.recipe_files import convert_recipe, read_tables
-from training.turns.data_recipe import DataRecipe
-from training.turns.examples import SET_NAMES
+from training.turns.corpus.data_recipe import DataRecipe
+from training.turns.corpus.examples import SET_NAMES
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

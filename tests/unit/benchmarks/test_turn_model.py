@@ -10,7 +10,7 @@ from benchmarks.turn_model import TurnModelOptions, measure, table
 from benchmarks.turn_model_graphs import PRODUCT, bundled_graphs, in_fp32, token_feed
 from models.onnx_session import open_session
 from tests.unit.models.turns.tiny_turns import export_tiny, save_examples
-from training.turns.export import ExportOptions, export_turns
+from training.turns.export.exporter import ExportOptions, export_turns
 
 if TYPE_CHECKING:
     from pathlib import Path

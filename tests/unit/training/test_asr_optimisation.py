@@ -9,9 +9,9 @@ import pytest
 import torch
 
 from training.asr.network import NetworkSize, SpeechNetwork
-from training.asr.optimisation import Optimisers, Schedule, learning_rate_at
 from training.asr.run import train
 from training.checkpoints import read_checkpoint
+from training.optimisation import Optimisers, Schedule, learning_rate_at
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any, Literal
 import msgspec
 
 from training.asr.augment import Augmentation
-from training.asr.optimisation import Schedule
 from training.asr.recipe import Recipe
 from training.errors import RecipeError
+from training.optimisation import Schedule
 from training.recipe_files import convert_recipe, read_tables
 
 if TYPE_CHECKING:

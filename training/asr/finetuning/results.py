@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +10,7 @@ import torch
 
 from models.asr.hugging_face import hugging_face_state, openai_state
 from models.asr.weights import FORMAT, HUGGING_FACE_FILE
+from models.registry import sha256_of
 from training.asr.export import UNUSED_TOKEN_BIAS
 from training.asr.finetuning.folder import generation_config, write_processor
 from training.asr.finetuning.network import build_network
@@ -77,7 +77,7 @@ def _write_openai(tensors: dict[str, Tensor], base: BaseWeights, target: Path) -
         name=target.name,
         format=FORMAT,
         file=path.name,
-        sha256=_sha256(path),
+        sha256=sha256_of(path),
         other_files={},
         alignment_heads=base.checkpoint.alignment_heads,
     )
@@ -131,11 +131,6 @@ def _keep_settings(before: Path, written: Path) -> None:
     kept = {name: value for name, value in kept.items() if name not in {"torch_dtype", "dtype"}}
     changed = {name: new[name] for name in ("dtype", "transformers_version") if name in new}
     _write_json(written, new | kept | changed)
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _write_json(path: Path, content: Mapping[str, Any]) -> None:

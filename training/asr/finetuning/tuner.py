@@ -14,8 +14,8 @@ from training.asr.features import batch_log_mel, mel_filters
 from training.asr.finetuning.network import build_network, decode, encode
 from training.asr.finetuning.recipe import FineTuneRecipe
 from training.asr.losses import IGNORED, token_loss
-from training.asr.optimisation import Optimisers, learning_rate_at
 from training.errors import RecipeError
+from training.optimisation import Optimisers, learning_rate_at
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -9,8 +9,8 @@ from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processor
 from transformers import BertConfig, MobileBertConfig, PreTrainedTokenizerFast
 
 from training.turns.classifier import TurnClassifier, save_classifier
-from training.turns.examples import Example, set_path, write_examples
-from training.turns.export import ExportOptions, export_turns
+from training.turns.corpus.examples import Example, set_path, write_examples
+from training.turns.export.exporter import ExportOptions, export_turns
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

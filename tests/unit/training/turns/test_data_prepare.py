@@ -13,8 +13,8 @@ from tests.unit.training.turns.turn_sources import (
     write_taskmaster,
 )
 from training.errors import MissingDataError, RecipeError
-from training.turns.candidates import find_utterances
-from training.turns.data_recipe import (
+from training.turns.corpus.candidates import find_utterances
+from training.turns.corpus.data_recipe import (
     DataRecipe,
     Grouping,
     RecognizerNoise,
@@ -22,11 +22,18 @@ from training.turns.data_recipe import (
     Source,
     Truncation,
 )
-from training.turns.examples import SPLITS, Example, Role, read_examples, set_path, write_examples
-from training.turns.prepare import prepare, read_report
-from training.turns.sampling import fill_quotas
-from training.turns.splits import split_of
-from training.turns.truncation import one_shot_key
+from training.turns.corpus.examples import (
+    SPLITS,
+    Example,
+    Role,
+    read_examples,
+    set_path,
+    write_examples,
+)
+from training.turns.corpus.prepare import prepare, read_report
+from training.turns.corpus.sampling import fill_quotas
+from training.turns.corpus.splits import split_of
+from training.turns.corpus.truncation import one_shot_key
 
 if TYPE_CHECKING:
     from pathlib import Path

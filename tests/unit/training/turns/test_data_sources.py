@@ -10,11 +10,11 @@ import pytest
 
 from tests.unit.training.turns.turn_sources import write_rows
 from training.errors import MissingDataError
-from training.turns.conversations import Conversation
-from training.turns.data_recipe import Columns, Source, SourceKind
-from training.turns.pauses import timed_turns
-from training.turns.sources import read_conversations
-from training.turns.splits import split_of
+from training.turns.corpus.conversations import Conversation
+from training.turns.corpus.data_recipe import Columns, Source, SourceKind
+from training.turns.corpus.pauses import timed_turns
+from training.turns.corpus.sources import read_conversations
+from training.turns.corpus.splits import split_of
 
 if TYPE_CHECKING:
     from pathlib import Path

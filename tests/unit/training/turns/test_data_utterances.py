@@ -7,13 +7,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from models.turns.text import spoken_form
-from training.turns.conversations import Conversation, Turn
-from training.turns.data_recipe import Grouping, RecognizerNoise, Truncation
-from training.turns.noise import SimilarWords, disturb
-from training.turns.sentences import Sentence, split_turn
-from training.turns.spoken import speak_numbers
-from training.turns.truncation import cut_utterance, spoken_words
-from training.turns.utterances import Utterance, list_utterances
+from training.turns.corpus.conversations import Conversation, Turn
+from training.turns.corpus.data_recipe import Grouping, RecognizerNoise, Truncation
+from training.turns.corpus.noise import SimilarWords, disturb
+from training.turns.corpus.sentences import Sentence, split_turn
+from training.turns.corpus.spoken import speak_numbers
+from training.turns.corpus.truncation import cut_utterance, spoken_words
+from training.turns.corpus.utterances import Utterance, list_utterances
 
 _ALWAYS = Truncation(share=1.0, pause_share=1.0)
 

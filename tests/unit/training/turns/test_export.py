@@ -22,10 +22,10 @@ from tests.unit.models.turns.tiny_turns import (
 )
 from training.errors import MissingDataError
 from training.turns.classifier import load_classifier
-from training.turns.export import ExportOptions, export_turns
-from training.turns.export_cli import export_app
-from training.turns.export_graph import read_model, trace
-from training.turns.quantise import product_inputs, quantise
+from training.turns.export.command import export_app
+from training.turns.export.exporter import ExportOptions, export_turns
+from training.turns.export.graph import read_model, trace
+from training.turns.export.quantise import product_inputs, quantise
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -17,20 +17,20 @@ from tests.unit.training.turns.tiny_turns import (
     write_mobilebert,
 )
 from training.cli import app
-from training.turns.card import write_card
-from training.turns.examining import Examiner
-from training.turns.examples import Example, read_examples, set_path, write_examples
+from training.turns.corpus.examples import Example, read_examples, set_path, write_examples
+from training.turns.evaluation.card import write_card
+from training.turns.evaluation.examiner import Examiner
+from training.turns.evaluation.record import read_record
+from training.turns.evaluation.summary import make_rows
 from training.turns.experiment import run_experiment
+from training.turns.folders import RunFolders
+from training.turns.progress import ExperimentBar
 from training.turns.recipe import BaseRecipe, LearningCurve, TurnRecipe
-from training.turns.record import read_record
-from training.turns.summary import make_rows
-from training.turns.watching import ExperimentBar
-from training.turns.workplace import Workplace
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from training.turns.summary import Summary
+    from training.turns.evaluation.summary import Summary
 
 _TOML = """
 name = "tiny"
@@ -76,13 +76,13 @@ def recipe(tmp_path_factory: pytest.TempPathFactory) -> TurnRecipe:
 @pytest.fixture(scope="module")
 def run(
     data: Path, recipe: TurnRecipe, tmp_path_factory: pytest.TempPathFactory
-) -> tuple[Workplace, Summary]:
+) -> tuple[RunFolders, Summary]:
     work = tmp_path_factory.mktemp("run") / "work"
-    place = Workplace(work, work / "models")
+    place = RunFolders(work, work / "models")
     return place, run_experiment(recipe, data, place, resume=False)
 
 
-def test_every_model_is_a_folder(run: tuple[Workplace, Summary], recipe: TurnRecipe) -> None:
+def test_every_model_is_a_folder(run: tuple[RunFolders, Summary], recipe: TurnRecipe) -> None:
     """With its weights, its tokenizer, its record and its card; no checkpoint stays behind."""
     place, _ = run
 
@@ -91,7 +91,7 @@ def test_every_model_is_a_folder(run: tuple[Workplace, Summary], recipe: TurnRec
     assert not list((place.work / "checkpoints").iterdir())
 
 
-def test_a_head_shares_its_encoder_bit_for_bit(run: tuple[Workplace, Summary]) -> None:
+def test_a_head_shares_its_encoder_bit_for_bit(run: tuple[RunFolders, Summary]) -> None:
     """What the export merges; the head itself has learnt."""
     place, _ = run
     whole = load_file(place.out / "multi" / "model.safetensors")
@@ -106,7 +106,7 @@ def test_a_head_shares_its_encoder_bit_for_bit(run: tuple[Workplace, Summary]) -
     assert read_record(place.out / "general").encoder_of == "multi"
 
 
-def test_heads_alone_are_calibrated(run: tuple[Workplace, Summary]) -> None:
+def test_heads_alone_are_calibrated(run: tuple[RunFolders, Summary]) -> None:
     """Their encoder knows the training texts; the temperature is written down."""
     place, _ = run
 
@@ -117,7 +117,9 @@ def test_heads_alone_are_calibrated(run: tuple[Workplace, Summary]) -> None:
     assert set(temperatures.values()) == {1.0}
 
 
-def test_the_cross_table_has_every_model_on_every_set(run: tuple[Workplace, Summary]) -> None:
+def test_the_cross_table_has_every_model_on_every_set(
+    run: tuple[RunFolders, Summary],
+) -> None:
     """Beside the document's figures where it has any, and with its own written down as JSON."""
     place, summary = run
     pairs = {(row.model, row.set): row for row in summary.rows}
@@ -135,7 +137,7 @@ def test_the_cross_table_has_every_model_on_every_set(run: tuple[Workplace, Summ
     assert row.accuracy == pytest.approx(1 - wrong / row.examples, abs=1e-5)
 
 
-def test_the_forms_and_the_sizes_are_compared(run: tuple[Workplace, Summary]) -> None:
+def test_the_forms_and_the_sizes_are_compared(run: tuple[RunFolders, Summary]) -> None:
     """Punctuation against none on the same set; the curve ends with the whole set."""
     _, summary = run
 
@@ -144,7 +146,7 @@ def test_the_forms_and_the_sizes_are_compared(run: tuple[Workplace, Summary]) ->
     assert [point.examples for point in summary.learning_curve] == [40, 120]
 
 
-def test_the_figures_are_drawn(run: tuple[Workplace, Summary]) -> None:
+def test_the_figures_are_drawn(run: tuple[RunFolders, Summary]) -> None:
     """A confusion matrix for each pair, and what looks at all models at once."""
     place, summary = run
     names = {path.name for path in place.figures.iterdir()}
@@ -157,7 +159,7 @@ def test_the_figures_are_drawn(run: tuple[Workplace, Summary]) -> None:
     )
 
 
-def test_the_card_says_what_was_measured(run: tuple[Workplace, Summary]) -> None:
+def test_the_card_says_what_was_measured(run: tuple[RunFolders, Summary]) -> None:
     """Data, what needs no model, figures, limits."""
     place, summary = run
     row = next(one for one in summary.rows if (one.model, one.set) == ("general", "general"))
@@ -171,7 +173,7 @@ def test_the_card_says_what_was_measured(run: tuple[Workplace, Summary]) -> None
 
 
 def test_a_killed_experiment_goes_on(
-    run: tuple[Workplace, Summary],
+    run: tuple[RunFolders, Summary],
     data: Path,
     recipe: TurnRecipe,
     tmp_path: Path,
@@ -179,7 +181,7 @@ def test_a_killed_experiment_goes_on(
 ) -> None:
     """Finished models stay as they are, the rest is made, all figures are the same."""
     place, expected = run
-    again = Workplace(tmp_path, tmp_path / "models")
+    again = RunFolders(tmp_path, tmp_path / "models")
     steps = 0
 
     def advance(_: ExperimentBar, step: int, *__: object) -> None:
@@ -207,13 +209,13 @@ def test_a_killed_experiment_goes_on(
 
 
 def test_a_changed_setting_trains_again(
-    run: tuple[Workplace, Summary], data: Path, recipe: TurnRecipe, tmp_path: Path
+    run: tuple[RunFolders, Summary], data: Path, recipe: TurnRecipe, tmp_path: Path
 ) -> None:
     """A finished model is one of its recipe; those that it does not concern stay.
 
     And torch is left with as many threads as it had.
     """
-    place = Workplace(tmp_path / "work", tmp_path / "work" / "models")
+    place = RunFolders(tmp_path / "work", tmp_path / "work" / "models")
     shutil.copytree(run[0].work, place.work)
     threads = torch.get_num_threads() + 1
     torch.set_num_threads(threads)
@@ -230,7 +232,7 @@ def test_a_changed_setting_trains_again(
 
 @pytest.mark.parametrize("model", ["general_alone", "general"])
 def test_the_commands_show_the_cross_table(
-    run: tuple[Workplace, Summary], tmp_path: Path, model: str
+    run: tuple[RunFolders, Summary], tmp_path: Path, model: str
 ) -> None:
     """Evaluation alone measures what training measured, and writes where it is told to.
 
@@ -287,7 +289,7 @@ def test_mobilebert_is_trained_padded_to_the_full_length(
         learning_curve=LearningCurve(),
     )
 
-    run_experiment(changed, data, Workplace(tmp_path, tmp_path / "models"), resume=False)
+    run_experiment(changed, data, RunFolders(tmp_path, tmp_path / "models"), resume=False)
 
     record = read_record(tmp_path / "models" / "general_alone")
     assert record.padding == "full"
@@ -298,7 +300,7 @@ def test_mobilebert_is_trained_padded_to_the_full_length(
 
 
 def test_what_resembles_the_training_is_counted_apart(
-    run: tuple[Workplace, Summary], tmp_path: Path
+    run: tuple[RunFolders, Summary], tmp_path: Path
 ) -> None:
     """Five examples of the train split among ten of the test split: five are new to the model."""
     work = tmp_path / "work"
@@ -324,7 +326,7 @@ def test_what_resembles_the_training_is_counted_apart(
 
 
 def test_a_figure_that_looks_too_good_is_shown_with_the_audit(
-    run: tuple[Workplace, Summary], tmp_path: Path
+    run: tuple[RunFolders, Summary], tmp_path: Path
 ) -> None:
     """Above 99 % the leaks stand beside it, in the table and on the card; below they do not."""
     place, _ = run

@@ -11,7 +11,8 @@ from tests.unit.training.turns.tiny_turns import mobilebert_config, write_encode
 from training.turns import learning
 from training.turns.calibration import best_temperature, calibrate
 from training.turns.classifier import TurnClassifier, new_classifier
-from training.turns.learning import Learner, Lessons, Outcome, validate
+from training.turns.evaluation.measures import cross_entropy
+from training.turns.learning import Learner, LearningPlan, Outcome, validate
 from training.turns.material import (
     TokenRows,
     all_logits,
@@ -19,7 +20,6 @@ from training.turns.material import (
     epoch_batches,
     frozen_states,
 )
-from training.turns.measures import cross_entropy
 from training.turns.recipe import Learning
 
 if TYPE_CHECKING:
@@ -72,11 +72,11 @@ def _rows(count: int, seed: int) -> TokenRows:
     return TokenRows(rows, labels, padding=0)
 
 
-def _lessons(fingerprint: str = "same") -> Lessons:
-    return Lessons(_rows(50, 1), _rows(20, 2), _SETTINGS, seed=3, fingerprint=fingerprint)
+def _plan(fingerprint: str = "same") -> LearningPlan:
+    return LearningPlan(_rows(50, 1), _rows(20, 2), _SETTINGS, seed=3, fingerprint=fingerprint)
 
 
-def _pupil(encoder: Path) -> TurnClassifier:
+def _network(encoder: Path) -> TurnClassifier:
     torch.manual_seed(1)
     return new_classifier(encoder)
 
@@ -89,29 +89,29 @@ def _assert_alike(one: TurnClassifier, other: TurnClassifier) -> None:
 def test_it_learns(encoder: Path, tmp_path: Path) -> None:
     """What the last word decides is learnt, and the best epoch's weights are left behind."""
     settings = msgspec.structs.replace(_SETTINGS, epochs=6, batch=16, checkpoint_steps=100)
-    lessons = Lessons(_rows(300, 1), _rows(20, 2), settings, seed=3, fingerprint="same")
-    model = _pupil(encoder)
+    plan = LearningPlan(_rows(300, 1), _rows(20, 2), settings, seed=3, fingerprint="same")
+    model = _network(encoder)
 
-    outcome = Learner(model, lessons, tmp_path).learn(Nobody())
+    outcome = Learner(model, plan, tmp_path).learn(Nobody())
 
     best = outcome.epochs[outcome.best_epoch - 1]
     assert best.validation_accuracy == max(one.validation_accuracy for one in outcome.epochs)
     assert best.validation_accuracy > 0.9
-    assert validate(model, lessons.validation)[1] == best.validation_accuracy
+    assert validate(model, plan.validation)[1] == best.validation_accuracy
 
 
 def test_the_best_epoch_is_kept(encoder: Path, tmp_path: Path) -> None:
     """Epochs after it that made it worse leave nothing behind."""
     settings = msgspec.structs.replace(_SETTINGS, epochs=8)
-    lessons = Lessons(_rows(50, 1), _rows(20, 2), settings, seed=3, fingerprint="same")
-    model = _pupil(encoder)
+    plan = LearningPlan(_rows(50, 1), _rows(20, 2), settings, seed=3, fingerprint="same")
+    model = _network(encoder)
 
-    outcome = Learner(model, lessons, tmp_path).learn(Nobody())
+    outcome = Learner(model, plan, tmp_path).learn(Nobody())
 
     best = outcome.epochs[outcome.best_epoch - 1]
     assert outcome.best_epoch < 8
     assert outcome.epochs[-1].rank < best.rank
-    loss, accuracy = validate(model, lessons.validation)
+    loss, accuracy = validate(model, plan.validation)
     assert (round(loss, 6), accuracy) == (best.validation_loss, best.validation_accuracy)
 
 
@@ -119,8 +119,8 @@ def test_the_best_epoch_is_kept(encoder: Path, tmp_path: Path) -> None:
 def undisturbed(
     encoder: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> tuple[TurnClassifier, Outcome]:
-    model = _pupil(encoder)
-    return model, Learner(model, _lessons(), tmp_path_factory.mktemp("whole")).learn(Nobody())
+    model = _network(encoder)
+    return model, Learner(model, _plan(), tmp_path_factory.mktemp("whole")).learn(Nobody())
 
 
 @pytest.mark.parametrize("steps", [1, 7, 9, 14, 21])
@@ -130,10 +130,10 @@ def test_a_killed_run_ends_with_the_same_weights(
     """Within an epoch, at its end, before the first checkpoint and after the last step."""
     whole, expected = undisturbed
     with pytest.raises(Killed):
-        Learner(_pupil(encoder), _lessons(), tmp_path).learn(Killer(steps))
+        Learner(_network(encoder), _plan(), tmp_path).learn(Killer(steps))
 
-    model = _pupil(encoder)
-    learner = Learner(model, _lessons(), tmp_path)
+    model = _network(encoder)
+    learner = Learner(model, _plan(), tmp_path)
     learner.resume()
     outcome = learner.learn(Nobody())
 
@@ -160,10 +160,10 @@ def test_a_run_killed_while_it_validates_validates_again(
     with monkeypatch.context() as patch:
         patch.setattr(learning, "validate", validate_once)
         with pytest.raises(Killed):
-            Learner(_pupil(encoder), _lessons(), tmp_path).learn(Nobody())
+            Learner(_network(encoder), _plan(), tmp_path).learn(Nobody())
 
-    model = _pupil(encoder)
-    learner = Learner(model, _lessons(), tmp_path)
+    model = _network(encoder)
+    learner = Learner(model, _plan(), tmp_path)
     learner.resume()
     outcome = learner.learn(Nobody())
 
@@ -174,9 +174,9 @@ def test_a_run_killed_while_it_validates_validates_again(
 def test_resuming_loses_no_more_than_to_the_last_checkpoint(encoder: Path, tmp_path: Path) -> None:
     """A checkpoint every two steps: step five is made again, step four is not."""
     with pytest.raises(Killed):
-        Learner(_pupil(encoder), _lessons(), tmp_path).learn(Killer(5))
+        Learner(_network(encoder), _plan(), tmp_path).learn(Killer(5))
 
-    learner = Learner(_pupil(encoder), _lessons(), tmp_path)
+    learner = Learner(_network(encoder), _plan(), tmp_path)
 
     assert learner.resume()
     assert learner.step == 4
@@ -185,9 +185,9 @@ def test_resuming_loses_no_more_than_to_the_last_checkpoint(encoder: Path, tmp_p
 def test_a_checkpoint_of_other_lessons_is_not_used(encoder: Path, tmp_path: Path) -> None:
     """Changed data or settings begin anew."""
     with pytest.raises(Killed):
-        Learner(_pupil(encoder), _lessons(), tmp_path).learn(Killer(5))
+        Learner(_network(encoder), _plan(), tmp_path).learn(Killer(5))
 
-    learner = Learner(_pupil(encoder), _lessons("other"), tmp_path)
+    learner = Learner(_network(encoder), _plan("other"), tmp_path)
 
     assert not learner.resume()
     assert learner.step == 0
@@ -195,7 +195,7 @@ def test_a_checkpoint_of_other_lessons_is_not_used(encoder: Path, tmp_path: Path
 
 def test_a_head_learns_and_leaves_the_encoder_as_it_is(encoder: Path, tmp_path: Path) -> None:
     """Its texts are encoded once; no bit below the pooler moves."""
-    model = _pupil(encoder)
+    model = _network(encoder)
     learnt = {name for name, _ in model.head_parameters()}
     for name, parameter in model.named_parameters():
         parameter.requires_grad_(name in learnt)
@@ -204,11 +204,11 @@ def test_a_head_learns_and_leaves_the_encoder_as_it_is(encoder: Path, tmp_path: 
     expected = all_logits(model, rows[1], 8)
     np.testing.assert_allclose(all_logits(model, states[1], 8), expected, atol=1e-5)
 
-    outcome = Learner(model, Lessons(states[0], states[1], _SETTINGS, 3, "states"), tmp_path).learn(
-        Nobody()
-    )
+    outcome = Learner(
+        model, LearningPlan(states[0], states[1], _SETTINGS, 3, "states"), tmp_path
+    ).learn(Nobody())
 
-    before = _pupil(encoder).state_dict()
+    before = _network(encoder).state_dict()
     kept = {name for name, values in model.state_dict().items() if values.equal(before[name])}
     assert kept == before.keys() - learnt
     assert outcome.epochs[-1].train_loss < outcome.epochs[0].train_loss
@@ -218,8 +218,8 @@ def test_a_calibrated_model_judges_alike_and_is_no_surer_than_right(
     encoder: Path, tmp_path: Path
 ) -> None:
     """Nothing is left to divide by, and no judgement at one half has changed."""
-    model, unseen = _pupil(encoder), _rows(200, 5)
-    Learner(model, _lessons(), tmp_path).learn(Nobody())
+    model, unseen = _network(encoder), _rows(200, 5)
+    Learner(model, _plan(), tmp_path).learn(Nobody())
     before = all_logits(model, unseen, 50)
 
     temperature = calibrate(model, unseen)
@@ -234,7 +234,7 @@ def test_a_calibrated_model_judges_alike_and_is_no_surer_than_right(
 
 def test_a_row_is_judged_alike_in_any_company(encoder: Path) -> None:
     """Padding to the longest of a batch changes no more than the last digits."""
-    model, rows = _pupil(encoder), _rows(30, 4)
+    model, rows = _network(encoder), _rows(30, 4)
 
     together, alone = all_logits(model, rows, 30), all_logits(model, rows, 1)
 

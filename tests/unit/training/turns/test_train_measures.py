@@ -4,7 +4,12 @@ import numpy as np
 import pytest
 
 from training.turns.calibration import best_temperature
-from training.turns.measures import complete_probabilities, cross_entropy, measure, wilson
+from training.turns.evaluation.measures import (
+    complete_probabilities,
+    cross_entropy,
+    measure,
+    wilson,
+)
 
 _PROBABILITIES = np.array([0.9, 0.8, 0.4, 0.7, 0.2, 0.1])
 _LABELS = (1, 1, 1, 0, 0, 0)

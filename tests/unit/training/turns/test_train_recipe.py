@@ -8,7 +8,7 @@ from typer.testing import CliRunner
 import training.turns
 from training.cli import app
 from training.errors import RecipeError
-from training.turns.data_recipe import check_recipe
+from training.turns.corpus.data_recipe import check_recipe
 from training.turns.recipe import MOBILEBERT, read_recipe
 
 _RECIPES = Path(training.turns.__file__).parent / "recipes"

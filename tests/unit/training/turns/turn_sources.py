@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from training.turns.data_recipe import DataRecipe, SetRecipe, Source
+from training.turns.corpus.data_recipe import DataRecipe, SetRecipe, Source
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

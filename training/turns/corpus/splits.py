@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 
-from training.turns.examples import Split
+from training.turns.corpus.examples import Split
 
 TEST_SHARE = 0.15
 VALIDATION_SHARE = 0.05

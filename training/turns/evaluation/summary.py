@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from training.turns.audit import Audit
-from training.turns.measures import Interval
+from training.turns.corpus.audit import Audit
+from training.turns.evaluation.measures import Interval
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from training.turns.record import TrainingRecord
+    from training.turns.evaluation.record import TrainingRecord
 
 SUSPICIOUS_ACCURACY = 0.99  # above it, the leakage audit is shown beside the figure
 

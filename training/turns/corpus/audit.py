@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING
 import msgspec
 import numpy as np
 
-from training.turns.examples import Split
-from training.turns.near_duplicates import most_similar
+from training.turns.corpus.examples import Split
+from training.turns.corpus.near_duplicates import most_similar
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 
-    from training.turns.examples import Example
+    from training.turns.corpus.examples import Example
 
 NEAR_DUPLICATE = 0.8  # Jaccard similarity of the sets of five characters
 _RUN_WORDS = 8

@@ -10,7 +10,7 @@ import torch
 
 from models.turns.detector import TurnDetector, probability_of
 from training.errors import MissingDataError
-from training.turns.examples import read_examples, set_path
+from training.turns.corpus.examples import read_examples, set_path
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
     from models.turns.inputs import TurnInputs
-    from training.turns.examples import Split
-    from training.turns.export_graph import MergedNetwork, TrainedModel
+    from training.turns.corpus.examples import Split
+    from training.turns.export.graph import MergedNetwork, TrainedModel
 
     Labels = npt.NDArray[np.bool_]
     FloatArray = npt.NDArray[np.float64]

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from training.turns.data_recipe import RecognizerNoise
+    from training.turns.corpus.data_recipe import RecognizerNoise
 
 _MIN_LETTERS = 2
 

@@ -9,18 +9,18 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from models.turns.text import spoken_form
-from training.turns.examples import Example, Split
-from training.turns.noise import SimilarWords, disturb
-from training.turns.sources import read_conversations
-from training.turns.splits import earlier, split_of
-from training.turns.truncation import cut_utterance, one_shot_key, spoken_words
-from training.turns.utterances import Utterance, list_utterances
+from training.turns.corpus.examples import Example, Split
+from training.turns.corpus.noise import SimilarWords, disturb
+from training.turns.corpus.sources import read_conversations
+from training.turns.corpus.splits import earlier, split_of
+from training.turns.corpus.truncation import cut_utterance, one_shot_key, spoken_words
+from training.turns.corpus.utterances import Utterance, list_utterances
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
     from pathlib import Path
 
-    from training.turns.data_recipe import DataRecipe
+    from training.turns.corpus.data_recipe import DataRecipe
 
 
 class Found(msgspec.Struct, frozen=True):

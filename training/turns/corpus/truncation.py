@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from models.turns.text import spoken_form
-from training.turns.sentences import Sentence
-from training.turns.spoken import speak_numbers
+from training.turns.corpus.sentences import Sentence
+from training.turns.corpus.spoken import speak_numbers
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
-    from training.turns.data_recipe import Truncation
-    from training.turns.utterances import Utterance
+    from training.turns.corpus.data_recipe import Truncation
+    from training.turns.corpus.utterances import Utterance
 
 
 class Cut(msgspec.Struct, frozen=True):

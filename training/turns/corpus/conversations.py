@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from training.turns.examples import Role
+from training.turns.corpus.examples import Role
 
 
 class Turn(msgspec.Struct, frozen=True):

@@ -7,13 +7,13 @@ from collections import defaultdict
 from typing import TYPE_CHECKING
 
 from training.errors import MissingDataError
-from training.turns.examples import SPLITS, Example, Split
+from training.turns.corpus.examples import SPLITS, Example, Split
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
 
-    from training.turns.candidates import Candidate
-    from training.turns.data_recipe import SetRecipe
+    from training.turns.corpus.candidates import Candidate
+    from training.turns.corpus.data_recipe import SetRecipe
 
 Chosen = dict[str, dict[Split, list["Candidate"]]]
 _Stratum = tuple[str, bool]

@@ -10,7 +10,7 @@ import msgspec
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from training.turns.conversations import Turn
+    from training.turns.corpus.conversations import Turn
 
 _ABBREVIATIONS = frozenset(
     "mr mrs ms dr prof st inc ltd co corp no vs etc jr sr dept approx ext gen sen rep mt ft "  # noqa: SIM905

@@ -6,15 +6,15 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from training.turns.data_recipe import Source
-from training.turns.sources import (
+from training.turns.corpus.data_recipe import Source
+from training.turns.corpus.sources import (
     AlignedCall,
     AlignedWord,
     aligned_calls,
     aligned_name,
     speaker_turns,
 )
-from training.turns.splits import split_of
+from training.turns.corpus.splits import split_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

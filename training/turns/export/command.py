@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from training.failures import failed
+
 if TYPE_CHECKING:
-    from training.turns.export import Exported
+    from training.turns.export.exporter import Exported
 
 export_app = typer.Typer()
-
-_FAILURE, _USAGE = 1, 2
 
 
 class ScaleKind(StrEnum):
@@ -47,8 +47,8 @@ def export_turns_command(  # noqa: PLR0913, PLR0917, typer options
     fp32: Annotated[bool, typer.Option("--fp32/--no-fp32", help="Keep the fp32 graph too.")] = True,
 ) -> None:
     """Export trained models of the turn detection to ONNX, in fp32 and int8, and compare them."""
-    from schemas.errors import CallstreamError, ConfigurationError  # noqa: PLC0415
-    from training.turns.export import ExportOptions, export_turns  # noqa: PLC0415
+    from schemas.errors import CallstreamError  # noqa: PLC0415
+    from training.turns.export.exporter import ExportOptions, export_turns  # noqa: PLC0415
 
     options = ExportOptions(
         name=name, scales=scales.value, least_agreement=least_agreement, keep_fp32=fp32
@@ -56,9 +56,7 @@ def export_turns_command(  # noqa: PLR0913, PLR0917, typer options
     try:
         exported = export_turns(folders, out, work, options)
     except (CallstreamError, OSError) as error:
-        typer.echo(f"error: {error}", err=True)
-        is_usage = isinstance(error, ConfigurationError)
-        raise typer.Exit(_USAGE if is_usage else _FAILURE) from error
+        raise failed(error) from error
     _show(exported)
 
 

@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING
 import msgspec
 from rich.progress import Progress, TaskID
 
+from models.registry import sha256_of
 from training.errors import MissingDataError
-from training.turns.audit import Audit, audit_set
-from training.turns.candidates import ExampleMaker, SourceReport, find_utterances
-from training.turns.data_recipe import DataRecipe, check_recipe
-from training.turns.examples import Example, Split, set_path, write_examples
-from training.turns.sampling import choose_sets
-from training.turns.sources import source_files
+from training.turns.corpus.audit import Audit, audit_set
+from training.turns.corpus.candidates import ExampleMaker, SourceReport, find_utterances
+from training.turns.corpus.data_recipe import DataRecipe, check_recipe
+from training.turns.corpus.examples import Example, Split, set_path, write_examples
+from training.turns.corpus.sampling import choose_sets
+from training.turns.corpus.sources import source_files
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -191,8 +192,7 @@ def _fingerprint(recipe: DataRecipe, data: Path, seed: int) -> str:
 
 def _sha256(path: Path) -> str:
     try:
-        with path.open("rb") as content:
-            return hashlib.file_digest(content, "sha256").hexdigest()
+        return sha256_of(path)
     except OSError as error:
         message = f"{path} cannot be read: {error.strerror}"
         raise MissingDataError(message) from error

@@ -17,23 +17,23 @@ from models.registry import sha256_of, write_manifest
 from models.turns.inputs import TurnInputs
 from models.turns.manifest import FORMAT, SpecialTokens, TurnManifest
 from schemas.errors import ConfigurationError, ModelIntegrityError
-from training.turns.export_graph import MergedNetwork, group_by_encoder, read_model, trace
-from training.turns.export_parity import (
+from training.turns.export.graph import MergedNetwork, group_by_encoder, read_model, trace
+from training.turns.export.parity import (
     Parity,
     compare,
     judge_by_graph,
     judge_by_network,
     read_samples,
 )
-from training.turns.quantise import observe, product_inputs, quantise, with_outputs
+from training.turns.export.quantise import observe, product_inputs, quantise, with_outputs
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from onnx import ModelProto
 
-    from training.turns.export_graph import TrainedModel
-    from training.turns.quantise import Range, Scales
+    from training.turns.export.graph import TrainedModel
+    from training.turns.export.quantise import Range, Scales
 
 FP32_FOLDER = "fp32"
 CALIBRATION_TEXTS = 1_000  # of all sets together

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Literal
 import msgspec
 
 from training.errors import MissingDataError
-from training.turns.audit import Audit
-from training.turns.examples import Split
+from training.turns.corpus.audit import Audit
+from training.turns.corpus.examples import Split
+from training.turns.corpus.prepare import SplitReport
+from training.turns.evaluation.measures import Measured
 from training.turns.learning import Outcome
-from training.turns.measures import Measured
-from training.turns.prepare import SplitReport
 from training.turns.recipe import BaseRecipe, Learning, ModelRecipe
 
 if TYPE_CHECKING:

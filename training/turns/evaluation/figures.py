@@ -14,9 +14,9 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from training.turns.measures import Measured
-    from training.turns.record import TrainingRecord
-    from training.turns.summary import Summary
+    from training.turns.evaluation.measures import Measured
+    from training.turns.evaluation.record import TrainingRecord
+    from training.turns.evaluation.summary import Summary
 
 _DPI = 110
 _LIGHT = 0.5  # of the darkest cell; above it, text is white

@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from training.turns.examples import Role
-from training.turns.sentences import Sentence, split_turn
+from training.turns.corpus.examples import Role
+from training.turns.corpus.sentences import Sentence, split_turn
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from training.turns.conversations import Conversation, Turn
-    from training.turns.data_recipe import Grouping
+    from training.turns.corpus.conversations import Conversation, Turn
+    from training.turns.corpus.data_recipe import Grouping
 
 
 class Utterance(msgspec.Struct, frozen=True):

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Literal
 import msgspec
 
 from training.errors import RecipeError
-from training.turns.examples import SET_NAMES, SPLITS, Role, Split
+from training.turns.corpus.examples import SET_NAMES, SPLITS, Role, Split
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Workplace:
+class RunFolders:
     """The folders of an experiment.
 
     Attributes:

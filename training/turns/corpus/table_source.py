@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from training.errors import MissingDataError
-from training.turns.conversations import Conversation, Turn
-from training.turns.data_recipe import ALL_FILES
+from training.turns.corpus.conversations import Conversation, Turn
+from training.turns.corpus.data_recipe import ALL_FILES
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from training.turns.data_recipe import Source
+    from training.turns.corpus.data_recipe import Source
 
 _SUFFIXES = frozenset({".jsonl", ".json", ".csv", ".parquet", ".zip"})
 

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 import msgspec
 import numpy as np
 
-from training.turns.audit import resembles_train
 from training.turns.classifier import load_classifier
-from training.turns.examples import read_examples, set_path
+from training.turns.corpus.audit import resembles_train
+from training.turns.corpus.examples import read_examples, set_path
+from training.turns.evaluation.measures import complete_probabilities, measure, share_right
+from training.turns.evaluation.record import read_record, write_record
 from training.turns.material import all_logits, frozen_states, label_rows
-from training.turns.measures import complete_probabilities, measure, share_right
-from training.turns.record import read_record, write_record
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -22,10 +22,10 @@ if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
     from training.turns.classifier import TurnClassifier
-    from training.turns.examples import Example
+    from training.turns.corpus.examples import Example
+    from training.turns.evaluation.measures import Measured
+    from training.turns.evaluation.record import TrainingRecord
     from training.turns.material import FirstStates
-    from training.turns.measures import Measured
-    from training.turns.record import TrainingRecord
 
 
 @dataclass(frozen=True)

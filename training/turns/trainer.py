@@ -14,6 +14,7 @@ import structlog
 import torch
 from transformers import AutoConfig
 
+from models.registry import sha256_of
 from training.errors import MissingDataError, RecipeError
 from training.turns.calibration import calibrate
 from training.turns.classifier import (
@@ -24,21 +25,21 @@ from training.turns.classifier import (
     new_classifier,
     save_classifier,
 )
-from training.turns.examples import read_examples, set_path
-from training.turns.learning import Learner, Lessons, Watcher
+from training.turns.corpus.examples import read_examples, set_path
+from training.turns.evaluation.record import RECORD_NAME, TrainingRecord, read_record, write_record
+from training.turns.learning import Learner, LearningPlan, Watcher
 from training.turns.material import TokenRows, frozen_states, label_rows
 from training.turns.recipe import Learning
-from training.turns.record import RECORD_NAME, TrainingRecord, read_record, write_record
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from training.turns.classifier import TurnClassifier
-    from training.turns.examples import Example, Split
+    from training.turns.corpus.examples import Example, Split
+    from training.turns.corpus.prepare import DataReport
+    from training.turns.folders import RunFolders
     from training.turns.learning import Outcome
-    from training.turns.prepare import DataReport
     from training.turns.recipe import ModelRecipe, TurnRecipe
-    from training.turns.workplace import Workplace
 
 _LIBRARIES = ("torch", "transformers", "tokenizers")
 _STATES_BATCH = 64
@@ -46,7 +47,7 @@ log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True)
-class _Pupil:
+class _Task:
     """A model that is to learn, and everything that decides how."""
 
     recipe: ModelRecipe
@@ -56,7 +57,7 @@ class _Pupil:
     is_calibrated: bool
 
 
-class School:
+class ModelTrainer:
     """Makes trained models of a base and prepared data.
 
     Args:
@@ -70,7 +71,7 @@ class School:
     def __init__(
         self,
         recipe: TurnRecipe,
-        place: Workplace,
+        place: RunFolders,
         report: DataReport,
         watcher: Watcher,
         *,
@@ -82,11 +83,11 @@ class School:
         self._watcher = watcher
         self._resume = resume
         self._device = _device(recipe.device)
-        self._base_sha256 = _sha256(place.base / WEIGHTS_NAME)
+        self._base_sha256 = sha256_of(place.base / WEIGHTS_NAME)
         self._tokenizer = load_tokenizer(place.base)
         self._is_padded = needs_full_padding(AutoConfig.from_pretrained(place.base))
 
-    def teach(self, model: ModelRecipe, out: Path) -> Path:
+    def train(self, model: ModelRecipe, out: Path) -> Path:
         """Return the folder ``out/<name>`` of a trained model.
 
         Raises:
@@ -94,23 +95,23 @@ class School:
         """
         folder = out / model.name
         checkpoints = self._place.checkpoints(model.name)
-        pupil = self._pupil(model, out)
-        if self._resume and _is_finished(folder, pupil.fingerprint):
+        task = self._task(model, out)
+        if self._resume and _is_finished(folder, task.fingerprint):
             log.info("model.found", model=model.name)
             shutil.rmtree(checkpoints, ignore_errors=True)
             return folder
         (folder / RECORD_NAME).unlink(missing_ok=True)
         if not self._resume:
             shutil.rmtree(checkpoints, ignore_errors=True)
-        network = self._network(pupil)
-        lessons = self._lessons(pupil, network)
-        learner = Learner(network, lessons, checkpoints)
+        network = self._network(task)
+        plan = self._plan(task, network)
+        learner = Learner(network, plan, checkpoints)
         if self._resume and learner.resume():
             log.info("training.resumed", model=model.name, step=learner.step)
         outcome = learner.learn(self._watcher)
-        temperature = calibrate(network, lessons.validation) if pupil.is_calibrated else 1.0
+        temperature = calibrate(network, plan.validation) if task.is_calibrated else 1.0
         save_classifier(network.cpu(), self._tokenizer, folder)
-        record = self._record(pupil, network, outcome, examples=len(lessons.train.labels))
+        record = self._record(task, network, outcome, examples=len(plan.train.labels))
         write_record(folder, msgspec.structs.replace(record, temperature=temperature))
         shutil.rmtree(checkpoints)
         best = outcome.epochs[outcome.best_epoch - 1]
@@ -118,7 +119,7 @@ class School:
         log.info("model.trained", model=model.name, accuracy=accuracy, examples_per_second=rate)
         return folder
 
-    def _pupil(self, model: ModelRecipe, out: Path) -> _Pupil:
+    def _task(self, model: ModelRecipe, out: Path) -> _Task:
         recipe = self._recipe
         is_head = model.train == "head"
         settings = _learning(recipe.head if is_head else recipe.optimisation)
@@ -142,35 +143,35 @@ class School:
         if is_calibrated:
             decisive["calibrated"] = True
         fingerprint = hashlib.sha256(msgspec.json.encode(decisive, order="sorted")).hexdigest()
-        return _Pupil(model, settings, fingerprint, parent, is_calibrated)
+        return _Task(model, settings, fingerprint, parent, is_calibrated)
 
-    def _network(self, pupil: _Pupil) -> TurnClassifier:
+    def _network(self, task: _Task) -> TurnClassifier:
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(self._recipe.seed)
             dropout = self._recipe.optimisation.dropout
             network = new_classifier(self._place.base, dropout=dropout)
-        if pupil.parent is not None:
-            network.load_state_dict(load_classifier(pupil.parent)[0].state_dict())
-        if pupil.recipe.train == "head":
+        if task.parent is not None:
+            network.load_state_dict(load_classifier(task.parent)[0].state_dict())
+        if task.recipe.train == "head":
             learnt = {name for name, _ in network.head_parameters()}
             for name, parameter in network.named_parameters():
                 parameter.requires_grad_(name in learnt)
         network.to(torch.device(self._device))  # type: ignore[arg-type]
         return network
 
-    def _lessons(self, pupil: _Pupil, network: TurnClassifier) -> Lessons:
-        train, validation = self._material(pupil, "train"), self._material(pupil, "validation")
-        seed, settings = self._recipe.seed, pupil.settings
-        if pupil.recipe.train == "head":
+    def _plan(self, task: _Task, network: TurnClassifier) -> LearningPlan:
+        train, validation = self._material(task, "train"), self._material(task, "validation")
+        seed, settings = self._recipe.seed, task.settings
+        if task.recipe.train == "head":
             shown = [frozen_states(network, rows, _STATES_BATCH) for rows in (train, validation)]
-            return Lessons(shown[0], shown[1], settings, seed, pupil.fingerprint)
-        return Lessons(train, validation, settings, seed, pupil.fingerprint)
+            return LearningPlan(shown[0], shown[1], settings, seed, task.fingerprint)
+        return LearningPlan(train, validation, settings, seed, task.fingerprint)
 
-    def _material(self, pupil: _Pupil, split: Split) -> TokenRows:
-        name = pupil.recipe.training_set
+    def _material(self, task: _Task, split: Split) -> TokenRows:
+        name = task.recipe.training_set
         path = set_path(self._place.work, name, split)
         examples = read_examples(path)
-        wanted = pupil.recipe.examples
+        wanted = task.recipe.examples
         if split == "train" and wanted:
             examples = _drawn(examples, wanted, self._recipe.seed, name)
         if not examples:
@@ -178,24 +179,24 @@ class School:
         return label_rows(
             self._tokenizer,
             examples,
-            text=pupil.recipe.text,
+            text=task.recipe.text,
             max_length=self._recipe.optimisation.max_length,
             is_full=self._is_padded,
         )
 
     def _record(
-        self, pupil: _Pupil, network: TurnClassifier, outcome: Outcome, *, examples: int
+        self, task: _Task, network: TurnClassifier, outcome: Outcome, *, examples: int
     ) -> TrainingRecord:
-        recipe, model = self._recipe, pupil.recipe
+        recipe, model = self._recipe, task.recipe
         encoder_of, learnt_sets = model.name, [model.training_set]
-        if pupil.parent is not None:
-            parent = read_record(pupil.parent)
+        if task.parent is not None:
+            parent = read_record(task.parent)
             learnt_sets = [*parent.learnt_sets, *learnt_sets]
             encoder_of = parent.encoder_of if model.train == "head" else encoder_of
         return TrainingRecord(
             model=model.name,
             experiment=recipe.name,
-            fingerprint=pupil.fingerprint,
+            fingerprint=task.fingerprint,
             set=model.training_set,
             learnt_sets=tuple(sorted(set(learnt_sets))),
             text_form=model.text,
@@ -209,7 +210,7 @@ class School:
             examples=examples,
             base=recipe.base,
             recipe=model,
-            settings=pupil.settings,
+            settings=task.settings,
             outcome=outcome,
             data=self._report.sets[model.training_set],
             audit=self._report.audit.get(model.training_set),
@@ -244,8 +245,3 @@ def _device(wanted: str) -> str:
     if wanted == "cuda" and not torch.cuda.is_available():
         raise RecipeError("device: there is no CUDA on this machine; use 'auto'")
     return wanted
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as content:
-        return hashlib.file_digest(content, "sha256").hexdigest()

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from training.turns.summary import SUSPICIOUS_ACCURACY, published_for
+from training.turns.evaluation.summary import SUSPICIOUS_ACCURACY, published_for
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from pathlib import Path
 
-    from training.turns.measures import Measured
-    from training.turns.record import TrainingRecord
+    from training.turns.evaluation.measures import Measured
+    from training.turns.evaluation.record import TrainingRecord
 
 _LIMITS = """\
 - It judges words alone: it hears neither tone nor pauses. The live path adds silence and activity.

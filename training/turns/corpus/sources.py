@@ -13,15 +13,15 @@ import msgspec
 
 from training.asr.numerals import spell_digits
 from training.errors import MissingDataError
-from training.turns.conversations import Conversation, Turn
-from training.turns.table_source import read_table, table_files
+from training.turns.corpus.conversations import Conversation, Turn
+from training.turns.corpus.table_source import read_table, table_files
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
     from pathlib import Path
 
-    from training.turns.data_recipe import Source, SourceKind
-    from training.turns.examples import Role
+    from training.turns.corpus.data_recipe import Source, SourceKind
+    from training.turns.corpus.examples import Role
 
 _ROLES: dict[str, Role] = {
     "USER": "customer",

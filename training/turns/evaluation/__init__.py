@@ -1,0 +1,1 @@
+"""How good the end-of-turn models are: measures, tables, pictures, model cards."""

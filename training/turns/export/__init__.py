@@ -1,0 +1,1 @@
+"""From trained folders to the graphs that the live path loads."""
