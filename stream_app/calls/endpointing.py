@@ -50,11 +50,11 @@ class TurnConfig(msgspec.Struct, frozen=True, kw_only=True):
 
     complete_silence_ms: int = 400
     silence_ms: int = 700
-    uncertain_silence_ms: int = 1_200
-    incomplete_silence_ms: int = 1_800
-    dictation_silence_ms: int = 1_800
+    uncertain_silence_ms: int = 1_000
+    incomplete_silence_ms: int = 2_000
+    dictation_silence_ms: int = 2_200
     ceiling_ms: int = 3_000
-    complete_probability: float = 0.7
+    complete_probability: float = 0.65
     incomplete_probability: float = 0.3
     thresholds: Mapping[str, float] = {}
     prediction_margin: float = 0.1

@@ -43,7 +43,9 @@ def folder(tmp_path: Path) -> Path:
 def logs(monkeypatch: pytest.MonkeyPatch) -> Logs:
     """What the agent logs; its own logger may be bound to what another test set up."""
     capture = LogCapture()
-    logger = structlog.wrap_logger(structlog.PrintLogger(), processors=[capture])
+    logger = structlog.wrap_logger(
+        structlog.PrintLogger(), processors=[capture], wrapper_class=structlog.BoundLogger
+    )
     monkeypatch.setattr(detect_turns, "log", logger)
     return capture.entries
 

@@ -24,7 +24,8 @@ from tests.unit.calls.turn_lanes import (
 )
 from tests.unit.calls.turn_runs import ended, interruptions, run, say
 
-UNCERTAIN_MS = TurnConfig().uncertain_silence_ms
+DEFAULTS = TurnConfig()
+UNCERTAIN_MS = DEFAULTS.uncertain_silence_ms
 
 
 def test_a_complete_text_ends_the_turn_with_its_final() -> None:
@@ -52,7 +53,7 @@ def test_an_incomplete_text_is_given_time_to_go_on() -> None:
 def test_an_incomplete_text_that_is_never_completed_ends_all_the_same() -> None:
     (turn,) = ended(say(Said(AGENT, 0, 1_000, "i would like to"), router=one(otherwise=0.1)))
 
-    assert (turn.at_ms, turn.reason) == (2_800, "silence")
+    assert (turn.at_ms - 1_000, turn.reason) == (DEFAULTS.incomplete_silence_ms, "silence")
 
 
 def test_the_last_final_says_whether_the_turn_is_complete() -> None:
@@ -60,7 +61,7 @@ def test_the_last_final_says_whether_the_turn_is_complete() -> None:
 
     (turn,) = ended(say(said, router=one({"i want": 0.95, "because": 0.1})))
 
-    assert (turn.probability, turn.at_ms - turn.end_ms) == (0.1, 1_800)
+    assert (turn.probability, turn.at_ms - turn.end_ms) == (0.1, DEFAULTS.incomplete_silence_ms)
 
 
 def test_what_is_dictated_is_held_open_whatever_the_model_says() -> None:
@@ -72,7 +73,7 @@ def test_what_is_dictated_is_held_open_whatever_the_model_says() -> None:
     (turn,) = ended(say(*said, router=one(otherwise=0.95)))
 
     assert turn.text.endswith("seven one nine nine eight three")
-    assert turn.at_ms == 5_800
+    assert turn.at_ms == 4_000 + DEFAULTS.dictation_silence_ms
 
 
 def test_what_was_dictated_in_full_does_not_wait_for_more() -> None:
