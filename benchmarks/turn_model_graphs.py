@@ -84,8 +84,8 @@ def mobile_bert_graphs(folder: Path) -> list[Graph]:
     from transformers import MobileBertConfig  # noqa: PLC0415 - an extra
 
     from training.turns.classifier import TurnClassifier  # noqa: PLC0415 - needs torch
-    from training.turns.export_graph import trace  # noqa: PLC0415 - needs torch
-    from training.turns.quantise import (  # noqa: PLC0415 - needs onnx
+    from training.turns.export.graph import trace  # noqa: PLC0415 - needs torch
+    from training.turns.export.quantise import (  # noqa: PLC0415 - needs onnx
         observe,
         product_inputs,
         quantise,
@@ -120,10 +120,10 @@ def token_feed(batch: int, tokens: int, *, seed: int = 0) -> dict[str, npt.NDArr
 
 
 def in_fp32(model: ModelProto) -> ModelProto:
-    """Return a graph of `training.turns.quantise` with its products in fp32 again."""
+    """Return a graph of `training.turns.export.quantise` with its products in fp32 again."""
     from onnx import helper  # noqa: PLC0415 - an extra
 
-    from training.turns.quantise import GraphEditor  # noqa: PLC0415 - needs onnx
+    from training.turns.export.quantise import GraphEditor  # noqa: PLC0415 - needs onnx
 
     editor = GraphEditor(model)
     makers = {output: node for node in editor.nodes for output in node.output}

@@ -27,7 +27,7 @@ from schemas.transcripts import (
     Word,
 )
 from stream_app.calls.identifiers import event_id, segment_id
-from training.turns.pauses import timed_turns
+from training.turns.corpus.pauses import timed_turns
 
 EARNINGS_SET = "earnings22_aligned"
 PAUSE_MS = 200  # a shorter gap between words is none

@@ -2,7 +2,7 @@
 
 The deterministic lane rests on it: a text's probability is the same to the last bit whatever other
 texts are scored with it. So texts of one length share a run (`inputs`), the graphs let no row of a
-product see another (`training.turns.quantise`), and the last step is taken one by one.
+product see another (`training.turns.export.quantise`), and the last step is taken one by one.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ class TurnDetector:
         """Return the detector that a manifest describes, after trying it on a few texts.
 
         Args:
-            manifest_path: Of `training.turns.export`.
+            manifest_path: Of `training.turns.export.exporter`.
             threads: For one run.
 
         Raises:
