@@ -46,7 +46,7 @@ from stream_app.calls.transcriber_state import TranscriberConfig
 from stream_app.demo.session import DEMO_CALL
 from tests.support.recorded_calls import demo_audio
 
-CONFIG = TurnConfig()
+CONFIG = TurnConfig(complete_probability=0.7, incomplete_probability=0.3)
 SAID = "i would like to cancel my contract"
 
 
