@@ -182,7 +182,7 @@ def test_resuming_loses_no_more_than_to_the_last_checkpoint(encoder: Path, tmp_p
     assert learner.step == 4
 
 
-def test_a_checkpoint_of_other_lessons_is_not_used(encoder: Path, tmp_path: Path) -> None:
+def test_a_checkpoint_of_another_plan_is_not_used(encoder: Path, tmp_path: Path) -> None:
     """Changed data or settings begin anew."""
     with pytest.raises(Killed):
         Learner(_network(encoder), _plan(), tmp_path).learn(Killer(5))
