@@ -23,7 +23,10 @@ from tests.e2e.lanes import Lane, undisturbed
 from tests.e2e.scenario import Broker, Run, running
 from tests.support.tiny_turn_model import write_turn_model
 
-pytestmark = pytest.mark.e2e
+pytestmark = [
+    pytest.mark.e2e,
+    pytest.mark.parametrize("broker", ["embedded"], indirect=True),  # files know no broker
+]
 SPEED = 4.0
 COPIES = 3
 FED_MS = 8_000  # by then every call has its first words and goes on for a while
