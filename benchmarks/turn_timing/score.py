@@ -15,6 +15,7 @@ import numpy as np
 from benchmarks.spread import BOOTSTRAPS, bootstrap_interval
 from benchmarks.turn_timing.script import PauseKind
 from benchmarks.turn_timing.truth import TimedCall, TruePause, TrueTurn
+from stream_app.demo.latencies import percentile
 
 EARLY_MS = 150  # voice activity may end so much before the last sound does
 NEVER_MS = 1e9  # stands for an infinite delay where one has to be reckoned with
@@ -143,9 +144,9 @@ def figures_of(scores: Sequence[CallScore]) -> Figures:
         false_cut_off_interval=(round(low, 4), round(high, 4)),
         by_kind={kind: round(_rate(p for p in pauses if p.kind == kind), 4) for kind in kinds},
         counts={kind: sum(p.kind == kind for p in pauses) for kind in kinds},
-        delay_p50_ms=_finite(_quantile(delays, 0.5)),
+        delay_p50_ms=_finite(percentile(delays, 50)),
         delay_p50_interval_ms=(_finite(fast), _finite(slow)),
-        delay_p95_ms=_finite(_quantile(delays, 0.95)),
+        delay_p95_ms=_finite(percentile(delays, 95)),
         ends=len(delays),
         missed=round(sum(map(math.isinf, delays)) / len(delays), 4) if delays else 0.0,
         elsewhere=round(sum(s.elsewhere for s in scores) / len(delays), 4) if delays else 0.0,
@@ -187,14 +188,7 @@ def _rate(pauses: Iterable[WeighedPause]) -> float:
 
 
 def _median_delay(scores: Sequence[CallScore]) -> float:
-    return _quantile([delay for score in scores for delay in score.delays_ms], 0.5)
-
-
-def _quantile(values: Sequence[float], share: float) -> float:
-    """Return the smallest value that at least ``share`` of all do not exceed; nan of none."""
-    if not values:
-        return math.nan
-    return sorted(values)[max(math.ceil(share * len(values)) - 1, 0)]
+    return percentile([delay for score in scores for delay in score.delays_ms], 50)
 
 
 def _finite(value: float) -> float | None:
@@ -242,8 +236,8 @@ def prediction_figures(
     withdrawn = sum(one.is_withdrawn for own in predicted for one in own)
     return PredictionFigures(
         foretold=round(len(delays) / ends, 4) if ends else 0.0,
-        delay_p50_ms=_finite(_quantile(delays, 0.5)),
-        delay_p95_ms=_finite(_quantile(delays, 0.95)),
+        delay_p50_ms=_finite(percentile(delays, 50)),
+        delay_p95_ms=_finite(percentile(delays, 95)),
         paused_rate=round(sum(is_foretold) / len(is_foretold), 4) if is_foretold else 0.0,
         withdrawn=round(withdrawn / ends, 4) if ends else 0.0,
     )
