@@ -5,17 +5,17 @@ from __future__ import annotations
 import importlib.resources
 import struct
 import tomllib
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 import msgspec
 import numpy as np
-import orjson
 import soxr
 
 from models.audio.g711 import encode_mulaw
 from training.asr.flite import Flite, FliteSettings
 from training.asr.text import parse_sentence, split_sentences
 from training.asr.utterances import SAMPLE_RATE_HZ
+from training.json_files import write_json
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -124,7 +124,7 @@ def write_demo_call(folder: Path) -> None:
     payload = encode_mulaw(_add_line_noise(channels, dialogue.audio).T.reshape(-1))
     (folder / "call.wav").write_bytes(_mu_law_wav(payload, channels=len(_PARTIES)))
     context = msgspec.to_builtins(dialogue.context)
-    _write_json(folder / "call.json", context)
+    write_json(folder / "call.json", context)
     reference = {
         "call_id": dialogue.context.call_id,
         "sample_rate_hz": SAMPLE_RATE_HZ,
@@ -132,11 +132,7 @@ def write_demo_call(folder: Path) -> None:
         "channel_parties": list(_PARTIES),
         "utterances": [msgspec.to_builtins(line) for line in spoken],
     }
-    _write_json(folder / "reference.json", reference)
-
-
-def _write_json(path: Path, content: Any) -> None:
-    path.write_bytes(orjson.dumps(content, option=orjson.OPT_INDENT_2) + b"\n")
+    write_json(folder / "reference.json", reference)
 
 
 def _speak_dialogue(

@@ -16,6 +16,7 @@ from models.asr.weights import find_weights
 from training.asr.lesson import Lesson
 from training.asr.recipe import Recipe
 from training.asr.vocabulary import VOCABULARY_SIZE
+from training.json_files import write_json
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -143,7 +144,7 @@ def export_checkpoint(
         figures=dict(figures or {}),
     )
     os.replace(partial, weights)  # noqa: PTH105
-    _write_json(msgspec.to_builtins(card), folder / f"{card.name}.json")
+    write_json(folder / f"{card.name}.json", card)
     known = read_checkpoint(find_weights(str(weights)))
     for precision in EXPORTED_PRECISIONS:
         export_graphs(known, card.name, precision, folder / f"{card.name}.{precision}.json")
@@ -154,10 +155,4 @@ def change_card(folder: Path, name: str, fields: Mapping[str, object]) -> None:
     """Set fields of the card of weights already exported; None takes one out."""
     path = folder / f"{name}.json"
     card = {**orjson.loads(path.read_bytes()), **fields}
-    _write_json({key: value for key, value in card.items() if value is not None}, path)
-
-
-def _write_json(content: object, path: Path) -> None:
-    partial = path.with_suffix(".json.partial")
-    partial.write_bytes(orjson.dumps(content, option=orjson.OPT_INDENT_2) + b"\n")
-    partial.replace(path)
+    write_json(path, {key: value for key, value in card.items() if value is not None})

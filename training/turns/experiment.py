@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING
 
 import torch
 
+from training.json_files import write_json
 from training.turns.base import make_base
 from training.turns.corpus.examples import read_examples, set_path
 from training.turns.corpus.prepare import prepare
 from training.turns.evaluation.card import write_card
 from training.turns.evaluation.examiner import Examiner
 from training.turns.evaluation.figures import draw_all
-from training.turns.evaluation.record import read_record, write_json
+from training.turns.evaluation.record import read_record
 from training.turns.evaluation.summary import (
     Summary,
     compare_forms,

@@ -16,6 +16,7 @@ from training.asr.finetuning.folder import generation_config, write_processor
 from training.asr.finetuning.network import build_network
 from training.asr.finetuning.spelling import openai_tokenizer
 from training.checkpoints import write_checkpoint
+from training.json_files import write_json
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -81,7 +82,7 @@ def _write_openai(tensors: dict[str, Tensor], base: BaseWeights, target: Path) -
         other_files={},
         alignment_heads=base.checkpoint.alignment_heads,
     )
-    _write_json(target.with_name(f"{target.name}.json"), msgspec.to_builtins(manifest))
+    write_json(target.with_name(f"{target.name}.json"), manifest)
     return path
 
 
@@ -130,10 +131,4 @@ def _keep_settings(before: Path, written: Path) -> None:
     new = json.loads(written.read_bytes())
     kept = {name: value for name, value in kept.items() if name not in {"torch_dtype", "dtype"}}
     changed = {name: new[name] for name in ("dtype", "transformers_version") if name in new}
-    _write_json(written, new | kept | changed)
-
-
-def _write_json(path: Path, content: Mapping[str, Any]) -> None:
-    partial = path.with_suffix(".json.partial")
-    partial.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", "utf-8")
-    partial.replace(path)
+    write_json(written, new | kept | changed)

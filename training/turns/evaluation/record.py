@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Literal
 import msgspec
 
 from training.errors import MissingDataError
+from training.json_files import write_json
 from training.turns.corpus.audit import Audit
 from training.turns.corpus.examples import Split
 from training.turns.corpus.prepare import SplitReport
@@ -93,11 +94,3 @@ def read_record(folder: Path) -> TrainingRecord:
     except msgspec.DecodeError as error:
         message = f"{path} is no record of a trained model: {error}"
         raise MissingDataError(message) from error
-
-
-def write_json(path: Path, content: object) -> None:
-    """Put indented JSON in place of the file at ``path`` in one go."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_suffix(".partial")
-    partial.write_bytes(msgspec.json.format(msgspec.json.encode(content), indent=2) + b"\n")
-    partial.replace(path)
