@@ -21,6 +21,7 @@ from stream_app.calls.turns import CallTurns
 from stream_app.settings import Settings
 from stream_app.transport.definitions import AgentDefinition, ModelChange
 from tests.support.tiny_turn_model import write_turn_model
+from tests.unit.calls.turn_judges import drive
 from tests.unit.calls.turn_lanes import AGENT, CALL_ID, CUSTOMER, Said, lane
 
 Logs = list[MutableMapping[str, Any]]
@@ -58,17 +59,9 @@ def feed(
     definition: AgentDefinition, machine: CallTurns, messages: Sequence[TranscriptTopicMessage]
 ) -> list[Effect]:
     """Return the effects of messages, questions answered by the agent's model."""
-    assert definition.infer is not None
-    effects: list[Effect] = []
-    for offset, message in enumerate(messages):
-        pending = [*machine.feed(message, offset)]
-        while pending:
-            effect = pending.pop(0)
-            effects.append(effect)
-            if isinstance(effect, Infer):
-                (result,) = definition.infer([effect.request])
-                pending += machine.resolve(result)
-    return effects
+    infer = definition.infer
+    assert infer is not None
+    return drive(machine, messages, lambda request: infer([request])[0])
 
 
 def emitted(effects: Sequence[Effect]) -> list[Message]:

@@ -1,6 +1,6 @@
 """End-of-turn models that say what a test wants them to say."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from schemas.transcripts import TranscriptTopicMessage
@@ -66,7 +66,11 @@ def answer(request: JudgementRequest) -> Judgement:
     return Judgement(request, request.judge.probability(request.text))
 
 
-def drive(machine: CallTurns, messages: Sequence[TranscriptTopicMessage]) -> list[Effect]:
+def drive(
+    machine: CallTurns,
+    messages: Sequence[TranscriptTopicMessage],
+    answered: Callable[[JudgementRequest], Judgement] = answer,
+) -> list[Effect]:
     """Return the effects of messages, every question answered at once."""
     effects: list[Effect] = []
     for offset, message in enumerate(messages):
@@ -76,7 +80,7 @@ def drive(machine: CallTurns, messages: Sequence[TranscriptTopicMessage]) -> lis
             effects.append(effect)
             if isinstance(effect, Infer):
                 assert isinstance(effect.request, JudgementRequest)
-                pending += machine.resolve(answer(effect.request))
+                pending += machine.resolve(answered(effect.request))
     return effects
 
 
