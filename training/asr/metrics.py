@@ -10,12 +10,11 @@ from typing import TYPE_CHECKING, Any
 from rich.progress import Progress, TimeElapsedColumn
 
 from training.errors import MissingDataError
+from training.shown import Shown
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
-    from types import TracebackType
-    from typing import Self
 
 METRICS_NAME = "metrics.jsonl"
 REPORT_STEPS = 25
@@ -23,7 +22,7 @@ _LOSSES = ("token", "phone", "ctc", "attention", "validation_loss")
 _VALIDATION_WER = "validation_wer"
 
 
-class MetricsLog:
+class MetricsLog(Shown):
     """Means of the figures and sums of the counts: a JSON line every so many steps, and a bar.
 
     Lines of steps after ``step``, which a run that was broken off left behind, are dropped.
@@ -41,27 +40,13 @@ class MetricsLog:
     ) -> None:
         self._path = path
         self._report_steps = report_steps
-        self._progress = Progress(*Progress.get_default_columns(), TimeElapsedColumn())
+        super().__init__(Progress(*Progress.get_default_columns(), TimeElapsedColumn()))
         self._task = self._progress.add_task(name, total=steps, completed=step)
         self._figures: defaultdict[str, float] = defaultdict(float)
         self._counts: defaultdict[str, float] = defaultdict(float)
         self._steps = 0
         self._since = time.perf_counter()
         _drop_after(path, step)
-
-    def __enter__(self) -> Self:
-        """Show the bar."""
-        self._progress.start()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        """Leave the bar as it is."""
-        self._progress.stop()
 
     def add(self, step: int, figures: Mapping[str, float], counts: Mapping[str, float]) -> None:
         """Take in one step: ``figures`` are averaged over a line, ``counts`` are summed."""

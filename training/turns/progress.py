@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
@@ -13,14 +11,12 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
-if TYPE_CHECKING:
-    from types import TracebackType
-    from typing import Self
+from training.shown import Shown
 
 _SHARE_OF_NEW = 0.02
 
 
-class ExperimentBar:
+class ExperimentBar(Shown):
     """Two bars: the stages of the experiment, and the steps of the model that learns.
 
     Args:
@@ -29,31 +25,12 @@ class ExperimentBar:
     """
 
     def __init__(self, name: str, stages: int) -> None:
-        self._progress = Progress(
-            TextColumn("{task.description}"),
-            BarColumn(),
-            MofNCompleteColumn(),
-            TimeElapsedColumn(),
-            TimeRemainingColumn(),
-        )
+        columns = (BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TimeRemainingColumn())
+        super().__init__(Progress(TextColumn("{task.description}"), *columns))
         self._stages = self._progress.add_task(name, total=stages)
         self._steps = self._progress.add_task("", total=None, visible=False)
         self._name = ""
         self._loss = 0.0
-
-    def __enter__(self) -> Self:
-        """Show the bars."""
-        self._progress.start()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        """Leave the bars as they are."""
-        self._progress.stop()
 
     def begin(self, name: str) -> None:
         """Go on to a stage."""
