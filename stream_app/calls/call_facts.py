@@ -1,4 +1,4 @@
-"""Return what is known of a call beside its words: parties, context, holds, keys pressed."""
+"""What is known of a call beside its words: parties, context, holds, keys pressed."""
 
 import msgspec
 
@@ -35,6 +35,13 @@ class CallFacts(msgspec.Struct, frozen=True, kw_only=True):
         """Return how many control messages they rest on; grows with each."""
         holds = len(self.held_at_ms) + len(self.resumed_at_ms)
         return self.is_started + holds + len(self.dtmf) + self.stalled_after_seq + 1
+
+    @property
+    def is_on_hold(self) -> bool:
+        """Return whether the last hold has no end yet."""
+        if not self.held_at_ms:
+            return False
+        return not self.resumed_at_ms or self.resumed_at_ms[-1] <= self.held_at_ms[-1]
 
     def with_start(self, message: CallStarted, *, has_audio: bool = False) -> "CallFacts":
         """Return the facts with the call's parties and context.

@@ -110,6 +110,11 @@ class CallTranscriber:
         return self._input.last_seq
 
     @property
+    def is_on_hold(self) -> bool:
+        """Return whether a CallHeld stands without a later CallResumed."""
+        return self._facts.is_on_hold
+
+    @property
     def late_events(self) -> int:
         """Return how many markers came too late, and messages after the end."""
         return self._void_markers + (self._ended.dropped if self._ended else 0)

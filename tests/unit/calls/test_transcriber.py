@@ -6,7 +6,7 @@ import msgspec
 import numpy as np
 import pytest
 
-from schemas.audio import AudioTopicMessage, CallEnded, CallStalled
+from schemas.audio import AudioTopicMessage, CallEnded, CallHeld, CallResumed, CallStalled
 from schemas.codec import decode_audio, encode_audio
 from schemas.errors import AudioFormatError, MalformedMessageError
 from schemas.operations import Alert
@@ -227,6 +227,18 @@ def test_a_stale_end_is_void_after_later_audio() -> None:
 
     assert not machine.is_closed
     assert machine.late_events == 1
+
+
+def test_a_call_is_on_hold_until_it_is_resumed() -> None:
+    machine = transcriber("c")
+    seen = [machine.is_on_hold]
+    for offset, (kind, at_ms) in enumerate(
+        [(CallHeld, 1_000), (CallResumed, 2_000), (CallHeld, 5_000), (CallResumed, 2_000)]
+    ):
+        machine.feed(kind(event_id="h", call_id="c", captured_at_ns=1, at_ms=at_ms), offset)
+        seen.append(machine.is_on_hold)
+
+    assert seen == [False, True, False, True, True]
 
 
 def test_a_call_without_audio_ends() -> None:
