@@ -188,6 +188,7 @@ class AgentRuntime:
             machine = self._machine(session, call_id)
         except (MalformedMessageError, AudioFormatError) as error:
             return Feed.refused(session, call_id, message.offset, str(error))
+        session.hear(call_id, message)
         return Feed(session, call_id, message.offset, machine, decoded)
 
     def fail(self, error: BaseException) -> None:

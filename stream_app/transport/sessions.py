@@ -1,4 +1,4 @@
-"""Return the memory of one partition in one generation: its calls, its unfinished messages."""
+"""Memory of one partition in one generation: its calls, its unfinished messages."""
 
 import asyncio
 from collections import OrderedDict, deque
@@ -12,6 +12,8 @@ from schemas.operations import Checkpoint
 from stream_app.calls.effects import CallMachine, Commit
 
 MAX_CLOSED_CALLS = 20_000  # of a partition; late events of older ones find no memory of them
+
+NS_PER_MS = 1_000_000
 
 Machine = CallMachine[Any, Any]
 
@@ -43,6 +45,10 @@ class PartitionSession:
         tp: Topic and partition.
         generation: Of this process, see the consumer.
         acknowledge: Takes a message whose effects are durable.
+
+    Attributes:
+        heard_at_ms: When each open call gave its last sign of life, by the timestamps of the log
+            (Unix, ms): that of its last message, or of the checkpoint that it was restored from.
     """
 
     def __init__(self, tp: TP, generation: int, acknowledge: Callable[[Message], Any]) -> None:
@@ -52,6 +58,7 @@ class PartitionSession:
         self.last_offset = -1
         self.first_offsets: dict[str, int] = {}
         self.machines: dict[str, Machine] = {}
+        self.heard_at_ms: dict[str, int] = {}
         self._acknowledge = acknowledge
         self._messages: dict[int, Message] = {}
         self._lanes: dict[str, Lane] = {}
@@ -72,6 +79,7 @@ class PartitionSession:
                 self._remember_closed(checkpoint.call_id, checkpoint)
                 continue
             self.machines[checkpoint.call_id] = restore(checkpoint)
+            self.heard_at_ms[checkpoint.call_id] = checkpoint.written_at_ns // NS_PER_MS
             first = checkpoint.state.get("first_offset")
             if isinstance(first, int):
                 self.first_offsets[checkpoint.call_id] = first
@@ -99,6 +107,7 @@ class PartitionSession:
         machine = self.machines.pop(call_id, None)
         if machine is None:
             return False
+        self.heard_at_ms.pop(call_id, None)
         self._remember_closed(call_id, machine)
         return True
 
@@ -110,6 +119,11 @@ class PartitionSession:
         """Hold a message until it is acknowledged."""
         self._messages[message.offset] = message
         self.last_offset = message.offset
+
+    def hear(self, call_id: str, message: Message) -> None:
+        """Note that an open call gave a sign of life."""
+        if call_id in self.machines:
+            self.heard_at_ms[call_id] = int(message.timestamp * 1000)
 
     def message(self, offset: int) -> Message | None:
         """Return a message that is not acknowledged yet."""
@@ -151,6 +165,7 @@ class PartitionSession:
         self.is_current = False
         self.machines.clear()
         self.first_offsets.clear()
+        self.heard_at_ms.clear()
         self._messages.clear()
         self._lanes.clear()
         self._closed.clear()

@@ -95,7 +95,12 @@ def message(tp: TP, offset: int, generation: int) -> Message:
 
 def checkpoint(call_id: str, *, is_closed: bool = False) -> Checkpoint:
     return Checkpoint(
-        agent="toy", call_id=call_id, position=(1,), is_closed=is_closed, state={"first_offset": 4}
+        agent="toy",
+        call_id=call_id,
+        position=(1,),
+        is_closed=is_closed,
+        state={"first_offset": 4},
+        written_at_ns=77_000_000,
     )
 
 
@@ -115,6 +120,20 @@ def test_open_calls_are_restored_before_the_first_message() -> None:
     assert session.is_closed("closed")
     restored = session.machine("closed", Machine, Machine)
     assert restored.origin == saved[0]["closed"]  # type: ignore[attr-defined]
+
+
+def test_the_last_sign_of_life_of_a_call_outlives_a_takeover() -> None:
+    """At first it is the time of the checkpoint, then that of each message."""
+    session = PartitionSession(TP0, 1, lambda _: None)
+    session.restore([checkpoint("c"), checkpoint("closed", is_closed=True)], Machine)
+    assert session.heard_at_ms == {"c": 77}
+
+    session.hear("c", message(TP0, 5, 1))
+    session.hear("unknown", message(TP0, 5, 1))
+    assert session.heard_at_ms == {"c": 1_000}
+
+    session.close("c")
+    assert session.heard_at_ms == {}
 
 
 def test_a_new_generation_drops_the_memory_of_kept_partitions() -> None:
