@@ -1,6 +1,7 @@
-"""Return segments and speech activity of a channel, cut by its audio alone.
+"""Segments and speech activity of a channel, cut by its audio alone.
 
-A segment ends at a pause, or, before it grows too long, at its quietest frame of late. At every
+A segment ends at a pause, or, before it grows too long, at its quietest recent frame; where it
+has grown too long in a silence that is no pause yet, it ends there. At every
 end of a segment, and from time to time in silence, the front end is rebuilt from the audio
 before a new origin; the state that crosses an origin is a `SegmenterPoint`, small enough for a
 checkpoint, so that a fresh worker continues exactly as the old one did.
@@ -29,7 +30,7 @@ class SegmentConfig(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         pause_ms: Silence that ends a segment.
-        max_segment_ms: No segment is longer.
+        max_segment_ms: No segment is longer, by two frames at most.
         cut_window_ms: At the limit, the quietest frame of this much recent audio is the cut.
         pre_roll_ms: Audio before the onset that belongs to a segment.
         post_roll_ms: Audio after the end of speech that belongs to it.
@@ -217,9 +218,14 @@ class Segmenter:
     def _open_at_onset(self, index: int) -> None:
         if self._open_index is None and self._gate.is_speech:
             frames_back = (self._config.gate.onset_ms + self._config.pre_roll_ms) // FRAME_MS
-            frames_before = min(WARM_UP_FRAMES, self._point.origin_ms // FRAME_MS)  # none before 0
-            self._open_index = max(index + 1 - frames_back, -frames_before)
+            self._open_index = max(index + 1 - frames_back, self._first_index())
             self._has_speech = True
+
+    def _first_index(self) -> int:
+        """Return the first frame that a new segment may begin with: behind the last speech."""
+        origin_ms, last_speech_ms = self._point.origin_ms, self._point.last_speech_ms
+        frames_before = min(WARM_UP_FRAMES, origin_ms // FRAME_MS)  # none before the call
+        return max(-frames_before, -((origin_ms - max(last_speech_ms, 0)) // FRAME_MS))
 
     def _is_active(self, at_ms: int) -> bool:
         gate = self._gate
@@ -256,11 +262,18 @@ class Segmenter:
             is_long = end_ms - self._point.origin_ms >= config.rebuild_silence_ms
             return self._restart(end_ms, at_ms) if is_long and self._gate.is_quiet else []
         if self._gate.is_quiet and silence_ms >= config.pause_ms:
-            last = self._next_index - (silence_ms - config.post_roll_ms) // FRAME_MS
-            return self._finish_segment("pause", at_ms, last) + self._restart(end_ms, at_ms)
-        if end_ms - self._time_ms(self._open_index) >= config.max_segment_ms:
+            return self._end_in_silence(silence_ms, end_ms, at_ms)
+        if end_ms - self._time_ms(self._open_index) < config.max_segment_ms:
+            return []
+        if self._gate.is_speech:
             return self._cut_at_limit(at_ms)
-        return []
+        return self._end_in_silence(silence_ms, end_ms, at_ms) if self._gate.is_quiet else []
+
+    def _end_in_silence(self, silence_ms: int, end_ms: int, at_ms: int) -> list[SegmenterEvent]:
+        """End the segment behind its speech; the front end starts anew at ``end_ms``."""
+        surplus_ms = max(0, silence_ms - self._config.post_roll_ms)
+        last = self._next_index - surplus_ms // FRAME_MS
+        return self._finish_segment("pause", at_ms, last) + self._restart(end_ms, at_ms)
 
     def _restart(self, end_ms: int, at_ms: int) -> list[SegmenterEvent]:
         point = SegmenterPoint(
