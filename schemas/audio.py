@@ -1,13 +1,30 @@
-"""Return the messages of `calls.audio.v1`: MessagePack arrays, first element the tag.
+"""Messages of `calls.audio.v1`: MessagePack arrays, first element the tag.
 
 Fields are positional on the wire: new ones go to the end and carry a default.
 """
 
-from typing import Literal
+from typing import Annotated, Literal
 
 import msgspec
+from msgspec import Meta
 
-from schemas.base import CallContext, Count, Encoding, Milliseconds, Nanoseconds, Party
+from schemas.base import (
+    MAX_CHANNELS,
+    CallContext,
+    CallId,
+    Count,
+    Digit,
+    Encoding,
+    Identifier,
+    KeyChannel,
+    Milliseconds,
+    Nanoseconds,
+    Parties,
+    SampleRate,
+)
+
+MAX_PAYLOAD_BYTES = 48_000 * 2 * 1_200 // 1_000  # 1 s of PCM16 at 48 kHz, and 200 ms to spare
+Payload = Annotated[bytes, Meta(max_length=MAX_PAYLOAD_BYTES)]
 
 EndReason = Literal["completed", "transferred", "failed", "stale"]
 
@@ -20,8 +37,8 @@ class AudioMessage(msgspec.Struct, frozen=True, kw_only=True, array_like=True, t
         captured_at_ns: Wall clock (Unix, ns) at capture.
     """
 
-    event_id: str
-    call_id: str
+    event_id: Identifier
+    call_id: CallId
     captured_at_ns: Nanoseconds
 
 
@@ -33,9 +50,9 @@ class CallStarted(AudioMessage, frozen=True, kw_only=True, tag="call_started.v1"
         sample_rate_hz: Samples a second of every channel.
     """
 
-    parties: tuple[Party, ...]
+    parties: Parties
     encoding: Encoding
-    sample_rate_hz: Count
+    sample_rate_hz: SampleRate
     context: CallContext = CallContext()
 
 
@@ -52,8 +69,8 @@ class AudioChunk(AudioMessage, frozen=True, kw_only=True, tag="audio_chunk.v1"):
     seq: Count
     start_ms: Milliseconds
     encoding: Encoding
-    sample_rate_hz: Count
-    payloads: tuple[bytes, ...]
+    sample_rate_hz: SampleRate
+    payloads: Annotated[tuple[Payload, ...], Meta(max_length=MAX_CHANNELS)]
 
 
 class CallHeld(AudioMessage, frozen=True, kw_only=True, tag="call_held.v1"):
@@ -72,8 +89,8 @@ class DtmfPressed(AudioMessage, frozen=True, kw_only=True, tag="dtmf_pressed.v1"
     """A key was pressed at ``at_ms`` on ``channel``."""
 
     at_ms: Milliseconds
-    channel: Count
-    digit: str
+    channel: KeyChannel
+    digit: Digit
 
 
 class CallStalled(AudioMessage, frozen=True, kw_only=True, tag="call_stalled.v1"):

@@ -1,4 +1,4 @@
-"""Return the bytes of messages and the messages of bytes.
+"""Bytes of messages, and messages of bytes.
 
 The audio topic is MessagePack; every other topic is JSON, written and read by orjson and
 validated by msgspec. Readers tolerate unknown fields and missing optional ones.
@@ -99,6 +99,6 @@ def from_state(state: dict[str, object], state_type: type[StructT]) -> StructT:
     """
     try:
         return msgspec.convert(state, state_type)
-    except msgspec.ValidationError as error:
+    except (msgspec.ValidationError, RecursionError) as error:
         message = f"not a state of {state_type.__name__}: {error}"
         raise MalformedMessageError(message) from error

@@ -1,4 +1,4 @@
-"""Return the project's exceptions: one root, with a flag that says whether trying again helps."""
+"""The project's exceptions: one root, with a flag that says whether trying again helps."""
 
 
 class CallstreamError(Exception):

@@ -1,4 +1,6 @@
-"""Return the JSON Schema of every message, and write them: ``python -m schemas.export [FOLDER]``.
+"""The JSON Schema of every message, and the command that writes them.
+
+``python -m schemas.export [FOLDER]`` does what ``callstream schemas export`` does.
 
 A message of the audio topic is a MessagePack array; its schema describes the same array in JSON,
 with bytes as base64.

@@ -1,10 +1,13 @@
-"""Return the messages that keep the system going: checkpoints, dead letters, alerts."""
+"""Messages that keep the system going: checkpoints and alerts."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
 import msgspec
+from msgspec import Meta
 
-from schemas.base import Message
+from schemas.base import CallId, Message, Name
+
+MAX_POSITION = 16  # elements
 
 
 class Checkpoint(
@@ -22,9 +25,9 @@ class Checkpoint(
         written_at_ns: Wall clock (Unix, ns), for the retention.
     """
 
-    agent: str
-    call_id: str
-    position: tuple[int, ...]
+    agent: Name
+    call_id: CallId
+    position: Annotated[tuple[int, ...], Meta(max_length=MAX_POSITION)]
     is_closed: bool
     state: dict[str, object]
     written_at_ns: int = 0
@@ -39,7 +42,7 @@ class Alert(Message, frozen=True, kw_only=True, tag="alert.v1"):
         details: Figures and ids; never transcript text.
     """
 
-    kind: str
+    kind: Name
     severity: Literal["info", "warning", "high", "critical"]
-    source: str
+    source: Name
     details: dict[str, str] = {}

@@ -1,23 +1,48 @@
-"""Return the messages of `calls.transcripts.v1`.
+"""Messages of `calls.transcripts.v1`.
 
 `SpeechActivity`, `TranscriptFinal` and `CallTranscribed` are the deterministic lane: the same
 audio gives the same bytes, wall-clock stamps aside. `TranscriptPartial` is volatile.
 """
 
-from typing import Literal
+from typing import Annotated, Literal
 
 import msgspec
+from msgspec import Meta
 
-from schemas.base import CallContext, Count, Message, Milliseconds, Party
+from schemas.base import (
+    MAX_CHANNELS,
+    MAX_DTMF_KEYS,
+    MAX_HOLDS,
+    MAX_MODELS,
+    MAX_SEGMENT_WORDS,
+    MAX_WORD,
+    CallContext,
+    Channel,
+    Count,
+    Digit,
+    Identifier,
+    KeyChannel,
+    Language,
+    Message,
+    Milliseconds,
+    Name,
+    Parties,
+    Party,
+    Ratio,
+    SegmentText,
+)
 
 
 class Word(msgspec.Struct, frozen=True, kw_only=True):
     """A recognised word with its place on the audio clock and the model's probability of it."""
 
-    text: str
+    text: Annotated[str, Meta(max_length=MAX_WORD)]
     start_ms: Milliseconds
     end_ms: Milliseconds
-    confidence: float
+    confidence: Ratio
+
+
+Words = Annotated[tuple[Word, ...], Meta(max_length=MAX_SEGMENT_WORDS)]
 
 
 class SpeechActivity(Message, frozen=True, kw_only=True, tag="speech_activity.v1"):
@@ -34,7 +59,7 @@ class SpeechActivity(Message, frozen=True, kw_only=True, tag="speech_activity.v1
         since_ms: Audio clock at which the present speech, or the present silence, began.
     """
 
-    channel: Count
+    channel: Channel
     party: Party
     lane_seq: Count
     kind: Literal["start", "end", "tick", "stall"]
@@ -54,18 +79,18 @@ class TranscriptPartial(Message, frozen=True, kw_only=True, tag="transcript_part
         domain: Of the call, as its context says.
     """
 
-    channel: Count
+    channel: Channel
     party: Party
-    segment_id: str
+    segment_id: Identifier
     revision: Count
     start_ms: Milliseconds
     end_ms: Milliseconds
-    text: str
-    words: tuple[Word, ...]
+    text: SegmentText
+    words: Words
     stable_words: Count
-    stability: float
-    language: str
-    domain: str = ""
+    stability: Ratio
+    language: Language
+    domain: Name = ""
     is_final: Literal[False] = False
 
 
@@ -82,24 +107,27 @@ class TranscriptFinal(Message, frozen=True, kw_only=True, tag="transcript_final.
         domain: Of the call, as its context says; routes it to a model of turns.
     """
 
-    channel: Count
+    channel: Channel
     party: Party
     lane_seq: Count
-    segment_id: str
+    segment_id: Identifier
     revision: Count
     start_ms: Milliseconds
     end_ms: Milliseconds
     at_ms: Milliseconds
     cut: Literal["pause", "limit", "gap", "stall", "end"]
-    text: str
-    words: tuple[Word, ...]
-    confidence: float
-    language: str
-    model: str
-    rejected: str = ""
-    stability: float = 1.0
-    domain: str = ""
+    text: SegmentText
+    words: Words
+    confidence: Ratio
+    language: Language
+    model: Name
+    rejected: Name = ""
+    stability: Ratio = 1.0
+    domain: Name = ""
     is_final: Literal[True] = True
+
+
+Models = Annotated[dict[Name, Name], Meta(max_length=MAX_MODELS)]
 
 
 class Hold(msgspec.Struct, frozen=True, kw_only=True):
@@ -112,9 +140,9 @@ class Hold(msgspec.Struct, frozen=True, kw_only=True):
 class DtmfKey(msgspec.Struct, frozen=True, kw_only=True):
     """A key that a party pressed."""
 
-    channel: Count
+    channel: KeyChannel
     at_ms: Milliseconds
-    digit: str
+    digit: Digit
 
 
 class CallSummary(msgspec.Struct, frozen=True, kw_only=True):
@@ -127,16 +155,16 @@ class CallSummary(msgspec.Struct, frozen=True, kw_only=True):
         models: Weights used, by task.
     """
 
-    parties: tuple[Party, ...]
+    parties: Parties
     duration_ms: Milliseconds
-    end_reason: str
+    end_reason: Name
     context: CallContext
-    holds: tuple[Hold, ...] = ()
-    dtmf: tuple[DtmfKey, ...] = ()
+    holds: Annotated[tuple[Hold, ...], Meta(max_length=MAX_HOLDS)] = ()
+    dtmf: Annotated[tuple[DtmfKey, ...], Meta(max_length=MAX_DTMF_KEYS)] = ()
     gaps: Count = 0
     gap_ms: Milliseconds = 0
-    lane_seqs: tuple[Count, ...] = ()
-    models: dict[str, str] = {}
+    lane_seqs: Annotated[tuple[Count, ...], Meta(max_length=MAX_CHANNELS)] = ()
+    models: Models = {}
 
 
 class CallTranscribed(Message, frozen=True, kw_only=True, tag="call_transcribed.v1"):

@@ -1,11 +1,26 @@
-"""Return the messages of `calls.turns.v1` and `calls.finalized.v1`."""
+"""Messages of `calls.turns.v1` and `calls.finalized.v1`."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
 import msgspec
+from msgspec import Meta
 
-from schemas.base import CallContext, Count, Message, Milliseconds, Party
-from schemas.transcripts import CallSummary
+from schemas.base import (
+    MAX_CHANNELS,
+    CallContext,
+    Channel,
+    Count,
+    Identifier,
+    Message,
+    Milliseconds,
+    Name,
+    Parties,
+    Party,
+    Ratio,
+)
+from schemas.transcripts import CallSummary, Models
+
+MAX_TURN_WORDS = 1_000_000  # so that no sum of a call's leaves the bounds of a count
 
 TurnEndReason = Literal["semantic", "silence", "ceiling", "interrupted", "stall", "call_ended"]
 
@@ -20,8 +35,8 @@ class SpeechSpan(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
 class TurnStarted(Message, frozen=True, kw_only=True, tag="turn_started.v1"):
     """A party takes the turn with the first word or sound at ``start_ms``."""
 
-    turn_id: str
-    channel: Count
+    turn_id: Identifier
+    channel: Channel
     party: Party
     start_ms: Milliseconds
     at_ms: Milliseconds
@@ -30,11 +45,11 @@ class TurnStarted(Message, frozen=True, kw_only=True, tag="turn_started.v1"):
 class TurnEndPredicted(Message, frozen=True, kw_only=True, tag="turn_end_predicted.v1"):
     """The turn seems complete; may rest on partials and may be withdrawn (volatile lane)."""
 
-    turn_id: str
-    channel: Count
+    turn_id: Identifier
+    channel: Channel
     party: Party
     at_ms: Milliseconds
-    probability: float
+    probability: Ratio
     is_withdrawn: bool = False
 
 
@@ -52,18 +67,18 @@ class TurnEnded(Message, frozen=True, kw_only=True, tag="turn_ended.v1"):
         is_backchannel: A short acknowledgement that did not take the turn.
     """
 
-    turn_id: str
-    channel: Count
+    turn_id: Identifier
+    channel: Channel
     party: Party
     start_ms: Milliseconds
     end_ms: Milliseconds
     at_ms: Milliseconds
     text: str
-    segment_ids: tuple[str, ...]
-    words: Count
+    segment_ids: tuple[Identifier, ...]
+    words: Annotated[int, Meta(ge=0, le=MAX_TURN_WORDS)]
     speech: tuple[SpeechSpan, ...]
     reason: TurnEndReason
-    probability: float = -1.0
+    probability: Ratio = -1.0
     is_backchannel: bool = False
 
 
@@ -79,10 +94,10 @@ class Interruption(Message, frozen=True, kw_only=True, tag="interruption.v1"):
         is_yielded: The interrupted party had fallen silent by then.
     """
 
-    channel: Count
+    channel: Channel
     party: Party
-    interrupted_channel: Count
-    interrupted_turn_id: str
+    interrupted_channel: Channel
+    interrupted_turn_id: Identifier
     at_ms: Milliseconds
     decided_at_ms: Milliseconds
     overlap_ms: Milliseconds
@@ -103,13 +118,13 @@ TurnTopicMessage = TurnStarted | TurnEndPredicted | TurnEnded | Interruption | C
 class FinalizedTurn(msgspec.Struct, frozen=True, kw_only=True):
     """A turn of a finalized call."""
 
-    turn_id: str
-    channel: Count
+    turn_id: Identifier
+    channel: Channel
     party: Party
     start_ms: Milliseconds
     end_ms: Milliseconds
     text: str
-    segment_ids: tuple[str, ...]
+    segment_ids: tuple[Identifier, ...]
     is_backchannel: bool = False
 
 
@@ -125,14 +140,14 @@ class ChannelMetrics(msgspec.Struct, frozen=True, kw_only=True):
             -1 where there was none.
     """
 
-    channel: Count
+    channel: Channel
     party: Party
     talk_ms: Milliseconds
-    talk_share: float
+    talk_share: Ratio
     turns: Count
     backchannels: Count
     words: Count
-    words_per_minute: float
+    words_per_minute: Annotated[float, Meta(ge=0)]
     interruptions: Count
     response_delay_ms: Milliseconds
 
@@ -142,7 +157,7 @@ class CallMetrics(msgspec.Struct, frozen=True, kw_only=True):
 
     duration_ms: Milliseconds
     silence_ms: Milliseconds
-    silence_share: float
+    silence_share: Ratio
     overlap_ms: Milliseconds
     interruptions: Count
     hold_ms: Milliseconds
@@ -150,7 +165,7 @@ class CallMetrics(msgspec.Struct, frozen=True, kw_only=True):
     turns: Count
     words: Count
     gap_ms: Milliseconds
-    channels: tuple[ChannelMetrics, ...]
+    channels: Annotated[tuple[ChannelMetrics, ...], Meta(max_length=MAX_CHANNELS)]
 
 
 class FinalizedCall(Message, frozen=True, kw_only=True, tag="finalized_call.v1"):
@@ -161,12 +176,12 @@ class FinalizedCall(Message, frozen=True, kw_only=True, tag="finalized_call.v1")
             turns from its middle; the metrics are those of the whole call.
     """
 
-    end_reason: str
-    parties: tuple[Party, ...]
+    end_reason: Name
+    parties: Parties
     turns: tuple[FinalizedTurn, ...]
     metrics: CallMetrics
     context: CallContext
-    models: dict[str, str] = {}
+    models: Models = {}
     is_abridged: bool = False
 
 

@@ -17,12 +17,14 @@ JSON_VALUES = st.recursive(
 )
 
 SCALARS: dict[type[mi.Type], st.SearchStrategy[Any]] = {
-    mi.FloatType: FLOATS,
     mi.BoolType: st.booleans(),
-    mi.StrType: st.text(max_size=12),
     mi.BytesType: st.binary(max_size=32),
     mi.CustomType: JSON_VALUES,
 }
+
+
+ANYTHING = st.characters(exclude_categories=["Cs"])
+PRINTABLE = st.characters(exclude_categories=["Cc", "Cs"])
 
 
 def messages(message_type: type[msgspec.Struct]) -> st.SearchStrategy[Any]:
@@ -31,19 +33,29 @@ def messages(message_type: type[msgspec.Struct]) -> st.SearchStrategy[Any]:
 
 
 def _values(info: mi.Type) -> st.SearchStrategy[Any]:
-    if isinstance(info, mi.IntType):
-        return st.integers(
-            -(2**63) if info.ge is None else info.ge, 2**63 - 1 if info.le is None else info.le
-        )
     if type(info) in SCALARS:
         return SCALARS[type(info)]
     match info:
+        case mi.IntType() | mi.FloatType() | mi.StrType():
+            return _bounded(info)
         case mi.LiteralType(values=values):
             return st.sampled_from(values)
         case mi.VarTupleType(item_type=item):
             return st.lists(_values(item), max_size=3).map(tuple)
-        case mi.DictType(value_type=value):
-            return st.dictionaries(st.text(max_size=8), _values(value), max_size=3)
+        case mi.DictType(key_type=key, value_type=value):
+            return st.dictionaries(_values(key), _values(value), max_size=3)
         case mi.StructType(cls=struct, fields=fields):
             return st.builds(struct, **{field.name: _values(field.type) for field in fields})
     raise NotImplementedError(info)
+
+
+def _bounded(info: mi.IntType | mi.FloatType | mi.StrType) -> st.SearchStrategy[Any]:
+    if isinstance(info, mi.IntType):
+        lowest, highest = info.ge, info.le
+        return st.integers(
+            -(2**63) if lowest is None else lowest, 2**63 - 1 if highest is None else highest
+        )
+    if isinstance(info, mi.FloatType):
+        return st.floats(info.ge, info.le, allow_nan=False, allow_infinity=False)
+    alphabet = ANYTHING if info.pattern is None else PRINTABLE
+    return st.text(alphabet, min_size=info.min_length or 0, max_size=12)
