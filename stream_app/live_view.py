@@ -24,6 +24,7 @@ from schemas.audio import (
 from schemas.base import Message, Party
 from schemas.transcripts import SpeechActivity, TranscriptFinal, TranscriptPartial
 from schemas.turns import FinalizedCall, Interruption, TurnEnded, TurnEndPredicted
+from stream_app.printable import printable
 
 _PARTY_COLOURS: dict[Party, str] = {"agent": "cyan", "customer": "green", "unknown": "magenta"}
 _SECOND_CHANNEL_COLOUR = "yellow"  # where two channels have the same party
@@ -72,17 +73,16 @@ class Line:
     def plain(self) -> str:
         """The line without colours, for pipes and files."""
         mark = "- " if self.is_remark else ""
-        return (
-            f"{clock_text(self.at_ms):>{_TIME_WIDTH}}  {self.party:{_PARTY_WIDTH}}{mark}{self.text}"
-        )
+        text = printable(f"{self.party:{_PARTY_WIDTH}}{mark}{self.text}")
+        return f"{clock_text(self.at_ms):>{_TIME_WIDTH}}  {text}"
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         """Yield the line with its text indented below itself."""
         style = "dim" if self.is_remark else self.colour
         yield _grid(
             Text(clock_text(self.at_ms), style="dim"),
-            Text(self.party, style=self.colour),
-            Text(self.text, style=style),
+            Text(printable(self.party), style=self.colour),
+            Text(printable(self.text), style=style),
         )
 
 
@@ -188,7 +188,7 @@ class CallView:
         channel = self._channel(message.channel, message.party)
         if message.segment_id not in channel.segments:
             channel.segment_id = message.segment_id
-            channel.words = tuple(message.text.split())
+            channel.words = tuple(printable(word) for word in message.text.split())
             channel.stable_words = message.stable_words
         return []
 
@@ -274,7 +274,8 @@ def _header(view: CallView, width: int) -> Text:
         f" {clock_text(view.clock_ms)} of audio, {clock_text(view.elapsed_ms)} elapsed, {state} "
     )
     room = max(8, width - len(facts) - 6)
-    name = view.call_id if len(view.call_id) <= room else view.call_id[: room - 1] + "…"
+    name = printable(view.call_id)
+    name = name if len(name) <= room else name[: room - 1] + "…"
     line = Text.assemble(("── ", "dim"), (name, "bold"), facts)
     line.append("─" * max(0, width - line.cell_len), style="dim")
     line.truncate(width)

@@ -7,6 +7,8 @@ from typing import TextIO
 import orjson
 import structlog
 
+from stream_app.printable import printable_json
+
 # Faust and the Kafka client report every rebalance and reconnection; warnings suffice
 QUIET_LOGGERS = ("faust", "mode", "aiokafka", "kafka", "asyncio")
 
@@ -45,7 +47,7 @@ def configure_logging(level: str = "info", *, stream: TextIO | None = None, **fi
 
 
 def _to_json(event: object, **_: object) -> str:
-    return orjson.dumps(event, default=repr).decode()
+    return printable_json(orjson.dumps(event, default=repr))
 
 
 def _adder(fields: dict[str, str]) -> structlog.typing.Processor:

@@ -9,6 +9,7 @@ import typer
 from typer.core import TyperGroup
 
 from schemas.errors import CallstreamError, ConfigurationError
+from stream_app.printable import printable
 
 COMMAND_GROUP = "callstream.commands"
 FAILURE = 1
@@ -35,7 +36,7 @@ _EXTRA_OF_MODULE = {
 
 def print_failure(message: str) -> None:
     """Print one line on stderr."""
-    typer.echo(f"callstream: {' '.join(message.split())}", err=True)
+    typer.echo(f"callstream: {' '.join(printable(message).split())}", err=True)
 
 
 class RootGroup(TyperGroup):

@@ -15,6 +15,7 @@ from schemas.base import Message
 from stream_app.demo.following import Arrival
 from stream_app.demo.report import Report, report_screen, report_values
 from stream_app.live_view import CallView, Line, panel
+from stream_app.printable import printable, printable_json
 
 _FRAMES_PER_SECOND = 12
 _MAX_PANELS = 3  # calls on the changing part of the screen at once
@@ -78,11 +79,11 @@ class TerminalScreen:
 
     def say(self, text: str) -> None:
         """Show ``text`` in the changing part."""
-        self._live.update(Spinner("dots", Text(text)))
+        self._live.update(Spinner("dots", _told(text)))
 
     def note(self, text: str) -> None:
         """Print ``text`` above the changing part."""
-        self._console.print(Text(text, style="dim"))
+        self._console.print(_told(text), style="dim")
 
     def report(self, report: Report) -> None:
         """Print the report in the place of the changing part."""
@@ -119,7 +120,7 @@ class PlainScreen:
 
     def note(self, text: str) -> None:
         """Print ``text``."""
-        self._console.print(Text(text), soft_wrap=True)
+        self._console.print(_told(text), soft_wrap=True)
 
     def report(self, report: Report) -> None:
         """Print the report."""
@@ -175,8 +176,13 @@ def message_values(message: Message | AudioMessage) -> dict[str, Any]:
 
 def write_json_line(values: dict[str, Any]) -> None:
     """Write one line to stdout at once, so that a reader behind a pipe sees it live."""
-    sys.stdout.buffer.write(orjson.dumps(values, option=orjson.OPT_APPEND_NEWLINE))
+    line = printable_json(orjson.dumps(values, option=orjson.OPT_APPEND_NEWLINE))
+    sys.stdout.buffer.write(line.encode())
     sys.stdout.buffer.flush()
+
+
+def _told(text: str) -> Text:
+    return Text("\n".join(printable(line) for line in text.split("\n")))
 
 
 def open_screen(console: Console, notes: Console, *, is_json: bool) -> Screen:

@@ -7,6 +7,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, ProgressColumn, Task, TaskID, TextColumn
 from rich.text import Text
 
+from stream_app.printable import printable
 from stream_app.replay.session import Outcome
 
 _MAX_ROWS = 12  # bars of single calls at once; the others only move the total
@@ -57,7 +58,9 @@ class ReplayProgress:
     def started(self, call_id: str, total_ms: int | None) -> None:
         """Give the call a bar, while there is room for one."""
         if len(self._rows) < _MAX_ROWS:
-            self._rows[call_id] = self._progress.add_task(call_id, total=total_ms, unit="ms")
+            self._rows[call_id] = self._progress.add_task(
+                printable(call_id), total=total_ms, unit="ms"
+            )
 
     def advanced(self, call_id: str, audio_ms: int) -> None:
         """Move the call's bar."""
@@ -83,7 +86,7 @@ class ReplayProgress:
 
     def print_line(self, word: str, colour: str, text: str) -> None:
         """Print one line above the bars."""
-        line = Text.assemble((f"{word:8} ", colour), text)
+        line = Text.assemble((f"{word:8} ", colour), printable(text))
         self._console.print(line, soft_wrap=True, highlight=False)
 
 

@@ -47,6 +47,7 @@ def failing(error: BaseException) -> typer.Typer:
     ("error", "code", "line"),
     [
         (BrokerError("no broker\nanswers"), 1, "callstream: no broker answers\n"),
+        (BrokerError("call \x1b[2Jx\u202e"), 1, "callstream: call x\n"),
         (MissingExtraError("install x"), 1, "callstream: install x\n"),
         (ConfigurationError("CALLSTREAM_X is not a setting"), 2, "callstream: CALLSTREAM_X is"),
         (ModuleNotFoundError("no torch", name="torch.nn"), 1, "pip install 'callstream[torch]'"),

@@ -8,7 +8,7 @@ from rich.console import Console
 
 from schemas.audio import AudioMessage, CallHeld, CallResumed, CallStalled, DtmfPressed
 from schemas.base import Message
-from stream_app.live_view import CallView, clock_text
+from stream_app.live_view import CallView, Line, clock_text
 from tests.unit.demo.call_messages import (
     CALL,
     activity,
@@ -226,3 +226,17 @@ def test_lines_that_stay_are_indented_below_themselves(width: int, height: int) 
 def test_clocks_are_short() -> None:
     assert clock_text(0) == "0:00.0"
     assert clock_text(3_661_950) == "1:01:01.9"
+
+
+HOSTILE = "wipe \x1b[2J\x1b]2;owned\x1b\\\x9b31m \u202eoff"
+
+
+def test_words_of_a_call_move_no_cursor_and_name_no_window() -> None:
+    """Neither as partial words nor as finals, on a terminal, in a pipe, in the header."""
+    view, lines = fed(started(), final(0, 0, HOSTILE), partial(1, 900, HOSTILE))
+    line = Line(0, "", f"in {HOSTILE}", is_remark=True)
+
+    assert lines[-1].endswith("wipe  off")
+    for shown in (screen(view), screen(line), screen(CallView(f"c\x1b[2J{HOSTILE}")), line.plain):
+        assert not set(shown) & set("\x1b\x9b\u202e\x07")
+        assert "wipe" in shown
