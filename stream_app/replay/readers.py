@@ -1,5 +1,6 @@
-"""Open the audio of a call: WAV, FLAC, MP3, OGG and raw G.711."""
+"""Readers of the audio of a call: WAV, FLAC, MP3, OGG and raw G.711."""
 
+import stat
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -8,7 +9,7 @@ import numpy as np
 import soundfile
 from numpy.typing import NDArray
 
-from schemas.base import Encoding
+from schemas.base import MAX_CHANNELS, Encoding
 from schemas.errors import AudioFormatError
 from stream_app.replay.sources import SAMPLE_RATES_HZ, AudioFormat, AudioSource, PairedSource
 from stream_app.replay.wav import WavLayout, read_layout
@@ -25,7 +26,9 @@ RAW_SUFFIXES: dict[str, Encoding] = {
 CONTAINER_SUFFIXES = frozenset(
     {".wav", ".wave", ".flac", ".mp3", ".ogg", ".oga", ".opus", ".au", ".aif", ".aiff", ".w64"}
 )
-UNNAMED_RAW_SUFFIXES = frozenset({".raw", ".pcm", ".g711", ".bin", ".sln"})
+HEADERLESS_SUFFIX = ".raw"  # libsndfile reads it by its name alone, if told how
+SFE_BAD_FILE = 7  # of libsndfile: not a regular file, or an MP3 without a frame
+UNNAMED_RAW_SUFFIXES = frozenset({HEADERLESS_SUFFIX, ".pcm", ".g711", ".bin", ".sln"})
 _RAW_SUBTYPES: dict[Encoding, str] = {"mulaw": "ULAW", "alaw": "ALAW", "pcm16": "PCM_16"}
 _TRUNCATION_FRAMES = 4_800  # lossy formats promise a few frames more or less
 _INTEGER_SUBTYPES = frozenset({"PCM_S8", "PCM_U8", "PCM_16", "PCM_24", "PCM_32", "ULAW", "ALAW"})
@@ -87,10 +90,12 @@ class DecodedFile:
     """A file that libsndfile decodes, as PCM16 at its own sample rate."""
 
     def __init__(self, path: Path, **raw: Any) -> None:
+        if not raw and path.suffix.lower() == HEADERLESS_SUFFIX:
+            raise AudioFormatError(f"{path}: has no header; say how to read it: --raw-encoding")
         try:
             self._file = soundfile.SoundFile(path, **raw)
         except soundfile.LibsndfileError as error:
-            reason = error.error_string.strip().rstrip(".")
+            reason = "no audio found in it" if error.code == SFE_BAD_FILE else _reason(error)
             message = f"{path}: not an audio file that can be read ({reason})"
             raise AudioFormatError(message) from error
         self._is_integer = self._file.subtype in _INTEGER_SUBTYPES
@@ -116,8 +121,8 @@ class DecodedFile:
         try:
             samples = self._file.read(frames, dtype=dtype, always_2d=True)
         except soundfile.LibsndfileError as error:
-            reason = error.error_string.strip().rstrip(".")
-            raise AudioFormatError(f"damaged, cannot be read any further ({reason})") from error
+            message = f"damaged, cannot be read any further ({_reason(error)})"
+            raise AudioFormatError(message) from error
         if len(samples) == 0:
             self._note_truncation()
             return ()
@@ -134,6 +139,11 @@ class DecodedFile:
         promised = self._file.frames
         if not self.notices and promised - self._frames_read > _TRUNCATION_FRAMES:
             self.notices = (_truncation_notice(self._path, self._frames_read, promised),)
+
+
+def _reason(error: soundfile.LibsndfileError) -> str:
+    reason: str = error.error_string.strip().rstrip(".")
+    return reason
 
 
 def to_pcm16(samples: NDArray[np.float32]) -> NDArray[np.int16]:
@@ -260,13 +270,15 @@ def _truncation_notice(path: Path, present: int, promised: int) -> str:
 
 def _check_readable(path: Path) -> None:
     try:
-        size = path.stat().st_size
+        status = path.stat()
+        if stat.S_ISFIFO(status.st_mode) or stat.S_ISCHR(status.st_mode):  # no end, or none yet
+            raise AudioFormatError(f"{path}: not a regular file")
         with path.open("rb"):
             pass
     except OSError as error:
         message = f"{path}: {(error.strerror or str(error)).lower()}"
         raise AudioFormatError(message) from error
-    if size == 0:
+    if status.st_size == 0:
         message = f"{path}: the file is empty"
         raise AudioFormatError(message)
 
@@ -278,6 +290,9 @@ def _check_format(path: Path, source: AudioSource) -> None:
             f"{path}: a sample rate of {rate} Hz is not supported; resample it to 8000 or 16000"
         )
         raise AudioFormatError(message)
+    channels = source.format.channels
+    if channels > MAX_CHANNELS:
+        raise AudioFormatError(f"{path}: has {channels} channels; a call has 1 to {MAX_CHANNELS}")
     if source.frames == 0:
         message = f"{path}: holds no audio"
         raise AudioFormatError(message)

@@ -1,4 +1,4 @@
-"""Read the JSON file beside a recording: its context, its parties, its holds and keys."""
+"""The JSON file beside a recording: its context, its parties, its holds and keys."""
 
 from pathlib import Path
 from typing import Any, Literal, get_args
@@ -6,7 +6,7 @@ from typing import Any, Literal, get_args
 import msgspec
 import orjson
 
-from schemas.base import CallContext, Party
+from schemas.base import MAX_CHANNELS, CallContext, Party
 from schemas.errors import ConfigurationError
 
 PARTIES: tuple[Party, ...] = get_args(Party)
@@ -21,6 +21,7 @@ PARTY_NAMES: dict[str, Party] = {
 _OWN_KEYS = frozenset({"call_id", "parties", "channel_parties", "events", "attributes"})
 _CONTEXT_KEYS = frozenset(CallContext.__struct_fields__) - {"attributes"}
 _MAX_SIDECAR_BYTES = 1_000_000
+MAX_CALL_MS = 24 * 3_600_000
 
 
 class TimedEvent(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -33,8 +34,10 @@ class TimedEvent(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
 
     def __post_init__(self) -> None:
         """Refuse what no message can carry."""
-        if self.at_ms < 0 or self.channel < 0:
-            raise ValueError("`at_ms` and `channel` cannot be negative")
+        if not 0 <= self.at_ms <= MAX_CALL_MS:
+            raise ValueError("`at_ms` must lie within 24 hours")
+        if not 0 <= self.channel < MAX_CHANNELS:
+            raise ValueError(f"`channel` must be 0 to {MAX_CHANNELS - 1}")
         if self.kind == "dtmf" and (len(self.digit) != 1 or self.digit not in "0123456789*#ABCD"):
             raise ValueError("`digit` must be one of 0-9, *, #, A-D")
 

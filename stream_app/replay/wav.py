@@ -1,4 +1,4 @@
-"""Return where the samples of a WAV file lie, so that G.711 leaves as it came.
+"""Layout of WAV files: where the samples lie, so that G.711 leaves as it came.
 
 Source: Multimedia Programming Interface and Data Specifications 1.0 (RIFF WAVE) and
 WAVEFORMATEXTENSIBLE, whose sub-format GUID begins with the format tag.
@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
+from schemas.errors import AudioFormatError
+
 _FORMAT_PCM = 1
 _FORMAT_ALAW = 6
 _FORMAT_MULAW = 7
@@ -18,6 +20,7 @@ _CHUNK_HEADER = struct.Struct("<4sI")
 _FORMAT_CHUNK = struct.Struct("<HHIIHH")
 _SUBFORMAT_OFFSET = 24  # after the 16 bytes of a plain format: size, valid bits, channel mask
 _FORMAT_BYTES_READ = 40
+_MAX_CHUNKS = 10_000  # before the samples; no writer makes so many
 _UNKNOWN_SIZES = (0, 0xFFFFFFFF)  # what writers to a pipe leave in the header
 
 
@@ -41,7 +44,11 @@ class WavLayout:
 
 
 def read_layout(path: Path) -> WavLayout | None:
-    """Return the layout of ``path``, or None if it is no little-endian RIFF WAVE file."""
+    """Return the layout of ``path``, or None if it is no little-endian RIFF WAVE file.
+
+    Raises:
+        AudioFormatError: Its header does not end.
+    """
     with path.open("rb") as file:
         header = file.read(12)
         if len(header) < 12 or header[:4] != b"RIFF" or header[8:] != b"WAVE":  # noqa: PLR2004
@@ -52,7 +59,10 @@ def read_layout(path: Path) -> WavLayout | None:
 
 def _read_chunks(file: BinaryIO, file_bytes: int, riff_bytes: int) -> WavLayout | None:
     format_chunk = b""
-    while len(chunk_header := file.read(_CHUNK_HEADER.size)) == _CHUNK_HEADER.size:
+    for _ in range(_MAX_CHUNKS):
+        chunk_header = file.read(_CHUNK_HEADER.size)
+        if len(chunk_header) < _CHUNK_HEADER.size:
+            return None
         kind, size = _CHUNK_HEADER.unpack(chunk_header)
         if kind == b"data":
             is_streamed = size in _UNKNOWN_SIZES and riff_bytes in _UNKNOWN_SIZES
@@ -62,7 +72,7 @@ def _read_chunks(file: BinaryIO, file_bytes: int, riff_bytes: int) -> WavLayout 
         if kind == b"fmt ":
             format_chunk = file.read(min(size, _FORMAT_BYTES_READ))
         file.seek(start + size + size % 2)
-    return None
+    raise AudioFormatError(f"{file.name}: more than {_MAX_CHUNKS:,} chunks before the samples")
 
 
 def _layout(

@@ -125,7 +125,7 @@ def test_a_sidecar_gives_context_parties_and_events(tmp_path: Path) -> None:
         (b'{"parties": ["boss"]}', "boss"),
         (b'{"events": [{"kind": "held"}]}', "at_ms"),
         (b'{"events": [{"kind": "dtmf", "at_ms": 1}]}', "digit"),
-        (b'{"events": [{"kind": "held", "at_ms": -1}]}', "negative"),
+        (b'{"events": [{"kind": "held", "at_ms": -1}]}', "24 hours"),
     ],
 )
 def test_a_wrong_sidecar_fails_its_call_and_names_the_file(
