@@ -30,11 +30,6 @@ class InferenceRequest(Protocol):
         ...
 
     @property
-    def captured_at_ns(self) -> int:
-        """Wall clock at which its audio was captured: the older, the sooner it is due."""
-        ...
-
-    @property
     def audio_ms(self) -> int:
         """How much audio it holds."""
         ...

@@ -1,4 +1,4 @@
-"""Return Faust's Kafka transport with our acknowledgements, generations and fetch options.
+"""Faust's Kafka transport with our acknowledgements, generations and fetch options.
 
 Faust's own bookkeeping commits past messages that nobody acknowledged, and cannot rewind a
 partition that has no committed offset yet.
@@ -18,10 +18,12 @@ from mode import get_logger
 
 from schemas.errors import ConfigurationError
 from stream_app.transport.acknowledgements import AckTracker
+from stream_app.transport.log_clock import LogClock, ReadingState
 from stream_app.transport.polls import Poll
 
 POLL_TIMEOUT_S = 1.0
 IDLE_AFTER_S = 1.0
+NS_PER_MS = 1_000_000
 IDLE_FETCH_MAX_WAIT_MS = 200  # every fetch costs half a millisecond, also one that brings nothing
 
 FAUST_LOGGER = get_logger("faust.callstream")  # Faust names loggers after our modules otherwise
@@ -96,17 +98,21 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
                 consumer.seek(partition, offset)
         return {TP(tp.topic, tp.partition): offset for tp, offset in starts.items()}
 
-    def reading_state(self, tp: TP) -> tuple[int, int] | None:
-        """Return position and end of the log of a partition, None while unknown."""
+    def reading_states(self) -> dict[TP, ReadingState]:
+        """Return how far each partition is read, without those of which nothing is known yet."""
         subscription = self._ensure_consumer()._subscription.subscription  # noqa: SLF001
         assignment = subscription.assignment if subscription is not None else None
-        partition = TopicPartition(tp.topic, tp.partition)
-        if assignment is None or partition not in assignment.tps:
-            return None
-        state = assignment.state_value(partition)
-        if state is None or not state.has_valid_position or state.highwater is None:
-            return None
-        return state.position, state.highwater
+        if assignment is None:
+            return {}
+        to_monotonic_ns = time.monotonic_ns() - time.time_ns()
+        states = ((tp, assignment.state_value(tp)) for tp in assignment.tps)
+        return {
+            TP(tp.topic, tp.partition): ReadingState(
+                state.position, state.highwater, state.timestamp * NS_PER_MS + to_monotonic_ns
+            )
+            for tp, state in states
+            if state is not None and state.has_valid_position and state.timestamp is not None
+        }
 
 
 class Consumer(driver.Consumer):
@@ -118,6 +124,7 @@ class Consumer(driver.Consumer):
     def __init__(self, transport: Any, callback: Any, *args: Any, **options: Any) -> None:
         self._trackers: dict[TP, AckTracker] = {}
         self._starts: dict[TP, int] = {}
+        self._logs: dict[TP, LogClock] = {}
         self._generation = 0
         self._poll_interval_s = transport.fetch_max_wait_ms / 1000
         self.on_flow_resumed: Callable[[], None] = lambda: None
@@ -145,9 +152,20 @@ class Consumer(driver.Consumer):
         """Return the acknowledgements of a partition, None before its first message."""
         return self._trackers.get(tp)
 
-    def reading_state(self, tp: TP) -> tuple[int, int] | None:
-        """Return position and end of the log of a partition, None while unknown."""
-        return cast("ConsumerThread", self._thread).reading_state(tp)
+    def log_clock(self, tp: TP) -> LogClock:
+        """Return when the messages of a partition came to its log."""
+        clock = self._logs.get(tp)
+        if clock is None:
+            clock = self._logs[tp] = LogClock()
+        return clock
+
+    def reading_states(self) -> Mapping[TP, ReadingState]:
+        """Return how far each partition is read, after setting its clock by that."""
+        states = cast("ConsumerThread", self._thread).reading_states()
+        now_ns = time.monotonic_ns()
+        for tp, state in states.items():
+            self.log_clock(tp).note(state.end, min(state.seen_ns, now_ns))
+        return states
 
     async def _drain_messages(self, fetcher: Any) -> None:
         """Pass on what comes, one poll at a time, until the fetcher stops."""
@@ -176,6 +194,7 @@ class Consumer(driver.Consumer):
         if not self.flow_active:  # a rebalance is under way: they will come again
             await self._rewind()
             return None
+        self.reading_states()
         messages = [
             message
             for tp, batch in records.items()
@@ -236,6 +255,7 @@ class Consumer(driver.Consumer):
         """Forget what was delivered before: everything not committed comes again."""
         self._trackers.clear()
         self._starts.clear()
+        self._logs.clear()
         await super().on_partitions_assigned(assigned, generation_id)
 
     async def force_commit(self, topics: Any = None, start_new_transaction: bool = True) -> bool:  # noqa: ARG002, FBT001, FBT002 - Faust's signature

@@ -1,4 +1,4 @@
-"""Feed messages and results of many calls to their machines, in their order."""
+"""Messages and results of many calls on their way to their machines, in their order."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -17,6 +17,7 @@ class Feed:
 
     Attributes:
         machine: None where the message could not be decoded.
+        arrived_ns: When the message came to the log, see `Job.arrived_ns`.
         effects: Of the message, once it was fed.
         reason: Why it was refused; empty if it was not.
     """
@@ -26,6 +27,7 @@ class Feed:
     offset: int
     machine: Machine | None = None
     message: Any = None
+    arrived_ns: int = 0
     effects: Sequence[Effect] = ()
     reason: str = ""
 
@@ -53,12 +55,13 @@ class Feed:
 
 @dataclass(slots=True)
 class Resolution:
-    """A result of the model for a machine, and what came of it."""
+    """A result of the model for a machine, and what came of it; see `Feed`."""
 
     session: PartitionSession
     call_id: str
     machine: Machine
     result: Any
+    arrived_ns: int = 0
     effects: Sequence[Effect] = ()
 
 

@@ -1,4 +1,4 @@
-"""Run inference requests on one thread: finals first, then partials, fair between calls."""
+"""The inference thread and its queue: finals first, then partials, fair between calls."""
 
 import asyncio
 import heapq
@@ -23,13 +23,19 @@ MAX_REMEMBERED = 10_000  # calls and slots; those not served for longest count a
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """A request, and whose it is; see `stream_app.calls.effects.Infer`."""
+    """A request, and whose it is; see `stream_app.calls.effects.Infer`.
+
+    Attributes:
+        arrived_ns: When the input that led to it came to the log, by the monotonic clock: the
+            clocks of gateways differ, so what they say of the time of capture orders nothing.
+    """
 
     session: PartitionSession
     call_id: str
     request: InferenceRequest
     is_urgent: bool
     is_kept: bool = False
+    arrived_ns: int = field(default_factory=time.monotonic_ns)
 
     @property
     def call(self) -> tuple[int, str]:
@@ -47,13 +53,13 @@ class _Slot:
     """Requests of one slot that are not urgent: the newest one, or all that are kept.
 
     Attributes:
-        captured_at_ns: Of the oldest request that was due since the slot was served last: its
-            place in line, which a newer request takes over.
+        arrived_ns: Of the oldest request that was due since the slot was served last: its place
+            in line, which a newer request takes over.
         since_ns: When that request came, on a clock that never runs backwards.
         is_due: Whether there was one; not while the stretched interval has not passed.
     """
 
-    captured_at_ns: int = 0
+    arrived_ns: int = 0
     since_ns: int = 0
     is_due: bool = False
     jobs: deque[Job] = field(default_factory=deque)
@@ -63,20 +69,19 @@ class _Slot:
 class RequestQueue:
     """Pending requests, handed out in batches.
 
-    Urgent ones go first, by capture time, and none is ever dropped. The others go by turns of
+    Urgent ones go first, as their input came, and none is ever dropped. The others go by turns of
     their calls: one that was served waits behind all that were not served since. Calls whose
-    turn is the same go by capture time: the interval is the same for all, so that is the order of
-    their deadlines. Under overload they wait until the stretched interval has passed; the first
-    one after an urgent one does not, since it says that somebody speaks.
+    turn is the same go as their input came: the interval is the same for all, so that is the
+    order of their deadlines. Under overload they wait until the stretched interval has passed;
+    the first one after an urgent one does not, since it says that somebody speaks.
 
     Attributes:
-        max_age_s: Requests whose audio is older are shed, unless urgent or kept.
+        max_age_s: Requests whose input came longer ago are shed, unless urgent or kept.
         max_batch: Most requests handed out together that are not urgent.
         max_urgent: Most urgent ones. An engine decodes exact requests one by one, so that with
             more the first would only wait for the last.
         pace: Stretches the interval between two requests of a slot; None never does.
-        now_ns: The wall clock.
-        clock_ns: A clock that never runs backwards.
+        clock_ns: The monotonic clock.
         shed: How many requests that were due have been dropped; none that is urgent or kept.
         stretched: How many were never due because the interval was stretched.
     """
@@ -85,7 +90,6 @@ class RequestQueue:
     max_batch: int = 1
     pace: PartialPace | None = None
     max_urgent: int = 1
-    now_ns: Callable[[], int] = time.time_ns
     clock_ns: Callable[[], int] = time.monotonic_ns
     shed: int = 0
     stretched: int = 0
@@ -113,7 +117,7 @@ class RequestQueue:
         slot.jobs.append(job)
         if not slot.is_due and self._is_due(key, job):
             slot.is_due = True
-            slot.captured_at_ns, slot.since_ns = job.request.captured_at_ns, self.clock_ns()
+            slot.arrived_ns, slot.since_ns = job.arrived_ns, self.clock_ns()
 
     def pop(self) -> list[Job]:
         """Return a batch, all urgent or none, of sessions that still hold."""
@@ -134,7 +138,7 @@ class RequestQueue:
         if slot is not None and not slot.jobs:
             del self._slots[key]
         self._served.pop(key, None)
-        heapq.heappush(self._urgent, (job.request.captured_at_ns, next(self._numbers), job))
+        heapq.heappush(self._urgent, (job.arrived_ns, next(self._numbers), job))
 
     def _drop(self, slot: _Slot) -> None:
         if slot.is_due:
@@ -147,21 +151,21 @@ class RequestQueue:
         if job.is_kept or self.pace is None or not self.pace.is_stretched:
             return True
         served_ns = self._served.get(key)
-        passed_ns = job.request.captured_at_ns - (served_ns or 0)
+        passed_ns = job.arrived_ns - (served_ns or 0)
         return served_ns is None or passed_ns >= self.pace.interval_ms * NS_PER_MS
 
     def _pop_others(self) -> list[Job]:
         self._forget_dropped()
         batch: list[Job] = []
         turn = next(self._numbers)
-        horizon_ns = self.now_ns() - int(self.max_age_s * NS)
+        horizon_ns = self.clock_ns() - int(self.max_age_s * NS)
         due = [key for key, slot in self._slots.items() if slot.is_due]
         for key in sorted(due, key=self._rank):
             if len(batch) == self.max_batch:
                 break
             slot = self._slots[key]
             job = slot.jobs.popleft()
-            if job.is_kept or job.request.captured_at_ns >= horizon_ns:
+            if job.is_kept or job.arrived_ns >= horizon_ns:
                 batch.append(job)
                 self._note_served(job, slot, turn)
             else:
@@ -176,18 +180,18 @@ class RequestQueue:
 
     def _rank(self, key: tuple[Any, ...]) -> tuple[int, int]:
         slot = self._slots[key]
-        return self._turns.get(slot.jobs[0].call, 0), slot.captured_at_ns
+        return self._turns.get(slot.jobs[0].call, 0), slot.arrived_ns
 
     def _note_served(self, job: Job, slot: _Slot, turn: int) -> None:
         self._turns.note(job.call, turn)
         if self.pace is not None and not job.is_kept:
-            self._served.note(job.slot, job.request.captured_at_ns)
+            self._served.note(job.slot, job.arrived_ns)
             now_ns = self.clock_ns()
             self.pace.note_wait((now_ns - slot.since_ns) / NS_PER_MS, now_ns / NS_PER_MS)
 
     def _move_up(self, key: tuple[Any, ...], slot: _Slot) -> None:
         if slot.jobs:
-            slot.captured_at_ns = slot.jobs[0].request.captured_at_ns
+            slot.arrived_ns = slot.jobs[0].arrived_ns
         else:
             del self._slots[key]
 

@@ -1,7 +1,7 @@
-"""Return the memory of each partition, begun afresh with every generation."""
+"""The memory of each partition, begun afresh with every generation."""
 
 import asyncio
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Protocol
 
 import structlog
@@ -12,6 +12,7 @@ from stream_app.settings import KafkaSettings
 from stream_app.transport.acknowledgements import AckTracker
 from stream_app.transport.checkpoints import CheckpointStore
 from stream_app.transport.definitions import AgentDefinition
+from stream_app.transport.log_clock import LogClock, ReadingState
 from stream_app.transport.log_reader import read_partitions
 from stream_app.transport.metrics import Metrics
 from stream_app.transport.sessions import PartitionSession
@@ -35,8 +36,12 @@ class Consumer(Protocol):
         """Return the acknowledgements of a partition."""
         ...
 
-    def reading_state(self, tp: TP) -> tuple[int, int] | None:
-        """Return position and end of the log of a partition."""
+    def reading_states(self) -> Mapping[TP, ReadingState]:
+        """Return how far each partition is read, after setting its clock by that."""
+        ...
+
+    def log_clock(self, tp: TP) -> LogClock:
+        """Return when the messages of a partition came to its log."""
         ...
 
 

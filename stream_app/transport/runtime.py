@@ -1,9 +1,10 @@
-"""Drive the state machines of an agent: events in, effects out, results back."""
+"""The runtime of an agent: events in, effects out, results back."""
 
 import asyncio
 import os
 import secrets
 import sys
+import time
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Sequence
 from typing import Any, Protocol
 
@@ -12,7 +13,7 @@ from aiokafka import AIOKafkaProducer
 from faust.types import TP, Message
 
 from schemas.errors import AudioFormatError, MalformedMessageError
-from stream_app.calls.effects import Effect, Infer
+from stream_app.calls.effects import Infer
 from stream_app.settings import Settings
 from stream_app.transport.checkpoints import CheckpointStore
 from stream_app.transport.clients import start_producer
@@ -107,7 +108,9 @@ class AgentRuntime:
             on_failure=self.fail,
         )
         self._outbox.start()
-        self._inference = self._start_inference()
+        self._inference = self._make_inference()
+        if self._inference is not None:
+            self._inference.start()
         marker = StallMarker(self.definition, self.partitions, consumer, self._outbox, self.metrics)
         looks = (self._check_inference, marker.look)
         self._spawn(Watchdog(self.partitions, self._inference, self.metrics, looks).run())
@@ -189,7 +192,14 @@ class AgentRuntime:
         except (MalformedMessageError, AudioFormatError) as error:
             return Feed.refused(session, call_id, message.offset, str(error))
         session.hear(call_id, message)
-        return Feed(session, call_id, message.offset, machine, decoded)
+        arrived_ns = self._arrived_ns(message)
+        return Feed(session, call_id, message.offset, machine, decoded, arrived_ns=arrived_ns)
+
+    def _arrived_ns(self, message: Message) -> int:
+        now_ns = time.monotonic_ns()
+        if self._consumer is None:
+            return now_ns
+        return self._consumer.log_clock(message.tp).arrived_ns(message.offset, now_ns)
 
     def fail(self, error: BaseException) -> None:
         """Log the error and end the process without acknowledging anything more."""
@@ -205,14 +215,16 @@ class AgentRuntime:
             self.metrics.late_events.inc()
         return session.machine(call_id, self.definition.create, self.definition.restore)
 
-    def _apply(self, session: PartitionSession, call_id: str, effects: Sequence[Effect]) -> None:
+    def _apply(self, step: Feed | Resolution) -> None:
+        session, call_id = step.session, step.call_id
         if self._outbox is None or not session.is_current:
             return
-        for effect in effects:
+        for effect in step.effects:
             if not isinstance(effect, Infer):
                 self._outbox.put(session, call_id, effect)
             elif self._inference is not None:
-                job = Job(session, call_id, effect.request, effect.is_urgent, effect.is_kept)
+                kind = (effect.is_urgent, effect.is_kept)
+                job = Job(session, call_id, effect.request, *kind, step.arrived_ns)
                 self._inference.submit(job)
 
     def _take_result(self, job: Job, result: Any) -> None:
@@ -224,7 +236,7 @@ class AgentRuntime:
     async def _resolve_results(self) -> None:
         results, self._results = self._results, []
         resolutions = [
-            Resolution(job.session, job.call_id, machine, result)
+            Resolution(job.session, job.call_id, machine, result, job.arrived_ns)
             for job, result in results
             if (machine := job.session.machines.get(job.call_id)) is not None
         ]
@@ -234,7 +246,7 @@ class AgentRuntime:
         self._room.set()
 
     def _carry_out(self, step: Feed | Resolution) -> None:
-        self._apply(step.session, step.call_id, step.effects)
+        self._apply(step)
         if step.machine is not None:
             self._close_if_finished(step.session, step.call_id, step.machine)
 
@@ -261,11 +273,11 @@ class AgentRuntime:
             self._inference.forget_dropped()
         self._room.set()
 
-    def _start_inference(self) -> InferenceThread | None:
+    def _make_inference(self) -> InferenceThread | None:
         if self.definition.infer is None:
             return None
         max_age_s = self._settings.overload.no_partials_behind_s
-        thread = InferenceThread(
+        return InferenceThread(
             self.definition.infer,
             RequestQueue(
                 max_age_s,
@@ -277,8 +289,6 @@ class AgentRuntime:
             on_result=self._take_result,
             on_failure=self.fail,
         )
-        thread.start()
-        return thread
 
     def _check_inference(self, _: float) -> None:
         if self._inference is not None:

@@ -108,10 +108,10 @@ class StallMarker:
 
     def _is_read_to_the_end(self, session: PartitionSession) -> bool:
         """Return whether nothing has come since the last look, and nothing is on its way."""
-        state = self._consumer.reading_state(session.tp)
+        state = self._consumer.reading_states().get(session.tp)
         if state is None:
             return False
-        position, end = state
+        position, end = state.position, state.end
         before = self._positions.get(session.tp)
         self._positions[session.tp] = position
         tracker = self._consumer.tracker(session.tp)

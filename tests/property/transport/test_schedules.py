@@ -95,9 +95,11 @@ class Bench:
             2.0,
             max_batch,
             pace,
-            now_ns=lambda: self.now_ms * MS,
-            clock_ns=lambda: (20_000 + self.now_ms) * MS,
+            clock_ns=self._clock_ns,
         )
+
+    def _clock_ns(self) -> int:
+        return (20_000 + self.now_ms) * MS
 
     def feed(self, call: str, offset: int) -> None:
         """Give a call its next message."""
@@ -117,7 +119,8 @@ class Bench:
             if isinstance(effect, Emit):
                 self.topics[call].append(effect.message)
             elif isinstance(effect, Infer):
-                job = Job(self.session, call, effect.request, effect.is_urgent, effect.is_kept)
+                kind = (effect.is_urgent, effect.is_kept)
+                job = Job(self.session, call, effect.request, *kind, self._clock_ns())
                 self.queue.push(job)
 
 

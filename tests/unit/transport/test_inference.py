@@ -26,7 +26,7 @@ class Request:
 
     name: str
     slot: tuple[Any, ...]
-    captured_at_ns: int = NOW_NS
+    arrived_ns: int = NOW_NS
     audio_ms: int = 1000
 
 
@@ -35,7 +35,7 @@ def session() -> PartitionSession:
 
 
 def queue(max_batch: int = 1) -> RequestQueue:
-    return RequestQueue(2.0, max_batch, max_urgent=max_batch, now_ns=lambda: NOW_NS)
+    return RequestQueue(2.0, max_batch, max_urgent=max_batch, clock_ns=lambda: NOW_NS)
 
 
 def names(jobs: Sequence[Job]) -> list[str]:
@@ -43,10 +43,10 @@ def names(jobs: Sequence[Job]) -> list[str]:
 
 
 def job(request: Request, *, is_urgent: bool, owner: PartitionSession) -> Job:
-    return Job(owner, "c", request, is_urgent)
+    return Job(owner, "c", request, is_urgent, arrived_ns=request.arrived_ns)
 
 
-def test_urgent_requests_go_first_by_capture_time() -> None:
+def test_urgent_requests_go_first_as_their_input_came() -> None:
     """A final of older audio goes before a newer one, and both before any partial."""
     pending, owner = queue(max_batch=5), session()
     pending.push(job(Request("partial", ("a",)), is_urgent=False, owner=owner))
@@ -223,7 +223,7 @@ def test_what_is_shed_while_the_model_works_is_counted() -> None:
         bench.thread.submit(job(Request("final", ("a",)), is_urgent=True, owner=owner))
         await bench.until(lambda: bench.thread._busy_since > 0)
         for name in ("old", "older", "new"):
-            request = Request(name, ("b",), time.time_ns())
+            request = Request(name, ("b",), time.monotonic_ns())
             bench.thread.submit(job(request, is_urgent=False, owner=owner))
         go.set()
         await bench.until(lambda: len(bench.results) == 2)

@@ -72,9 +72,7 @@ class Core:
     def __post_init__(self) -> None:
         """Begin with nobody on the line."""
         self.session = PartitionSession(TP("t", 0), 1, lambda _: None)
-        self.queue = RequestQueue(
-            2.0, MAX_BATCH, self.pace, now_ns=self._clock_ns, clock_ns=self._clock_ns
-        )
+        self.queue = RequestQueue(2.0, MAX_BATCH, self.pace, clock_ns=self._clock_ns)
         self._callers: dict[int, Caller] = {}
 
     def _clock_ns(self) -> int:
@@ -96,7 +94,15 @@ class Core:
         for caller in callers:
             request = caller.speak(self.now_ms)
             if request is not None:
-                self.queue.push(Job(self.session, request.call_id, request, request.is_final))
+                arrived_ns = self.now_ms * MS
+                job = Job(
+                    self.session,
+                    request.call_id,
+                    request,
+                    request.is_final,
+                    arrived_ns=arrived_ns,
+                )
+                self.queue.push(job)
 
     def _decode(self, until_ms: float) -> None:
         while self.free_at_ms < until_ms:
@@ -121,7 +127,7 @@ class Core:
 
     def _finish(self) -> None:
         for job in self.under_way:
-            delay_ms = self.free_at_ms - job.request.captured_at_ns / MS
+            delay_ms = self.free_at_ms - job.arrived_ns / MS
             if job.is_urgent:
                 self.final_delays.append(delay_ms)
             else:

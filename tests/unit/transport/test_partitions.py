@@ -11,6 +11,7 @@ from stream_app.settings import KafkaSettings
 from stream_app.topics import AUDIO
 from stream_app.transport.checkpoints import CheckpointStore
 from stream_app.transport.definitions import AgentDefinition
+from stream_app.transport.log_clock import LogClock, ReadingState
 from stream_app.transport.metrics import Metrics
 from stream_app.transport.partitions import Partitions
 from stream_app.transport.sessions import PartitionSession
@@ -71,9 +72,13 @@ class FakeConsumer:
         """Return the acknowledgements."""
         return
 
-    def reading_state(self, _: TP) -> None:
-        """Return position and end."""
-        return
+    def reading_states(self) -> dict[TP, ReadingState]:
+        """Return that nothing is known."""
+        return {}
+
+    def log_clock(self, _: TP) -> LogClock:
+        """Return a clock that has seen nothing."""
+        return LogClock()
 
 
 def make(store: FakeStore) -> tuple[Partitions, list[BaseException]]:

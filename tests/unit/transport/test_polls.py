@@ -1,9 +1,12 @@
 """What a poll brings passes as one event: every message once, and never more than one ahead."""
 
 import asyncio
+import time
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from aiokafka import TopicPartition
 from faust.types import TP, Message
 
 from stream_app.transport.acknowledgements import AckTracker
@@ -21,15 +24,34 @@ class FakeFetcher:
         self._fetch_max_wait_ms = 0
 
 
+class FakeSubscription:
+    """aiokafka's state of the partitions: what was seen of the log of each, and when."""
+
+    def __init__(self) -> None:
+        self.states: dict[TopicPartition, Any] = {}
+        self.subscription = self.assignment = self
+
+    @property
+    def tps(self) -> frozenset[TopicPartition]:
+        """Return the partitions."""
+        return frozenset(self.states)
+
+    def state_value(self, tp: TopicPartition) -> Any:
+        """Return the state of a partition."""
+        return self.states[tp]
+
+
 class FakeThread(ConsumerThread):
     """A consumer thread without a thread."""
 
     def __init__(self) -> None:
         self.fetch_max_wait_ms = 40
         self.fetcher = FakeFetcher()
+        self.subscription = FakeSubscription()
 
     def _ensure_consumer(self) -> Any:
-        return type("Client", (), {"_fetcher": self.fetcher})
+        parts = {"_fetcher": self.fetcher, "_subscription": self.subscription}
+        return type("Client", (), parts)
 
 
 class FakeConsumer(Consumer):
@@ -46,6 +68,7 @@ class FakeConsumer(Consumer):
         self.suspend_flow = asyncio.Event()
         self._trackers: dict[TP, AckTracker] = {}
         self._starts = {}
+        self._logs = {}
         self._read_offset = {}
         self._buffered_partitions = set()
         self.thread = self._thread = FakeThread()
@@ -167,3 +190,38 @@ async def test_a_rebalance_ends_the_wait() -> None:
     consumer.suspend_flow.set()
 
     await asyncio.wait_for(waiting, 1)
+
+
+def seen(position: int, end: int, *, ago_s: float) -> SimpleNamespace:
+    """Return what aiokafka knows of a partition."""
+    timestamp_ms = int((time.time() - ago_s) * 1_000)
+    return SimpleNamespace(
+        position=position, highwater=end, timestamp=timestamp_ms, has_valid_position=True
+    )
+
+
+async def test_every_poll_notes_where_the_logs_end_and_since_when() -> None:
+    """Also that of a partition of which it brings nothing."""
+    consumer = FakeConsumer({ONE: [message(ONE, 5)]}, {ONE, OTHER})
+    states = consumer.thread.subscription.states
+    states[TopicPartition("topic", 0)] = seen(6, 6, ago_s=0.0)
+    states[TopicPartition("topic", 1)] = seen(9, 9, ago_s=7.0)
+
+    await consumer._next_poll()
+
+    through_ns = consumer.log_clock(OTHER).read_through_ns(9)
+    assert through_ns is not None
+    assert 6.5 < (time.monotonic_ns() - through_ns) / 1e9 < 60
+    assert consumer.log_clock(ONE).read_through_ns(5) is None
+    assert consumer.log_clock(ONE).read_through_ns(6) is not None
+
+
+async def test_a_partition_that_was_not_fetched_yet_says_nothing() -> None:
+    consumer = FakeConsumer({}, {ONE})
+    unknown = SimpleNamespace(position=3, highwater=None, timestamp=None, has_valid_position=True)
+    consumer.thread.subscription.states[TopicPartition("topic", 0)] = unknown
+
+    await consumer._next_poll()
+
+    assert consumer.reading_states() == {}
+    assert consumer.log_clock(ONE).read_through_ns(3) is None

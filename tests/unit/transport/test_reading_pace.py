@@ -95,7 +95,6 @@ class Question:
     """A request of a call."""
 
     slot: tuple[int]
-    captured_at_ns: int = 0
     audio_ms: int = 0
 
 
@@ -117,8 +116,9 @@ async def test_urgent_requests_run_together_where_the_agent_says_so(
         return [*requests]
 
     worker = AgentRuntime(Settings(), toy(infer=infer, max_urgent=max_urgent))
-    inference = worker._start_inference()
+    inference = worker._make_inference()
     assert inference is not None
+    inference.start()
     session = PartitionSession(PARTITION, 1, lambda _: None)
     inference.submit(Job(session, "0", Question((0,)), is_urgent=True))
     await asyncio.to_thread(began.wait)

@@ -9,6 +9,7 @@ from schemas.audio import CallStalled
 from stream_app.topics import AUDIO
 from stream_app.transport.acknowledgements import AckTracker
 from stream_app.transport.definitions import AgentDefinition, StallPolicy
+from stream_app.transport.log_clock import ReadingState
 from stream_app.transport.metrics import Metrics
 from stream_app.transport.outbox import Record
 from stream_app.transport.sessions import PartitionSession
@@ -61,12 +62,12 @@ class FakeConsumer:
     """A partition with a position, an end, and what was delivered."""
 
     def __init__(self) -> None:
-        self.state: tuple[int, int] | None = (10, 10)
+        self.state = ReadingState(10, 10, 0)
         self.delivered = AckTracker(0)
 
-    def reading_state(self, _: TP) -> tuple[int, int] | None:
+    def reading_states(self) -> dict[TP, ReadingState]:
         """Return position and end."""
-        return self.state
+        return {TP0: self.state}
 
     def tracker(self, _: TP) -> AckTracker:
         """Return the acknowledgements."""
@@ -123,7 +124,7 @@ def test_the_marker_goes_to_the_partition_of_the_call() -> None:
 def test_a_partition_that_is_not_read_to_its_end_tells_nothing() -> None:
     """The audio may be in the log already."""
     marker, consumer, outbox, _ = setting()
-    consumer.state = (10, 11)
+    consumer.state = ReadingState(10, 11, 0)
 
     look(marker, 0, 1, 2, 17, 18)
 
