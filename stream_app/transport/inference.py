@@ -5,7 +5,7 @@ import heapq
 import itertools
 import threading
 import time
-from collections import OrderedDict, deque
+from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -14,6 +14,7 @@ from schemas.errors import InferenceError
 from stream_app.calls.effects import InferenceRequest
 from stream_app.transport.metrics import Metrics
 from stream_app.transport.partial_pace import PartialPace
+from stream_app.transport.recollection import Recollection
 from stream_app.transport.sessions import PartitionSession
 
 NS = 1_000_000_000
@@ -95,8 +96,8 @@ class RequestQueue:
     stretched: int = 0
     _urgent: list[tuple[int, int, Job]] = field(default_factory=list)
     _slots: dict[tuple[Any, ...], _Slot] = field(default_factory=dict)
-    _turns: "Memory" = field(default_factory=lambda: Memory(MAX_REMEMBERED))
-    _served: "Memory" = field(default_factory=lambda: Memory(MAX_REMEMBERED))
+    _turns: Recollection = field(default_factory=lambda: Recollection(MAX_REMEMBERED))
+    _served: Recollection = field(default_factory=lambda: Recollection(MAX_REMEMBERED))
     _numbers: "itertools.count[int]" = field(default_factory=lambda: itertools.count(1))
 
     def __len__(self) -> int:
@@ -194,25 +195,6 @@ class RequestQueue:
             slot.arrived_ns = slot.jobs[0].arrived_ns
         else:
             del self._slots[key]
-
-
-class Memory(OrderedDict[tuple[Any, ...], int]):
-    """Numbers of the last things they were noted for.
-
-    Args:
-        size: Most things remembered; what was noted longest ago is forgotten.
-    """
-
-    def __init__(self, size: int) -> None:
-        super().__init__()
-        self._size = size
-
-    def note(self, key: tuple[Any, ...], number: int) -> None:
-        """Remember a number, instead of an older one."""
-        self[key] = number
-        self.move_to_end(key)
-        if len(self) > self._size:
-            self.popitem(last=False)
 
 
 class InferenceThread:

@@ -25,6 +25,9 @@ class Metrics:
         self.emitted = self._counter("emitted", "Messages produced, checkpoints not counted.")
         self.checkpoints = self._counter("checkpoints", "Checkpoints written.")
         self.dead_letters = self._counter("dead_letters", "Inputs sent to the dead letters.")
+        self.refused_outputs = self._counter(
+            "refused_outputs", "Outputs and checkpoints that were too large to send."
+        )
         self.late_events = self._counter("late_events", "Events of calls that were closed.")
         self.generations = self._counter("generations", "Times a partition was taken up.")
         self.skipped_offsets = self._counter(

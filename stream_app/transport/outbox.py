@@ -1,25 +1,46 @@
-"""Carry out the effects of calls: outputs durable, then the checkpoint, then the acks."""
+"""The effects of calls, carried out: outputs durable, then the checkpoint, then the acks."""
 
 import asyncio
 import time
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
-from faust.types import Message
+import structlog
+from aiokafka.errors import MessageSizeTooLargeError, RecordListTooLargeError
 
+from schemas.operations import Alert
 from stream_app.calls.effects import Commit, Emit, Refuse
+from stream_app.calls.identifiers import event_id
 from stream_app.topics import CHECKPOINTS, DEAD_LETTERS, encode, topic_of
 from stream_app.transport.checkpoints import CheckpointStore
+from stream_app.transport.clients import MAX_BATCH_BYTES
+from stream_app.transport.dead_letters import (
+    LARGEST_BYTES,
+    Headers,
+    Place,
+    Record,
+    Refusal,
+    abridged,
+    abridged_letter,
+    dead_letter,
+    legal_call_id,
+)
 from stream_app.transport.metrics import Metrics
+from stream_app.transport.recollection import Recollection
 from stream_app.transport.sessions import Lane, PartitionSession
 
 MAX_QUEUED = 2048
 FLUSH_POLL_S = 0.005
 SETTLE_INTERVAL_S = 0.1  # commits of a call in this time share one checkpoint
+MAX_TOLD = 10_000  # alerts and refusals of calls; an alert raised once more has the same id
 
-Headers = list[tuple[str, bytes]]
+TOO_LARGE = (MessageSizeTooLargeError, RecordListTooLargeError)
+
+AlertKind = Literal["input_refused", "output_refused", "inference_failed", "input_quarantined"]
+
+log = structlog.get_logger(__name__)
 
 
 class Producer(Protocol):
@@ -36,17 +57,6 @@ class Producer(Protocol):
     ) -> "asyncio.Future[Any]":
         """Return a future that is done when the message is durable."""
         ...
-
-
-@dataclass(frozen=True, slots=True)
-class Record:
-    """A message to produce, as bytes."""
-
-    topic: str
-    key: bytes | None
-    value: bytes | None
-    partition: int | None = None
-    headers: Headers | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,10 +80,14 @@ class Outbox:
     Commits are settled together every 100 ms: of several commits of a call only the last
     checkpoint is written, since it holds the others. An effect of a dropped session is void.
 
+    What is too large to send, or cannot be encoded, is refused for its call alone: a dead letter
+    describes it, an alert tells of it, and the call goes on without it. Without a checkpoint it
+    would resume from an older one, or from none.
+
     Args:
         agent: Named in the headers of dead letters.
-        on_failure: Called when something cannot be produced; the process is to end, and nothing
-            more is acknowledged.
+        on_failure: Called when the producer fails; the process is to end, and nothing more is
+            acknowledged.
     """
 
     def __init__(
@@ -96,8 +110,10 @@ class Outbox:
         self._has_room.set()
         self._dirty: dict[int, Lane] = {}
         self._in_flight: set[asyncio.Future[Any]] = set()
+        self._repairs: set[asyncio.Task[None]] = set()
         self._is_failed = False
         self._is_sending = False
+        self._told = Recollection(MAX_TOLD)
         self._settling = asyncio.Lock()
         self._tasks: list[asyncio.Task[None]] = []
 
@@ -122,12 +138,66 @@ class Outbox:
             message = session.message(effect.offset)
             if message is None:
                 return
-            entry = _Entry(session, call_id, self._dead_letter(message, call_id, effect.reason))
+            self._metrics.dead_letters.inc()
+            refusal = Refusal(self._agent, call_id, effect.reason)
+            entry = _Entry(session, call_id, dead_letter(message, refusal))
         else:
-            output = effect.message
-            record = Record(topic_of(output), output.call_id.encode(), encode(output))
+            record = self._output(session, call_id, effect)
+            if record is None:
+                return
             entry = _Entry(session, call_id, record, is_volatile=effect.is_volatile)
         self._enqueue(entry)
+
+    def alert(
+        self, session: PartitionSession, call_id: str, kind: AlertKind, **details: str
+    ) -> None:
+        """Queue an alert about a call, once for each kind."""
+        if (call_id, kind) in self._told:
+            return
+        self._told.note((call_id, kind))
+        call_id = legal_call_id(call_id)
+        alert = Alert(
+            event_id=event_id(call_id, kind),
+            call_id=call_id,
+            captured_at_ns=time.time_ns(),
+            kind=kind,
+            severity="warning",
+            source=self._agent,
+            details={"partition": str(session.partition), **details},
+        )
+        self.put(session, call_id, Emit(alert))
+
+    def _output(self, session: PartitionSession, call_id: str, effect: Emit) -> Record | None:
+        """Return the record of an output, that of its dead letter if it cannot be sent."""
+        output = effect.message
+        topic, key = topic_of(output), output.call_id.encode(errors="replace")
+        try:
+            value = encode(output)
+        except (TypeError, ValueError, RecursionError) as error:
+            value, problem = repr(output).encode(errors="replace"), f"cannot be encoded: {error}"
+        else:
+            record = Record(topic, key, value)
+            if record.size <= LARGEST_BYTES:
+                return record
+            problem = f"is too large: {record.size} bytes"
+        return self._refused_output(session, call_id, Record(topic, key, value), problem)
+
+    def _refused_output(
+        self, session: PartitionSession, call_id: str, record: Record, problem: str
+    ) -> Record | None:
+        """Return the dead letter of an output; tell of it only once a call where it repeats."""
+        self._metrics.refused_outputs.inc()
+        log.error("output.refused", agent=self._agent, topic=record.topic, reason=problem[:200])
+        if (call_id, record.topic) in self._told:
+            return None
+        self._told.note((call_id, record.topic))
+        self.alert(session, call_id, "output_refused", topic=record.topic)
+        self._metrics.dead_letters.inc()
+        refusal = Refusal(self._agent, call_id, f"an output for {record.topic} {problem}")
+        place = Place(session.tp.topic, session.partition)
+        return abridged_letter(
+            record.value or b"", place, refusal, key=record.key, topic=record.topic
+        )
 
     def append(self, session: PartitionSession, call_id: str, record: Record) -> None:
         """Queue a message that no effect asked for, such as a stall marker."""
@@ -170,30 +240,74 @@ class Outbox:
             lane.commits.append(entry.step)
             self._dirty[id(lane)] = lane
             return
-        future = await self._produce(entry.step)
+        future = await self._produce(entry, entry.step)
         self._metrics.emitted.inc()
         if not entry.is_volatile and entry.session.is_current:
             entry.session.lane(entry.call_id).outputs.add(future)
 
-    async def _produce(self, record: Record) -> "asyncio.Future[Any]":
-        future = await self._producer.send(
-            record.topic,
-            record.value,
-            key=record.key,
-            partition=record.partition,
-            headers=record.headers,
-        )
-        self._in_flight.add(future)
-        future.add_done_callback(self._landed)
-        return future
+    async def _produce(self, entry: _Entry, record: Record) -> "asyncio.Future[Any]":
+        """Return a future that is done when the record, or what tells of it, is durable."""
+        durable: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+        self._in_flight.add(durable)
+        durable.add_done_callback(self._in_flight.discard)
+        await self._send(entry, record, durable)
+        return durable
 
-    def _landed(self, future: "asyncio.Future[Any]") -> None:
-        self._in_flight.discard(future)
-        if future.cancelled():
+    async def _send(self, entry: _Entry, record: Record, durable: "asyncio.Future[Any]") -> None:
+        try:
+            sent = await self._producer.send(
+                record.topic,
+                record.value,
+                key=record.key,
+                partition=record.partition,
+                headers=record.headers,
+            )
+        except TOO_LARGE as error:
+            await self._send_instead(entry, record, durable, error)
             return
-        error = future.exception()
-        if error is not None:
+        sent.add_done_callback(lambda done: self._landed(entry, record, durable, done))
+
+    def _landed(
+        self,
+        entry: _Entry,
+        record: Record,
+        durable: "asyncio.Future[Any]",
+        sent: "asyncio.Future[Any]",
+    ) -> None:
+        if durable.done():
+            return
+        error = None if sent.cancelled() else sent.exception()
+        if error is None:
+            durable.set_result(None)
+        elif isinstance(error, TOO_LARGE):
+            work = self._send_instead(entry, record, durable, error)
+            task = asyncio.create_task(self._guarded(lambda: work), name="outbox.send_instead")
+            self._repairs.add(task)
+            task.add_done_callback(self._repairs.discard)
+        else:
+            durable.set_result(None)  # nobody acts on it: the process ends
             self._fail(error)
+
+    async def _send_instead(
+        self, entry: _Entry, record: Record, durable: "asyncio.Future[Any]", error: Exception
+    ) -> None:
+        """Send what tells of a record that the brokers call too large.
+
+        A small one is not refused for what it holds: then the brokers take none of our batches.
+        """
+        if record.size <= MAX_BATCH_BYTES:
+            self._fail(error)
+            return
+        is_letter = record.topic == DEAD_LETTERS
+        letter = (
+            abridged(record)
+            if is_letter
+            else self._refused_output(entry.session, entry.call_id, record, str(error))
+        )
+        if letter is None:
+            durable.set_result(None)
+        else:
+            await self._send(entry, letter, durable)
 
     async def _settle_forever(self) -> None:
         while True:
@@ -211,8 +325,10 @@ class Outbox:
             written = []
             for settlement in settlements:
                 record = self._checkpoint_record(settlement)
-                if record is not None and settlement.lane.session.is_current:
-                    written.append(await self._produce(record))
+                lane = settlement.lane
+                if record is not None and lane.session.is_current:
+                    entry = _Entry(lane.session, lane.call_id, record)
+                    written.append(await self._produce(entry, record))
                     self._metrics.checkpoints.inc()
             await _all_durable(tuple(written))
             if self._is_failed:
@@ -234,23 +350,21 @@ class Outbox:
         return settlements
 
     def _checkpoint_record(self, settlement: _Settlement) -> Record | None:
+        """Return the record of the last checkpoint, that of its dead letter if it is too large."""
         checkpoints = [commit.checkpoint for commit in settlement.commits if commit.checkpoint]
         if not checkpoints:
             return None
-        key, value = self._store.encode(checkpoints[-1])
-        return Record(CHECKPOINTS, key, value, partition=settlement.lane.session.partition)
-
-    def _dead_letter(self, message: Message, call_id: str, reason: str) -> Record:
-        self._metrics.dead_letters.inc()
-        headers = [
-            ("topic", message.topic.encode()),
-            ("partition", str(message.partition).encode()),
-            ("offset", str(message.offset).encode()),
-            ("reason", reason.encode()),
-            ("agent", self._agent.encode()),
-            ("call_id", call_id.encode()),
-        ]
-        return Record(DEAD_LETTERS, message.key, message.value, headers=headers)
+        session, call_id = settlement.lane.session, settlement.lane.call_id
+        try:
+            key, value = self._store.encode(checkpoints[-1])
+        except (TypeError, ValueError, RecursionError) as error:
+            text = Record(CHECKPOINTS, None, repr(checkpoints[-1]).encode(errors="replace"))
+            return self._refused_output(session, call_id, text, f"cannot be encoded: {error}")
+        record = Record(CHECKPOINTS, key, value, partition=session.partition)
+        if record.size > LARGEST_BYTES:
+            problem = f"is too large: {record.size} bytes"
+            return self._refused_output(session, call_id, record, problem)
+        return record
 
     async def _guarded(self, run: Callable[[], Any]) -> None:
         try:

@@ -181,7 +181,13 @@ class AgentRuntime:
         for feed in feeds:
             if feed.reason:
                 log.warning("message.refused", agent=self.definition.name, reason=feed.reason[:200])
+                self._alert_refusal(feed)
             self._carry_out(feed)
+
+    def _alert_refusal(self, feed: Feed) -> None:
+        if self._outbox is not None and feed.session.is_current:
+            offset = str(feed.offset)
+            self._outbox.alert(feed.session, feed.call_id, "input_refused", offset=offset)
 
     def _feed_of(self, session: PartitionSession, message: Message) -> Feed:
         call_id = (message.key or b"").decode(errors="replace")

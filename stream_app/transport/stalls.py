@@ -7,9 +7,10 @@ import structlog
 from faust.types import TP
 
 from stream_app.topics import encode
+from stream_app.transport.dead_letters import Record
 from stream_app.transport.definitions import AgentDefinition, Stage, StallPolicy
 from stream_app.transport.metrics import Metrics
-from stream_app.transport.outbox import Outbox, Record
+from stream_app.transport.outbox import Outbox
 from stream_app.transport.partitions import Consumer, Partitions
 from stream_app.transport.sessions import PartitionSession
 

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Any
 
+from aiokafka.errors import MessageSizeTooLargeError
 from faust.types import TP, Message
 
 from schemas.codec import decode_json
@@ -27,6 +28,12 @@ class FakeProducer:
         self.headers: list[Any] = []
         self.futures: list[asyncio.Future[None]] = []
         self.is_slow = False
+        self._largest: int | None = None
+        self._is_late = False
+
+    def refuse_above(self, size: int, *, is_late: bool) -> None:
+        """Refuse larger values, at once or in the answer of the brokers."""
+        self._largest, self._is_late = size, is_late
 
     async def send(  # noqa: PLR0913, PLR0917 - aiokafka's signature
         self,
@@ -39,11 +46,16 @@ class FakeProducer:
     ) -> "asyncio.Future[None]":
         """Take a message."""
         assert timestamp_ms is None
+        is_refused = self._largest is not None and len(value or b"") > self._largest
+        if is_refused and not self._is_late:
+            raise MessageSizeTooLargeError
         self.sent.append((topic, key, value, partition))
         self.headers.append(headers)
         future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self.futures.append(future)
-        if not self.is_slow:
+        if is_refused:
+            future.set_exception(MessageSizeTooLargeError())
+        elif not self.is_slow:
             future.set_result(None)
         return future
 
@@ -60,12 +72,13 @@ class Setting:
         self.producer = FakeProducer()
         self.acknowledged: list[int] = []
         self.failures: list[BaseException] = []
+        self.metrics = Metrics("toy")
         store = CheckpointStore(KafkaSettings(), "toy", "w")
         self.outbox = Outbox(
             self.producer,
             store,
             agent="toy",
-            metrics=Metrics("toy"),
+            metrics=self.metrics,
             on_failure=self.failures.append,
         )
         self.session = PartitionSession(

@@ -8,10 +8,10 @@ from faust.types import TP, Message
 from schemas.audio import CallStalled
 from stream_app.topics import AUDIO
 from stream_app.transport.acknowledgements import AckTracker
+from stream_app.transport.dead_letters import Record
 from stream_app.transport.definitions import AgentDefinition, StallPolicy
 from stream_app.transport.log_clock import ReadingState
 from stream_app.transport.metrics import Metrics
-from stream_app.transport.outbox import Record
 from stream_app.transport.sessions import PartitionSession
 from stream_app.transport.stalls import StallMarker, StallWatch
 
