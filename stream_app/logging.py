@@ -1,4 +1,4 @@
-"""Set up structured logs: JSON lines on stderr, ours and those of the libraries."""
+"""Structured logs: JSON lines on stderr, ours and those of the libraries."""
 
 import logging
 import sys
@@ -7,6 +7,7 @@ from typing import TextIO
 import orjson
 import structlog
 
+from stream_app.log_limiter import RepeatLimiter
 from stream_app.printable import printable_json
 
 # Faust and the Kafka client report every rebalance and reconnection; warnings suffice
@@ -40,7 +41,7 @@ def configure_logging(level: str = "info", *, stream: TextIO | None = None, **fi
         )
     )
     root = logging.getLogger()
-    root.handlers[:] = [handler]
+    root.handlers[:] = [RepeatLimiter(handler, QUIET_LOGGERS)]
     root.setLevel(level.upper())
     for name in QUIET_LOGGERS:
         logging.getLogger(name).setLevel(logging.WARNING)
