@@ -9,6 +9,7 @@ from models.asr.policies import choose_policy
 from models.vad.front_end import Detectors, score_ahead
 from schemas.audio import AudioMessage, AudioTopicMessage, CallEnded, CallStalled
 from schemas.codec import decode_audio
+from stream_app.calls.ended_call import is_lost_audio
 from stream_app.calls.identifiers import event_id
 from stream_app.calls.recognition import RecognitionRequest, RecognitionResult, recognize
 from stream_app.calls.segmenter import SegmentConfig
@@ -59,6 +60,7 @@ def define(settings: Settings) -> AgentDefinition:
         max_batch=asr.max_batch,
         pace=None if asr.deterministic else PartialPace(asr.partial_interval_ms),
         stalls=_stall_policy(settings.stalls),
+        refuses_late=is_lost_audio,
     )
 
 

@@ -11,15 +11,13 @@ class CallInput:
 
     Args:
         point: Where to begin.
-        last_seq: Highest sequence number so far, -1 before any.
 
     Attributes:
         sequencer: Puts the chunks in order; None before the first one.
     """
 
-    def __init__(self, point: SequencePoint, last_seq: int) -> None:
+    def __init__(self, point: SequencePoint) -> None:
         self._point = point
-        self._last_seq = last_seq
         self.sequencer: ChunkSequencer | None = None
         self._needed: deque[SequencedChunk] = deque()
         self._captures: deque[tuple[int, int]] = deque()
@@ -32,7 +30,7 @@ class CallInput:
     @property
     def last_seq(self) -> int:
         """Return the highest sequence number so far, -1 before any."""
-        return self.sequencer.last_seq if self.sequencer else self._last_seq
+        return self.sequencer.last_seq if self.sequencer else -1
 
     @property
     def dropped(self) -> int:

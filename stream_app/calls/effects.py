@@ -1,4 +1,4 @@
-"""Return what a call's state machine asks its shell to do, and the interface of such a machine.
+"""What a call's state machine asks its shell to do, and the interface of such a machine.
 
 The shell carries out the effects of one call in the order in which they were returned:
 
@@ -12,10 +12,13 @@ The shell carries out the effects of one call in the order in which they were re
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from schemas.base import Message
 from schemas.operations import Checkpoint
+
+if TYPE_CHECKING:
+    from stream_app.calls.ended_call import EndedCall
 
 InputT_contra = TypeVar("InputT_contra", contravariant=True)
 ResultT_contra = TypeVar("ResultT_contra", contravariant=True)
@@ -86,6 +89,11 @@ class CallMachine(Protocol[InputT_contra, ResultT_contra]):
     @property
     def is_closed(self) -> bool:
         """Whether the call is finished, all its effects have been returned, and none follow."""
+        ...
+
+    @property
+    def ended(self) -> "EndedCall | None":
+        """Where the call ended, None while it goes on; all that is kept once it is closed."""
         ...
 
     def feed(self, message: InputT_contra, offset: int) -> Sequence[Effect]:

@@ -1,45 +1,102 @@
-"""Return what comes of messages after the end of their call."""
+"""Input that comes under the id of a call that has ended."""
 
-from schemas.audio import AudioChunk, AudioTopicMessage
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Protocol, Self
+
+from schemas.audio import AudioTopicMessage, CallEnded, CallStalled
+from schemas.errors import MalformedMessageError
 from schemas.operations import Alert
 from stream_app.calls.effects import Commit, Effect, Emit, Refuse
 from stream_app.calls.identifiers import event_id
 
 
-class EndedCall:
-    """Refuses audio after the end, with one alert; drops what a second reading brings again.
+class LateMessage(Protocol):
+    """What must be known of a message to say whose it is."""
 
-    Args:
-        last_seq: Of the call's last chunk.
-        agent: Who says so.
+    @property
+    def call_id(self) -> str:
+        """The call under whose id it came."""
+        ...
+
+    @property
+    def captured_at_ns(self) -> int:
+        """Wall clock of its source."""
+        ...
+
+
+@dataclass(slots=True)
+class EndedCall:
+    """Where a call ended. That, and no machine, is what is kept of a closed call.
+
+    Attributes:
+        end_offset: Of the input that ended the call.
+        has_alerted: Somebody was told of input beyond the end.
+        dropped: Messages that were dropped without a dead letter.
     """
 
-    def __init__(self, call_id: str, last_seq: int, agent: str) -> None:
-        self._call_id = call_id
-        self._last_seq = last_seq
-        self._agent = agent
-        self._has_alerted = False
-        self.dropped = 0
+    end_offset: int
+    has_alerted: bool = False
+    dropped: int = 0
 
-    def take(self, message: AudioTopicMessage, offset: int) -> list[Effect]:
-        """Return the effects of a message."""
-        effects: list[Effect] = []
-        if isinstance(message, AudioChunk) and message.seq > self._last_seq:
-            effects.append(Refuse(offset, "audio after the end of the call"))
-            if not self._has_alerted:
-                effects.append(Emit(self._alert(message)))
-                self._has_alerted = True
-        else:
+    @classmethod
+    def from_state(cls, state: Mapping[str, object]) -> Self:
+        """Return what the checkpoint of a closed call says.
+
+        Raises:
+            MalformedMessageError: It does not say where the call ended.
+        """
+        end_offset = state.get("end_offset")
+        if not isinstance(end_offset, int):
+            raise MalformedMessageError("the checkpoint of a closed call names no end")
+        return cls(end_offset)
+
+    def to_state(self) -> dict[str, object]:
+        """Return the state of a closed call's checkpoint."""
+        return {"end_offset": self.end_offset}
+
+    def take(
+        self, message: LateMessage, offset: int, *, agent: str, is_refused: bool
+    ) -> list[Effect]:
+        """Return the effects of a message of the call.
+
+        What stands before the end was processed and is read again: it is dropped. What stands
+        beyond it is refused, with one alert for the call, or dropped too.
+
+        Args:
+            message: As it came.
+            offset: Its place in the partition.
+            agent: Who says so.
+            is_refused: Beyond the end such a message becomes a dead letter.
+        """
+        if offset <= self.end_offset or not is_refused:
             self.dropped += 1
+            return [Commit((offset,))]
+        effects: list[Effect] = [
+            Refuse(offset, f"input after the end of the call at offset {self.end_offset}")
+        ]
+        if not self.has_alerted:
+            self.has_alerted = True
+            effects.append(Emit(self._alert(message, agent)))
         return [*effects, Commit((offset,))]
 
-    def _alert(self, message: AudioChunk) -> Alert:
+    def _alert(self, message: LateMessage, agent: str) -> Alert:
         return Alert(
-            event_id=event_id(self._call_id, "audio_after_end", self._last_seq),
-            call_id=self._call_id,
+            event_id=event_id(message.call_id, "audio_after_end", self.end_offset),
+            call_id=message.call_id,
             captured_at_ns=message.captured_at_ns,
             kind="audio_after_end",
             severity="warning",
-            source=self._agent,
-            details={"last_seq": str(self._last_seq)},
+            source=agent,
+            details={"end_offset": str(self.end_offset)},
         )
+
+
+def is_lost_audio(message: AudioTopicMessage) -> bool:
+    """Return whether a message of the audio topic says something that its ended call never took.
+
+    An end or a stall marker does not: gateways repeat CallEnded, and a worker's own markers may
+    stand behind the end that the gateway wrote at the same moment. Anything else does: somebody
+    speaks under an id that is used up.
+    """
+    return not isinstance(message, CallEnded | CallStalled)

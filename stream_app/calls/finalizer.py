@@ -1,4 +1,4 @@
-"""Return the finalized call: the state machine of `finalize`.
+"""One finalized call: the state machine of `finalize`.
 
 It keeps the turns of a call in memory and acknowledges each at once. Its checkpoint is the
 offset of the call's first message: after a takeover the shell reads the topic again from there
@@ -23,6 +23,7 @@ from schemas.turns import (
 )
 from stream_app.calls.counters import InputCounters
 from stream_app.calls.effects import Commit, Effect, Emit
+from stream_app.calls.ended_call import EndedCall
 from stream_app.calls.identifiers import event_id
 from stream_app.calls.metrics import call_metrics
 
@@ -55,12 +56,12 @@ class CallFinalizer:
 
     Attributes:
         counters: Of what was set aside.
-        is_closed: The finalized call has been returned; whatever comes is late.
+        ended: Where the call ended, None while it goes on; whatever comes then is late.
     """
 
     def __init__(self, call_id: str, config: FinalizeConfig) -> None:
         self.counters = InputCounters()
-        self.is_closed = False
+        self.ended: EndedCall | None = None
         self._call_id = call_id
         self._config = config
         self._is_known = False
@@ -71,9 +72,13 @@ class CallFinalizer:
     def restore(cls, checkpoint: Checkpoint, config: FinalizeConfig) -> Self:
         """Return a machine to which an open call is fed again from `first_offset`."""
         machine = cls(checkpoint.call_id, config)
-        machine.is_closed = checkpoint.is_closed
         machine._is_known = True
         return machine
+
+    @property
+    def is_closed(self) -> bool:
+        """Return whether the finalized call has been returned."""
+        return self.ended is not None
 
     def feed(self, message: TurnTopicMessage, offset: int) -> Sequence[Effect]:
         """Return the effects of one message of the turns topic."""
@@ -108,10 +113,10 @@ class CallFinalizer:
         turns = sorted(self._turns.values(), key=lambda turn: (turn.start_ms, turn.channel))
         self.counters.missing_turns += max(0, complete.turns - len(turns))
         call = abridge(self._finalized(turns, complete), self._config.max_bytes)
-        self.is_closed = True
+        self.ended = EndedCall(offset)
         self._turns.clear()
         self._interruptions.clear()
-        return (Emit(call), Commit((offset,), self._checkpoint({})))
+        return (Emit(call), Commit((offset,), self._checkpoint(self.ended.to_state())))
 
     def _finalized(self, turns: Sequence[TurnEnded], complete: CallTurnsComplete) -> FinalizedCall:
         summary = complete.summary

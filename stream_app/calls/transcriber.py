@@ -31,7 +31,7 @@ from stream_app.calls.channel import Channel
 from stream_app.calls.channel_partials import ChannelPartials
 from stream_app.calls.chunk_audio import channel_audio, check_layout, checked_duration
 from stream_app.calls.effects import Commit, Effect, Emit, Infer
-from stream_app.calls.ended_call import EndedCall
+from stream_app.calls.ended_call import EndedCall, is_lost_audio
 from stream_app.calls.identifiers import segment_id
 from stream_app.calls.lane import ChannelMerge, LaneEvent, OrderedEffects, PartialPlace
 from stream_app.calls.lookahead import upcoming_audio
@@ -62,7 +62,9 @@ class CallTranscriber:
         call_id: Of the call.
         config: Shared by all calls.
         state: Where to go on; None for a call that was not seen before.
-        is_ended: The call had been closed.
+
+    Attributes:
+        ended: Where the call ended, None while it goes on.
     """
 
     def __init__(
@@ -70,39 +72,36 @@ class CallTranscriber:
         call_id: str,
         config: TranscriberConfig,
         state: TranscriberState | None = None,
-        *,
-        is_ended: bool = False,
     ) -> None:
         self.call_id = call_id
+        self.ended: EndedCall | None = None
         self._config = config
         self._facts = state.facts if state else CallFacts()
         self._resumes = state.channels if state else ()
         self._model = state.model if state else config.model
-        self._is_ended = is_ended
         point = state.input if state else SequencePoint()
-        self._input = CallInput(point, state.last_seq if state else -1)
+        self._input = CallInput(point)
         self._channels: list[OpenChannel] = []
         self._merge = ChannelMerge(0)
         self._queue = OrderedEffects()
         self._waiting: dict[str, tuple[int, Segment]] = {}
         self._results: dict[str, RecognitionResult] = {}
-        self._ended: EndedCall | None = None
         self._void_markers = 0
 
     @classmethod
     def restore(cls, checkpoint: Checkpoint, config: TranscriberConfig) -> "CallTranscriber":
-        """Return the machine that goes on from a checkpoint.
+        """Return the machine that goes on from the checkpoint of an open call.
 
         Raises:
             MalformedMessageError: The checkpoint's state is not one of this agent.
         """
         state = from_state(checkpoint.state, TranscriberState)
-        return cls(checkpoint.call_id, config, state, is_ended=checkpoint.is_closed)
+        return cls(checkpoint.call_id, config, state)
 
     @property
     def is_closed(self) -> bool:
         """Return whether the call has ended and all its effects have been returned."""
-        return self._is_ended and not self._queue
+        return self.ended is not None and not self._queue
 
     @property
     def last_seq(self) -> int:
@@ -117,7 +116,7 @@ class CallTranscriber:
     @property
     def late_events(self) -> int:
         """Return how many markers came too late, and messages after the end."""
-        return self._void_markers + (self._ended.dropped if self._ended else 0)
+        return self._void_markers + (self.ended.dropped if self.ended else 0)
 
     @property
     def dropped_chunks(self) -> int:
@@ -129,7 +128,7 @@ class CallTranscriber:
     ) -> Iterable[tuple[ChannelFrontEnd, FloatArray]]:
         """Return what feeding the message will insert into which front ends, as far as known."""
         sequencer = self._input.sequencer
-        if not isinstance(message, AudioChunk) or sequencer is None or self._is_ended:
+        if not isinstance(message, AudioChunk) or sequencer is None or self.ended:
             return ()
         pipelines = [channel.pipeline for channel in self._channels]
         return upcoming_audio(message, sequencer, pipelines, self._facts.sample_rate_hz)
@@ -140,17 +139,17 @@ class CallTranscriber:
         Raises:
             AudioFormatError: Audio that cannot be processed; nothing has changed.
         """
-        if self._is_ended:
-            return self._take_late(message, offset)
+        if self.ended is not None:
+            return self._take_late(self.ended, message, offset)
         if isinstance(message, AudioChunk):
             return self._feed_chunk(message, offset)
         if isinstance(message, CallStalled):
             effects = self._feed_stall(message)
         elif isinstance(message, CallEnded):
-            effects = self._feed_end(message)
+            effects = self._feed_end(message, offset)
         else:
             effects = self._feed_control(message)
-        unneeded = self._input.release_all() if self._is_ended else ()
+        unneeded = self._input.release_all() if self.ended is not None else ()
         self._commit((*unneeded, offset))
         return effects + self._queue.release()
 
@@ -300,7 +299,7 @@ class CallTranscriber:
             return effects
         return effects + self._close_channels("stall", self._input.point.clock)
 
-    def _feed_end(self, message: CallEnded) -> list[Effect]:
+    def _feed_end(self, message: CallEnded, offset: int) -> list[Effect]:
         if message.reason == "stale" and message.after_seq != self.last_seq:
             self._void_markers += 1
             return []
@@ -315,13 +314,12 @@ class CallTranscriber:
             model=self._model,
         )
         self._queue.push(Emit(transcribed_message(message, summary)))
-        self._is_ended = True
+        self.ended = EndedCall(offset)
         return effects
 
-    def _take_late(self, message: AudioTopicMessage, offset: int) -> list[Effect]:
-        if self._ended is None:
-            self._ended = EndedCall(self.call_id, self.last_seq, AGENT)
-        for effect in self._ended.take(message, offset):
+    def _take_late(self, ended: EndedCall, message: AudioTopicMessage, offset: int) -> list[Effect]:
+        is_refused = is_lost_audio(message)
+        for effect in ended.take(message, offset, agent=AGENT, is_refused=is_refused):
             self._queue.push(effect)
         return self._queue.release()
 
@@ -337,15 +335,14 @@ class CallTranscriber:
             input=self._input.resume_point(self._resume_position()),
             channels=resumes,
             model=self._model,
-            last_seq=self.last_seq if self._is_ended else -1,
         )
         progress_ms = sum(resume.point.origin_ms for resume in resumes)
         return Checkpoint(
             agent=AGENT,
             call_id=self.call_id,
-            position=(int(self._is_ended), progress_ms, self._facts.changes),
-            is_closed=self._is_ended,
-            state=to_state(state),
+            position=(int(self.ended is not None), progress_ms, self._facts.changes),
+            is_closed=self.ended is not None,
+            state=to_state(state) if self.ended is None else self.ended.to_state(),
         )
 
     # Partials

@@ -1,4 +1,4 @@
-"""Return the parts of a call of `transcribe`: configuration, checkpoint, open channels."""
+"""Parts of a call of `transcribe`: configuration, checkpoint, open channels."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -47,18 +47,16 @@ class ChannelResume(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class TranscriberState(msgspec.Struct, frozen=True, kw_only=True):
-    """What the checkpoint of a call holds.
+    """What the checkpoint of an open call holds.
 
     Attributes:
         input: Position of the first chunk that is still needed.
-        last_seq: Of a closed call, its last chunk.
     """
 
     facts: CallFacts
     input: SequencePoint
     channels: tuple[ChannelResume, ...]
     model: str
-    last_seq: int = -1
 
 
 class OpenChannel:

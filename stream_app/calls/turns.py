@@ -1,4 +1,4 @@
-"""Return the turns of one call: the state machine of `detect_turns`.
+"""Turns of one call: the state machine of `detect_turns`.
 
 Only the deterministic lane moves it: speech activity, finals, the end of the call. What that
 means for the turns is said in `floor`; here is how it is done so that it can be repeated.
@@ -29,6 +29,7 @@ from schemas.transcripts import (
 )
 from stream_app.calls.counters import InputCounters
 from stream_app.calls.effects import Commit, Effect, Emit, Infer
+from stream_app.calls.ended_call import EndedCall
 from stream_app.calls.endpointing import TurnConfig
 from stream_app.calls.floor import CallState, Floor
 from stream_app.calls.judgement import (
@@ -58,7 +59,7 @@ class CallTurns:
 
     Attributes:
         counters: Of what was set aside.
-        is_closed: The call is over; whatever comes is late.
+        ended: Where the call ended, None while it goes on; whatever comes then is late.
     """
 
     def __init__(
@@ -70,7 +71,7 @@ class CallTurns:
         router: JudgeRouter | None = None,
     ) -> None:
         self.counters = InputCounters()
-        self.is_closed = False
+        self.ended: EndedCall | None = None
         self._call_id = call_id
         self._state = state or CallState()
         self._lanes = LaneReader(self.counters, self._state.next_seqs)
@@ -84,15 +85,18 @@ class CallTurns:
     def restore(
         cls, checkpoint: Checkpoint, config: TurnConfig, *, router: JudgeRouter | None = None
     ) -> Self:
-        """Return the machine that wrote ``checkpoint``.
+        """Return the machine that wrote ``checkpoint``, of an open call.
 
         Raises:
             MalformedMessageError: The checkpoint is of another agent or version.
         """
         state = from_state(checkpoint.state, CallState)
-        machine = cls(checkpoint.call_id, config, state=state, router=router)
-        machine.is_closed = checkpoint.is_closed
-        return machine
+        return cls(checkpoint.call_id, config, state=state, router=router)
+
+    @property
+    def is_closed(self) -> bool:
+        """Return whether the call is over."""
+        return self.ended is not None
 
     def feed(self, message: TranscriptTopicMessage, offset: int) -> Sequence[Effect]:
         """Return the effects of one message of the transcripts topic."""
@@ -189,19 +193,18 @@ class CallTurns:
         messages = self._floor.close(transcribed)
         models = models_used(self._state.channels)
         messages.append(complete_message(transcribed, self._state.turns, models))
-        self.is_closed = True
-        self._state = CallState(changes=self._state.changes)
+        self.ended = EndedCall(offset)
         return self._effects(messages, offset)
 
     def _effects(self, messages: Sequence[Message], offset: int) -> list[Effect]:
         state = self._state
         state.changes += 1
-        state.next_seqs = {} if self.is_closed else self._lanes.next_seqs()
+        state.next_seqs = self._lanes.next_seqs()
         checkpoint = Checkpoint(
             agent=AGENT,
             call_id=self._call_id,
             position=(state.changes,),
             is_closed=self.is_closed,
-            state=to_state(state),
+            state=to_state(state) if self.ended is None else self.ended.to_state(),
         )
         return [*(Emit(message) for message in messages), Commit((offset,), checkpoint)]

@@ -1,4 +1,4 @@
-"""Return what the runtime has to know of an agent."""
+"""Definition of an agent: what the runtime has to know of it."""
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -73,6 +73,8 @@ class AgentDefinition:
         watch: Set where files of the model may change while it runs.
         rereads_input: After a takeover the input of open calls is fed again from the offset
             ``first_offset`` of the checkpoint's state, and the effects are discarded.
+        refuses_late: Returns whether a message that stands beyond the end of its call is refused;
+            without, all such messages are dropped: an upstream agent repeats itself after a crash.
     """
 
     name: str
@@ -90,3 +92,4 @@ class AgentDefinition:
     prepare: Callable[[Iterable[tuple[Any, Any]]], None] | None = None
     watch: ModelWatch | None = None
     rereads_input: bool = False
+    refuses_late: Callable[[Any], bool] | None = None

@@ -16,7 +16,7 @@ class Feed:
     """A message for a machine, and what came of it.
 
     Attributes:
-        machine: None where the message could not be decoded.
+        machine: None where the message could not be decoded, or its call is closed.
         arrived_ns: When the message came to the log, see `Job.arrived_ns`.
         effects: Of the message, once it was fed.
         reason: Why it was refused; empty if it was not.

@@ -14,6 +14,7 @@ from faust.types import TP, Message
 
 from schemas.errors import AudioFormatError, MalformedMessageError
 from stream_app.calls.effects import Infer
+from stream_app.calls.ended_call import EndedCall
 from stream_app.settings import Settings
 from stream_app.transport.checkpoints import CheckpointStore
 from stream_app.transport.clients import start_producer
@@ -194,7 +195,10 @@ class AgentRuntime:
         try:
             decoded = self.definition.decode(message.value or b"")
             call_id = decoded.call_id
-            machine = self._machine(session, call_id)
+            ended = session.ended(call_id)
+            if ended is not None:
+                return self._late(session, ended, decoded, message.offset)
+            machine = session.machine(call_id, self.definition.create)
         except (MalformedMessageError, AudioFormatError) as error:
             return Feed.refused(session, call_id, message.offset, str(error))
         session.hear(call_id, message)
@@ -216,10 +220,13 @@ class AgentRuntime:
         log.error("agent.failed", agent=self.definition.name, exc_info=error)
         self._end()
 
-    def _machine(self, session: PartitionSession, call_id: str) -> Machine:
-        if session.is_closed(call_id):
-            self.metrics.late_events.inc()
-        return session.machine(call_id, self.definition.create, self.definition.restore)
+    def _late(self, session: PartitionSession, ended: EndedCall, message: Any, offset: int) -> Feed:
+        """Return what comes of a message of a closed call."""
+        self.metrics.late_events.inc()
+        refuses, name = self.definition.refuses_late, self.definition.name
+        is_refused = refuses is not None and refuses(message)
+        effects = ended.take(message, offset, agent=name, is_refused=is_refused)
+        return Feed(session, message.call_id, offset, effects=effects)
 
     def _apply(self, step: Feed | Resolution) -> None:
         session, call_id = step.session, step.call_id

@@ -1,7 +1,7 @@
 """Memory of one partition in one generation: its calls, its unfinished messages."""
 
 import asyncio
-from collections import OrderedDict, deque
+from collections import deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any
@@ -10,8 +10,8 @@ from faust.types import TP, Message
 
 from schemas.operations import Checkpoint
 from stream_app.calls.effects import CallMachine, Commit
-
-MAX_CLOSED_CALLS = 20_000  # of a partition; late events of older ones find no memory of them
+from stream_app.calls.ended_call import EndedCall
+from stream_app.transport.closed_calls import ClosedCalls
 
 NS_PER_MS = 1_000_000
 
@@ -45,13 +45,20 @@ class PartitionSession:
         tp: Topic and partition.
         generation: Of this process, see the consumer.
         acknowledge: Takes a message whose effects are durable.
+        closed: Takes the calls that close; a memory of its own by default.
 
     Attributes:
         heard_at_ms: When each open call gave its last sign of life, by the timestamps of the log
             (Unix, ms): that of its last message, or of the checkpoint that it was restored from.
     """
 
-    def __init__(self, tp: TP, generation: int, acknowledge: Callable[[Message], Any]) -> None:
+    def __init__(
+        self,
+        tp: TP,
+        generation: int,
+        acknowledge: Callable[[Message], Any],
+        closed: ClosedCalls | None = None,
+    ) -> None:
         self.tp = tp
         self.generation = generation
         self.is_current = True
@@ -62,7 +69,7 @@ class PartitionSession:
         self._acknowledge = acknowledge
         self._messages: dict[int, Message] = {}
         self._lanes: dict[str, Lane] = {}
-        self._closed: OrderedDict[str, Machine | Checkpoint] = OrderedDict()
+        self._closed = closed or ClosedCalls()
 
     @property
     def partition(self) -> int:
@@ -73,10 +80,12 @@ class PartitionSession:
     def restore(
         self, checkpoints: Iterable[Checkpoint], restore: Callable[[Checkpoint], Machine]
     ) -> None:
-        """Take up the calls of the checkpoints; closed ones only when something comes for them."""
-        for checkpoint in checkpoints:
+        """Take up the calls of the checkpoints: machines of the open ones, ends of the closed."""
+        for checkpoint in sorted(checkpoints, key=lambda each: each.written_at_ns):
             if checkpoint.is_closed:
-                self._remember_closed(checkpoint.call_id, checkpoint)
+                ended = EndedCall.from_state(checkpoint.state)
+                at_ms = checkpoint.written_at_ns // NS_PER_MS
+                self._closed.add(checkpoint.call_id, ended, at_ms)
                 continue
             self.machines[checkpoint.call_id] = restore(checkpoint)
             self.heard_at_ms[checkpoint.call_id] = checkpoint.written_at_ns // NS_PER_MS
@@ -84,36 +93,26 @@ class PartitionSession:
             if isinstance(first, int):
                 self.first_offsets[checkpoint.call_id] = first
 
-    def machine(
-        self,
-        call_id: str,
-        create: Callable[[str], Machine],
-        restore: Callable[[Checkpoint], Machine],
-    ) -> Machine:
-        """Return the machine of a call, whether open, closed or new."""
+    def machine(self, call_id: str, create: Callable[[str], Machine]) -> Machine:
+        """Return the machine of a call that is not closed, whether open or new."""
         machine = self.machines.get(call_id)
-        if machine is not None:
-            return machine
-        closed = self._closed.get(call_id)
-        if closed is None:
+        if machine is None:
             machine = self.machines[call_id] = create(call_id)
-            return machine
-        if isinstance(closed, Checkpoint):
-            closed = self._closed[call_id] = restore(closed)
-        return closed
+        return machine
 
     def close(self, call_id: str) -> bool:
-        """Return whether the call was open; its machine stays for late events."""
+        """Return whether the call was open; of its machine only the end stays."""
         machine = self.machines.pop(call_id, None)
         if machine is None:
             return False
         self.heard_at_ms.pop(call_id, None)
-        self._remember_closed(call_id, machine)
+        assert machine.ended is not None  # noqa: S101 -- or it would not be closed
+        self._closed.add(call_id, machine.ended)
         return True
 
-    def is_closed(self, call_id: str) -> bool:
-        """Return whether the call is known to be closed."""
-        return call_id in self._closed
+    def ended(self, call_id: str) -> EndedCall | None:
+        """Return where a closed call ended, None for any other."""
+        return self._closed.get(call_id)
 
     def keep(self, message: Message) -> None:
         """Hold a message until it is acknowledged."""
@@ -169,9 +168,3 @@ class PartitionSession:
         self._messages.clear()
         self._lanes.clear()
         self._closed.clear()
-
-    def _remember_closed(self, call_id: str, call: Machine | Checkpoint) -> None:
-        self._closed[call_id] = call
-        self._closed.move_to_end(call_id)
-        while len(self._closed) > MAX_CLOSED_CALLS:
-            self._closed.popitem(last=False)

@@ -56,7 +56,7 @@ def test_poison_becomes_dead_letters_and_the_call_goes_on(settings: Settings) ->
 
 
 def test_audio_after_the_end_is_refused(settings: Settings) -> None:
-    """By the call's own machine, through the same dead letters."""
+    """It goes through the same dead letters."""
     with worker(settings) as only:
         send(settings, key("c", 0), end("c"), key("c", 1))
         only.wait_ready()
@@ -64,7 +64,7 @@ def test_audio_after_the_end_is_refused(settings: Settings) -> None:
         time.sleep(1.0)
 
     assert [dict(letter.headers)["reason"] for letter in read(settings, DEAD_LETTERS)] == [
-        b"the call has ended"
+        b"input after the end of the call at offset 1"
     ]
 
 

@@ -14,7 +14,8 @@ from schemas.audio import AudioTopicMessage, CallEnded, CallStalled, DtmfPressed
 from schemas.codec import decode_audio
 from schemas.errors import AudioFormatError
 from schemas.operations import Alert, Checkpoint
-from stream_app.calls.effects import Commit, Effect, Emit, Infer, Refuse
+from stream_app.calls.effects import Commit, Effect, Emit, Infer
+from stream_app.calls.ended_call import EndedCall, is_lost_audio
 from stream_app.settings import Settings
 from stream_app.topics import AUDIO
 from stream_app.transport.definitions import AgentDefinition, StallPolicy
@@ -44,7 +45,7 @@ class Summer:
 
     def __init__(self, call_id: str, numbers: int = 0, total: int = 0) -> None:
         self.call_id = call_id
-        self.is_closed = False
+        self.ended: EndedCall | None = None
         self.last_seq = numbers - 1
         self._numbers = numbers
         self._total = total
@@ -58,14 +59,17 @@ class Summer:
         numbers, total = checkpoint.state["numbers"], checkpoint.state["total"]
         assert isinstance(numbers, int)
         assert isinstance(total, int)
-        machine = cls(checkpoint.call_id, numbers, total)
-        machine.is_closed = checkpoint.is_closed
-        return machine
+        return cls(checkpoint.call_id, numbers, total)
+
+    @property
+    def is_closed(self) -> bool:
+        """Return whether the call is finished."""
+        return self.ended is not None
 
     def feed(self, message: AudioTopicMessage, offset: int) -> Sequence[Effect]:
         """Return the effects of one input."""
-        if self.is_closed:
-            return (Refuse(offset, "the call has ended"), Commit((offset,)))
+        if self.ended is not None:
+            return self.ended.take(message, offset, agent="toy", is_refused=is_lost_audio(message))
         if isinstance(message, CallStalled):
             return (self._alert("stalled", message.after_seq, {}), Commit((offset,)))
         if isinstance(message, CallEnded):
@@ -82,7 +86,7 @@ class Summer:
         offsets, total = self._waiting.pop(request.number)
         effects: list[Effect] = [
             self._alert("square", request.number, {"square": str(square)}),
-            Commit(offsets, self._checkpoint(request.number + 1, total, is_closed=False)),
+            Commit(offsets, self._checkpoint(request.number + 1, total)),
         ]
         return effects + self._close_if_due()
 
@@ -108,8 +112,8 @@ class Summer:
     def _close_if_due(self) -> list[Effect]:
         if not self._end or self._waiting:
             return []
-        self.is_closed = True
-        checkpoint = self._checkpoint(self._numbers, self._total, is_closed=True)
+        self.ended = EndedCall(self._end[-1])
+        checkpoint = self._checkpoint(self._numbers, self._total)
         details = {"sum": str(self._total), "keys": str(self._numbers)}
         return [self._alert("end", self._numbers, details), Commit(tuple(self._end), checkpoint)]
 
@@ -126,13 +130,14 @@ class Summer:
             )
         )
 
-    def _checkpoint(self, numbers: int, total: int, *, is_closed: bool) -> Checkpoint:
+    def _checkpoint(self, numbers: int, total: int) -> Checkpoint:
+        state: dict[str, object] = {"numbers": numbers, "total": total}
         return Checkpoint(
             agent="toy",
             call_id=self.call_id,
             position=(numbers,),
-            is_closed=is_closed,
-            state={"numbers": numbers, "total": total},
+            is_closed=self.ended is not None,
+            state=state if self.ended is None else self.ended.to_state(),
         )
 
 
@@ -165,4 +170,5 @@ def define(settings: Settings) -> AgentDefinition:
         infer=infer,
         max_batch=4,
         stalls=StallPolicy(stalls.stall_after_s, stalls.stale_after_s, stall_marker),
+        refuses_late=is_lost_audio,
     )

@@ -14,6 +14,7 @@ import msgspec
 from schemas.base import Message
 from schemas.operations import Checkpoint
 from stream_app.calls.effects import CallMachine, Commit, Effect, Emit, Infer, Refuse
+from stream_app.calls.ended_call import EndedCall, is_lost_audio
 
 LogEntry = tuple[str, msgspec.Struct]  # call id, message
 
@@ -58,6 +59,7 @@ class Worker:
         infer: The model.
         inference_lag: Messages that pass before a result comes back.
         durability_lag: Effects that a crash takes with it.
+        refuses_late: Whether a message beyond the end of its closed call is refused.
     """
 
     log: Sequence[LogEntry]
@@ -66,7 +68,9 @@ class Worker:
     infer: Callable[[Any], Any] | None = None
     inference_lag: int = 0
     durability_lag: int = 0
+    refuses_late: Callable[[Any], bool] = is_lost_audio
     machines: dict[str, CallMachine[Any, Any]] = field(default_factory=dict)
+    closed: dict[str, EndedCall] = field(default_factory=dict)
     in_flight: deque[tuple[int, str, Any]] = field(default_factory=deque)
     on_their_way: deque[Effect] = field(default_factory=deque)
     offset: int = -1
@@ -77,13 +81,24 @@ class Worker:
         stop = len(self.log) if messages is None else min(start + messages, len(self.log))
         for self.offset in range(start, stop):
             call_id, message = self.log[self.offset]
-            if call_id not in self.machines:
-                self.machines[call_id] = self.create(call_id, self.durable.checkpoints.get(call_id))
-            self._take_in(call_id, self.machines[call_id].feed(message, self.offset))
+            self._take_in(call_id, self._feed(call_id, message))
             self._resolve(self.offset - self.inference_lag)
         if messages is None:
             self._resolve(len(self.log))
             self._settle(0)
+
+    def _feed(self, call_id: str, message: Any) -> Iterable[Effect]:
+        if call_id not in self.machines and call_id not in self.closed:
+            checkpoint = self.durable.checkpoints.get(call_id)
+            if checkpoint is not None and checkpoint.is_closed:
+                self.closed[call_id] = EndedCall.from_state(checkpoint.state)
+            else:
+                self.machines[call_id] = self.create(call_id, checkpoint)
+        ended = self.closed.get(call_id)
+        if ended is None:
+            return self.machines[call_id].feed(message, self.offset)
+        is_refused = self.refuses_late(message)
+        return ended.take(message, self.offset, agent="test", is_refused=is_refused)
 
     def _take_in(self, call_id: str, effects: Iterable[Effect]) -> None:
         for effect in effects:

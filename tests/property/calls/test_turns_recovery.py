@@ -20,6 +20,7 @@ from schemas.transcripts import (
 )
 from schemas.turns import TurnEnded, TurnStarted, TurnTopicMessage
 from stream_app.calls.effects import Commit, Effect, Emit, Infer
+from stream_app.calls.ended_call import EndedCall
 from stream_app.calls.endpointing import TurnConfig
 from stream_app.calls.judgement import JudgementRequest
 from stream_app.calls.turns import CallTurns
@@ -50,6 +51,7 @@ class Broker:
         self._acknowledged: set[int] = set()
         self._stored: bytes | None = None
         self._next = 0
+        self._closed: EndedCall | None = None
         self.machine = CallTurns(CALL_ID, TurnConfig(), router=router)
 
     def work(
@@ -69,12 +71,17 @@ class Broker:
         """
         while self._next < until:
             offset = self._next
-            effects = self.machine.feed(self.topic[offset], offset)
+            effects = self._feed(self.topic[offset], offset)
             is_last = offset == until - 1
             self._carry_out(effects[: effects_of_last if is_last else None])
             while self.asked and not is_last and is_answered():
                 self.answer()
             self._next += 1
+
+    def _feed(self, message: TranscriptTopicMessage, offset: int) -> Sequence[Effect]:
+        if self._closed is None:
+            return self.machine.feed(message, offset)
+        return self._closed.take(message, offset, agent="detect_turns", is_refused=False)
 
     def finish(self) -> None:
         """Read the rest and answer everything."""
@@ -106,6 +113,9 @@ class Broker:
         self.machine = CallTurns(CALL_ID, TurnConfig(), router=self.router)
         if self._stored is not None:
             checkpoint = decode_json(self._stored, Checkpoint)
+            if checkpoint.is_closed:
+                self._closed = EndedCall.from_state(checkpoint.state)
+                return
             self.machine = CallTurns.restore(checkpoint, TurnConfig(), router=self.router)
 
     def _write(self, message: Message) -> None:

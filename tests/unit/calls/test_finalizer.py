@@ -166,7 +166,7 @@ def test_the_first_message_checkpoints_its_offset_and_every_one_is_acknowledged(
     assert [commit.offsets for commit in commits] == [(offset,) for offset in range(40, 46)]
     opened, closed = checkpoints(effects)
     assert (opened.position, opened.is_closed, opened.state) == ((0,), False, {"first_offset": 40})
-    assert (closed.position, closed.is_closed, closed.state) == ((1,), True, {})
+    assert (closed.position, closed.is_closed, closed.state) == ((1,), True, {"end_offset": 45})
     assert isinstance(effects[-2], Emit)
     assert machine.is_closed
 
@@ -238,15 +238,6 @@ def test_events_after_the_end_are_dropped_and_counted() -> None:
     assert emitted(effects) == []
     assert checkpoints(effects) == []
     assert machine.counters.late_events == len(CALL)
-
-
-def test_a_closed_checkpoint_restores_a_closed_machine() -> None:
-    *_, closed = checkpoints(feed(finalizer(), CALL))
-
-    machine = CallFinalizer.restore(closed, FinalizeConfig())
-
-    assert machine.is_closed
-    assert emitted(feed(machine, CALL)) == []
 
 
 def test_a_closed_checkpoint_has_no_offset_to_read_from() -> None:

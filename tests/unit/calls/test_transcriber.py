@@ -16,7 +16,8 @@ from schemas.transcripts import (
     TranscriptFinal,
     TranscriptPartial,
 )
-from stream_app.calls.effects import Commit, Emit, Refuse
+from stream_app.calls.effects import Commit, Emit, Infer, Refuse
+from stream_app.calls.recognition import RecognitionRequest
 from stream_app.calls.segmenter import SegmentConfig
 from stream_app.calls.transcriber import CallTranscriber
 from tests.support.partition_log import Durable, Worker
@@ -179,29 +180,32 @@ def test_a_start_that_contradicts_the_audio_before_it_is_refused(
 
 
 def test_audio_after_the_end_is_refused_with_one_alert() -> None:
-    chunks = recorded_chunks("c", 0, 1_000)
+    """Also while the last finals are still with the recognizer."""
+    chunks = recorded_chunks("c", 0, 8_000)
     machine = transcriber("c")
-    messages: list[AudioTopicMessage] = [call_started("c"), *chunks[:8], call_ended("c")]
-    for offset, message in enumerate(messages):
-        machine.feed(message, offset)
+    messages: list[AudioTopicMessage] = [call_started("c"), *chunks[:60], call_ended("c")]
+    asked = [
+        effect.request
+        for offset, message in enumerate(messages)
+        for effect in machine.feed(message, offset)
+        if isinstance(effect, Infer) and isinstance(effect.request, RecognitionRequest)
+    ]
+    assert any(request.is_final for request in asked)
+    assert not machine.is_closed
 
-    effects = [effect for n in (8, 9) for effect in machine.feed(chunks[n], 10 + n)]
-
-    assert [effect.offset for effect in effects if isinstance(effect, Refuse)] == [18, 19]
-    alerts = [e.message for e in effects if isinstance(e, Emit) and isinstance(e.message, Alert)]
-    assert [alert.kind for alert in alerts] == ["audio_after_end"]
-
-
-def test_what_a_second_reading_brings_of_a_closed_call_is_dropped() -> None:
-    messages = recorded_call("c", 0, 1_000)
-    durable = transcribed(messages)
-    machine = transcriber("c", durable.checkpoints["c"])
-
-    effects = [effect for n, message in enumerate(messages) for effect in machine.feed(message, n)]
+    late: list[AudioTopicMessage] = [*chunks[60:62], call_started("c"), call_ended("c")]
+    effects = [e for n, message in enumerate(late) for e in machine.feed(message, 62 + n)]
+    for request in asked:
+        effects += machine.resolve(fingerprint(request))
 
     assert machine.is_closed
-    assert {type(effect) for effect in effects} == {Commit}
-    assert machine.late_events == len(messages)
+    assert [effect.offset for effect in effects if isinstance(effect, Refuse)] == [62, 63, 64]
+    alerts = [e.message for e in effects if isinstance(e, Emit) and isinstance(e.message, Alert)]
+    assert [alert.kind for alert in alerts] == ["audio_after_end"]
+    assert machine.late_events == 1
+    (closing,) = [e.checkpoint for e in effects if isinstance(e, Commit) and e.checkpoint][-1:]
+    assert closing is not None
+    assert (closing.is_closed, closing.state) == (True, {"end_offset": 61})
 
 
 def test_a_stall_marker_counts_only_if_no_later_chunk_stands_before_it() -> None:
@@ -232,9 +236,13 @@ def test_a_stale_end_is_void_after_later_audio() -> None:
 def test_a_call_is_on_hold_until_it_is_resumed() -> None:
     machine = transcriber("c")
     seen = [machine.is_on_hold]
-    for offset, (kind, at_ms) in enumerate(
-        [(CallHeld, 1_000), (CallResumed, 2_000), (CallHeld, 5_000), (CallResumed, 2_000)]
-    ):
+    controls: list[tuple[type[CallHeld | CallResumed], int]] = [
+        (CallHeld, 1_000),
+        (CallResumed, 2_000),
+        (CallHeld, 5_000),
+        (CallResumed, 2_000),
+    ]
+    for offset, (kind, at_ms) in enumerate(controls):
         machine.feed(kind(event_id="h", call_id="c", captured_at_ns=1, at_ms=at_ms), offset)
         seen.append(machine.is_on_hold)
 

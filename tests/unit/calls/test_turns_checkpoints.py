@@ -4,10 +4,11 @@ import msgspec
 
 from schemas.operations import Checkpoint
 from schemas.transcripts import TranscriptTopicMessage
+from stream_app.calls.ended_call import EndedCall
 from stream_app.calls.endpointing import TurnConfig
 from stream_app.calls.turns import CallTurns
 from tests.unit.calls.turn_lanes import AGENT, CALL_ID, CUSTOMER, Said, lane, partial
-from tests.unit.calls.turn_runs import commits, run
+from tests.unit.calls.turn_runs import commits
 
 
 def test_every_offset_is_committed_at_once() -> None:
@@ -53,18 +54,16 @@ def test_nothing_is_left_of_turns_that_are_over() -> None:
     assert "overlaps" not in before_the_end.state
 
 
-def test_a_closed_one_restores_a_closed_machine() -> None:
+def test_that_of_a_closed_call_says_where_it_ended_and_no_more() -> None:
     messages = lane([Said(AGENT, 0, 1_000, "hello")])
     machine = CallTurns(CALL_ID, TurnConfig())
+
     last = [commits(machine.feed(m, offset))[0] for offset, m in enumerate(messages)][-1]
+
     assert last.checkpoint is not None
-    assert last.checkpoint.state.keys() == {"changes"}
-
-    restored = CallTurns.restore(last.checkpoint, TurnConfig())
-
-    assert restored.is_closed
-    assert run(messages, restored) == []
-    assert restored.counters.late_events == len(messages)
+    assert last.checkpoint.is_closed
+    assert last.checkpoint.state == {"end_offset": len(messages) - 1}
+    assert machine.ended == EndedCall.from_state(last.checkpoint.state)
 
 
 def _busy_call(*, minutes: int) -> list[TranscriptTopicMessage]:

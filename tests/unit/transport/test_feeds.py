@@ -7,6 +7,7 @@ from faust.types import TP
 
 from schemas.errors import AudioFormatError
 from stream_app.calls.effects import Commit, Effect, Refuse
+from stream_app.calls.ended_call import EndedCall
 from stream_app.transport.feeds import Feed, Resolution, feed_all, resolve_all
 from stream_app.transport.sessions import PartitionSession
 
@@ -15,6 +16,7 @@ class Recorder:
     """A machine that commits what it is fed, and refuses odd numbers on request."""
 
     is_closed = False
+    ended: EndedCall | None = None
 
     def __init__(self, *, refuses_odd: bool = False) -> None:
         self.fed: list[int] = []

@@ -7,15 +7,18 @@ from typing import Any
 from faust.types import TP, Message
 
 from schemas.operations import Checkpoint
+from stream_app.calls.ended_call import EndedCall
 from stream_app.settings import KafkaSettings
 from stream_app.topics import AUDIO
 from stream_app.transport.checkpoints import CheckpointStore
+from stream_app.transport.closed_calls import wall_clock_ms
 from stream_app.transport.definitions import AgentDefinition
 from stream_app.transport.log_clock import LogClock, ReadingState
 from stream_app.transport.metrics import Metrics
 from stream_app.transport.partitions import Partitions
 from stream_app.transport.sessions import PartitionSession
 
+NOW_MS = wall_clock_ms()
 TP0, TP1 = TP(AUDIO, 0), TP(AUDIO, 1)
 
 
@@ -25,6 +28,7 @@ class Machine:
     def __init__(self, origin: object) -> None:
         self.origin = origin
         self.is_closed = False
+        self.ended: EndedCall | None = None
 
     def feed(self, *_: Any) -> tuple[()]:
         """Return the effects of one input."""
@@ -104,13 +108,13 @@ def checkpoint(call_id: str, *, is_closed: bool = False) -> Checkpoint:
         call_id=call_id,
         position=(1,),
         is_closed=is_closed,
-        state={"first_offset": 4},
-        written_at_ns=77_000_000,
+        state={"end_offset": 9} if is_closed else {"first_offset": 4},
+        written_at_ns=NOW_MS * 1_000_000,
     )
 
 
 def test_open_calls_are_restored_before_the_first_message() -> None:
-    """Closed ones only when something comes for them."""
+    """Of the closed ones only their end is known."""
     saved = {0: {"open": checkpoint("open"), "closed": checkpoint("closed", is_closed=True)}}
 
     async def play() -> PartitionSession | None:
@@ -122,21 +126,21 @@ def test_open_calls_are_restored_before_the_first_message() -> None:
 
     assert session is not None
     assert list(session.machines) == ["open"]
-    assert session.is_closed("closed")
-    restored = session.machine("closed", Machine, Machine)
-    assert restored.origin == saved[0]["closed"]  # type: ignore[attr-defined]
+    assert session.ended("closed") == EndedCall(9)
+    assert session.ended("open") is None
 
 
 def test_the_last_sign_of_life_of_a_call_outlives_a_takeover() -> None:
     """At first it is the time of the checkpoint, then that of each message."""
     session = PartitionSession(TP0, 1, lambda _: None)
     session.restore([checkpoint("c"), checkpoint("closed", is_closed=True)], Machine)
-    assert session.heard_at_ms == {"c": 77}
+    assert session.heard_at_ms == {"c": NOW_MS}
 
     session.hear("c", message(TP0, 5, 1))
     session.hear("unknown", message(TP0, 5, 1))
     assert session.heard_at_ms == {"c": 1_000}
 
+    session.machines["c"].ended = EndedCall(9)  # type: ignore[misc]
     session.close("c")
     assert session.heard_at_ms == {}
 
@@ -150,7 +154,7 @@ def test_a_new_generation_drops_the_memory_of_kept_partitions() -> None:
         partitions.begin([TP0], consumer)
         old = await partitions.session_of(message(TP0, 7, 1))
         assert old is not None
-        old.machine("c", Machine, Machine)
+        old.machine("c", Machine)
         consumer.generation = 2
         partitions.begin([TP0], consumer)
         new = await partitions.session_of(message(TP0, 5, 2))
