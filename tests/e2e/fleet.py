@@ -46,6 +46,11 @@ class AgentProcess:
         """Whether the process is there, stopped or not."""
         return self._process is not None and self._process.poll() is None
 
+    @property
+    def exit_code(self) -> int | None:
+        """What the process ended with; None while it runs."""
+        return self._process.poll() if self._process is not None else None
+
     def launch(self) -> Self:
         """Start the process; `ready` waits for it."""
         report_fd, child_fd = os.pipe()
@@ -98,6 +103,11 @@ class AgentProcess:
         """Ask the process to stop in order; `close` waits for it."""
         self._signal(signal.SIGTERM)
         self._signal(signal.SIGCONT)
+
+    def ended_after_s(self, since_s: float) -> float:
+        """Return when a terminated process has ended, in seconds after a monotonic time."""
+        assert self._reap(STOP_TIMEOUT_S), f"{self.agent} does not stop: {self.tail()}"
+        return round(time.monotonic() - since_s, 1)
 
     def close(self) -> None:
         """Wait for a terminated process and kill it if it takes too long."""
