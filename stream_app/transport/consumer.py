@@ -61,9 +61,17 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
     _heard_s = 0.0
 
     async def on_thread_stop(self) -> None:
-        """Disconnect; without a generation aiokafka does not leave the group."""
-        if not self.leaves_group and self._consumer is not None:
-            self._consumer._coordinator.generation = driver.DEFAULT_GENERATION_ID  # noqa: SLF001
+        """Disconnect, and leave the group if that is set.
+
+        aiokafka leaves it with a generation and without an instance id: a static member that
+        stops would keep its partitions until its session ends.
+        """
+        if self._consumer is not None:
+            coordinator = self._consumer._coordinator  # noqa: SLF001
+            if self.leaves_group:
+                coordinator._group_instance_id = None  # noqa: SLF001
+            else:
+                coordinator.generation = driver.DEFAULT_GENERATION_ID
         await super().on_thread_stop()
 
     def _create_worker_consumer(self, transport: Any) -> AIOKafkaConsumer:

@@ -3,17 +3,33 @@
 import time
 
 import pytest
+from aiokafka.admin import AIOKafkaAdminClient
 
+from stream_app.app import group_of
+from stream_app.settings import KafkaSettings
+from stream_app.transport.clients import client_options
 from tests.e2e.fleet import Fleet
-from tests.e2e.scenario import Begin
+from tests.e2e.scenario import Begin, Broker
 
 pytestmark = pytest.mark.e2e
 SPEED = 4.0
+MEMBERS = 5  # place in a described group
 COPIES = 4  # of five recordings: twenty calls on four partitions
 
 
+async def members(kafka: KafkaSettings, agent: str) -> int:
+    """Return how many members the consumer group of an agent has."""
+    admin = AIOKafkaAdminClient(**client_options(kafka))
+    await admin.start()
+    try:
+        (answer,) = await admin.describe_consumer_groups([group_of(agent)])
+    finally:
+        await admin.close()
+    return sum(len(group[MEMBERS]) for group in answer.groups)
+
+
 async def test_agents_told_to_stop_under_load_finish_what_they_hold(
-    fleet: Fleet, begin: Begin
+    broker: Broker, fleet: Fleet, begin: Begin
 ) -> None:
     """They end by themselves; the next ones go on where they stopped, and nothing is lost."""
     agents = await fleet.start("old")
@@ -24,6 +40,8 @@ async def test_agents_told_to_stop_under_load_finish_what_they_hold(
         for agent in agents.values():
             agent.terminate()
         ended_s = {name: agent.ended_after_s(told_s) for name, agent in agents.items()}
+        if broker.cluster is not None:  # members of the embedded broker cannot leave
+            assert await members(broker.settings.kafka, "finalize") == 0
         await run.feed.until(7_000)
         started_s = time.monotonic()
         await fleet.start("new")
