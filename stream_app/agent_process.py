@@ -1,8 +1,9 @@
-"""Run one agent in this process: what the supervisor starts for each.
+"""The process of one agent: what the supervisor starts for each.
 
 The first line of standard input holds the settings as JSON. On the descriptor ``--report-fd`` the
 process says ``ready`` once the agent has its partitions and its memory of the calls on them,
-``delayed`` and why if it should be tried again, or ``failed`` and why it never will be ready.
+``delayed`` and why if it should be tried again, or ``failed`` and why it never will be ready; and
+``alive`` every second for as long as its event loop runs.
 """
 
 import argparse
@@ -18,6 +19,7 @@ import structlog
 
 from schemas.errors import CallstreamError, ConfigurationError
 from stream_app.agents import AGENTS, define_agent
+from stream_app.heartbeat import beat
 from stream_app.logging import configure_logging
 from stream_app.settings import MetricsSettings, Settings, settings_from_json
 from stream_app.transport.broker import adapt_to_broker
@@ -44,7 +46,7 @@ def main() -> int:
     report = _reporter(options.report_fd)
     try:
         _use_fast_loop()
-        return asyncio.run(_serve(settings, options.agent, report))
+        return asyncio.run(_serve(settings, options, report))
     except CallstreamError as error:
         log.error("agent.not_started", reason=str(error), retryable=error.retryable)  # noqa: TRY400 - expected, so no traceback
         report(f"{'delayed' if error.retryable else 'failed'} {error}")
@@ -56,6 +58,8 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--agent", required=True)
     parser.add_argument("--parent", type=int, required=True)
     parser.add_argument("--report-fd", type=int, default=-1)
+    parser.add_argument("--restarts", type=int, default=0)
+    parser.add_argument("--frozen-kills", type=int, default=0)
     return parser.parse_args()
 
 
@@ -67,15 +71,20 @@ def _use_fast_loop() -> None:
         mode.loop.use("uvloop")
 
 
-async def _serve(settings: Settings, agent: str, report: Callable[[str], None]) -> int:
+async def _serve(
+    settings: Settings, options: argparse.Namespace, report: Callable[[str], None]
+) -> int:
     from stream_app.app import create_app  # noqa: PLC0415 - Faust, after the choice of the loop
     from stream_app.topics import CHECKPOINTS, DEAD_LETTERS, check_topics  # noqa: PLC0415
 
+    beating = asyncio.create_task(beat(report))
     settings = await adapt_to_broker(settings)
-    definition = define_agent(agent, settings)
+    definition = define_agent(options.agent, settings)
     await check_topics(settings.kafka, (definition.input_topic, CHECKPOINTS, DEAD_LETTERS))
     app = create_app(settings, definition)
-    _serve_metrics(settings.metrics, app, agent)
+    app.runtime.metrics.restarts.inc(options.restarts)
+    app.runtime.metrics.frozen_kills.inc(options.frozen_kills)
+    _serve_metrics(settings.metrics, app, options.agent)
     stopping = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stopping.set)
     ready = asyncio.create_task(_report_ready(app, report))
@@ -83,6 +92,7 @@ async def _serve(settings: Settings, agent: str, report: Callable[[str], None]) 
     waiting = asyncio.create_task(stopping.wait())
     await asyncio.wait((running, waiting), return_when=asyncio.FIRST_COMPLETED)
     ready.cancel()
+    beating.cancel()
     if running.done():
         error = running.exception() or app.crash_reason
         log.error("agent.stopped", exc_info=error)
@@ -117,6 +127,9 @@ async def _stop(app: "AgentApp") -> None:
 
 
 def _reporter(descriptor: int) -> Callable[[str], None]:
+    if descriptor >= 0:
+        os.set_blocking(descriptor, False)  # a supervisor that stands still holds up no agent
+
     def report(line: str) -> None:
         if descriptor >= 0:
             with contextlib.suppress(OSError):

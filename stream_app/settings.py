@@ -312,10 +312,16 @@ class WorkerSettings(_Part):
     Attributes:
         id: Stable name of this worker among all; empty makes one up at each start.
         log_level: One of the standard library's names.
+        max_silence_s: An agent whose event loop stands still for so long is killed and started
+            again. Twice the session timeout by default: its partitions are with others by then,
+            and no pause for memory or for a model's run takes as long.
+        max_start_s: The same before an agent is ready, when it loads its models.
     """
 
     id: str = Field(default="", pattern=r"^[A-Za-z0-9._-]*$", max_length=200)
     log_level: Literal["debug", "info", "warning", "error"] = "info"
+    max_silence_s: float = Field(default=20.0, ge=3.0)
+    max_start_s: float = Field(default=600.0, ge=3.0)
 
 
 class Settings(BaseSettings):

@@ -1,4 +1,4 @@
-"""Supervise the agents of a worker: processes of one agent each, restarted when they end."""
+"""The supervisor of a worker: processes of one agent each, restarted when they end or freeze."""
 
 import contextlib
 import os
@@ -19,6 +19,7 @@ import structlog
 from schemas.errors import BrokerError, ConfigurationError
 from stream_app.agent_process import MISCONFIGURED
 from stream_app.agents import AGENTS
+from stream_app.heartbeat import BEAT, Silence
 from stream_app.settings import Settings
 
 POLL_S = 0.05
@@ -44,6 +45,9 @@ class _Agent:
     failure: str = ""
     delay: str = ""
     report: bytearray = field(default_factory=bytearray)
+    silence: Silence = field(default_factory=lambda: Silence(time.monotonic()))
+    starts: int = 0
+    frozen_kills: int = 0
 
 
 class Supervisor:
@@ -157,6 +161,8 @@ class Supervisor:
         self._read_report(agent)
         if agent.process is not None and agent.process.poll() is not None:
             self._note_end(agent, agent.process.returncode)
+        elif agent.process is not None:
+            self._end_if_frozen(agent, agent.process)
         if agent.process is None and not agent.failure and time.monotonic() >= agent.due_s:
             self._launch(agent)
 
@@ -165,6 +171,7 @@ class Supervisor:
         os.set_blocking(report_fd, False)
         command = [sys.executable, "-m", "stream_app.agent_process", "--agent", agent.name]
         options = ["--parent", str(os.getpid()), "--report-fd", str(child_fd)]
+        options += ["--restarts", str(agent.starts), "--frozen-kills", str(agent.frozen_kills)]
         try:
             process = subprocess.Popen(  # noqa: S603 - our own module
                 [*command, *options],
@@ -182,6 +189,8 @@ class Supervisor:
             process.stdin.close()
         agent.process, agent.report_fd = process, report_fd
         agent.started_s = time.monotonic()
+        agent.silence = Silence(agent.started_s)
+        agent.starts += 1
         log.info("agent.started", agent=agent.name, pid=process.pid)
 
     def _read_report(self, agent: _Agent) -> None:
@@ -193,11 +202,24 @@ class Supervisor:
             line, _, rest = agent.report.partition(b"\n")
             agent.report = rest
             word, _, reason = line.decode(errors="replace").partition(" ")
+            agent.silence.hear()
+            if word == BEAT:
+                continue
             with self._changed:
                 agent.is_ready = word == "ready"
                 agent.failure = f"{agent.name}: {reason}" if word == "failed" else ""
                 agent.delay = reason if word == "delayed" else ""
                 self._changed.notify_all()
+
+    def _end_if_frozen(self, agent: _Agent, process: subprocess.Popen[bytes]) -> None:
+        worker = agent.settings.worker
+        silent_s = agent.silence.look(time.monotonic())
+        if silent_s <= (worker.max_silence_s if agent.is_ready else worker.max_start_s):
+            return
+        log.error("agent.frozen", agent=agent.name, pid=process.pid, silent_s=round(silent_s, 1))
+        agent.frozen_kills += 1
+        process.kill()
+        process.wait()
 
     def _note_end(self, agent: _Agent, code: int) -> None:
         self._read_report(agent)

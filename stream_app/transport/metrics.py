@@ -57,6 +57,12 @@ class Metrics:
         self.oldest_unacked_s = self._gauge(
             "oldest_unacknowledged_seconds", "Age of the oldest input that is not acknowledged."
         )
+        self.restarts = self._counter(
+            "restarts", "Times that the supervisor started this agent again."
+        )
+        self.frozen_kills = self._counter(
+            "frozen_kills", "Times that the supervisor killed this agent since it said nothing."
+        )
         self.loop_lag = self._histogram(
             "loop_lag_seconds", "How late the event loop wakes a timer.", LAG_BUCKETS_S
         )
