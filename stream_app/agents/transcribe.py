@@ -90,11 +90,22 @@ def segment_config(settings: Settings, max_segment_ms: int = 0) -> SegmentConfig
 
 
 def _stall_policy(stalls: StallSettings) -> StallPolicy:
-    return StallPolicy(stalls.stall_after_s, stalls.stale_after_s, stall_marker)
+    return StallPolicy(
+        stall_after_s=stalls.stall_after_s,
+        stale_after_s=stalls.stale_after_s,
+        stale_on_hold_after_s=stalls.stale_on_hold_after_s,
+        marker=stall_marker,
+    )
 
 
-def stall_marker(call: CallTranscriber, stage: Stage) -> AudioMessage:
-    """Return the marker that closes the segments, or the call, after its last chunk."""
+def stall_marker(call: CallTranscriber, stage: Stage) -> AudioMessage | None:
+    """Return the marker that closes the segments, or the call, after its last chunk.
+
+    None where they are closed: every marker is a checkpoint, whose time says when the call was
+    last heard of should it have to be restored.
+    """
+    if stage == "stall" and call.is_stalled:
+        return None
     place = event_id(call.call_id, stage, call.last_seq)
     if stage == "stale":
         return CallEnded(

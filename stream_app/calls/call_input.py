@@ -30,7 +30,7 @@ class CallInput:
     @property
     def last_seq(self) -> int:
         """Return the highest sequence number so far, -1 before any."""
-        return self.sequencer.last_seq if self.sequencer else -1
+        return self.sequencer.last_seq if self.sequencer else self._point.next_seq - 1
 
     @property
     def dropped(self) -> int:

@@ -114,6 +114,11 @@ class CallTranscriber:
         return self._facts.is_on_hold
 
     @property
+    def is_stalled(self) -> bool:
+        """Return whether nothing is open that a stall would close: none since its last chunk."""
+        return self._facts.stalled_after_seq == self.last_seq
+
+    @property
     def late_events(self) -> int:
         """Return how many markers came too late, and messages after the end."""
         return self._void_markers + (self.ended.dropped if self.ended else 0)

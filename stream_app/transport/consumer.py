@@ -133,6 +133,7 @@ class Consumer(driver.Consumer):
         self._trackers: dict[TP, AckTracker] = {}
         self._starts: dict[TP, int] = {}
         self._logs: dict[TP, LogClock] = {}
+        self._positions: dict[TP, int] = {}
         self._generation = 0
         self._poll_interval_s = transport.fetch_max_wait_ms / 1000
         self.on_flow_resumed: Callable[[], None] = lambda: None
@@ -167,8 +168,12 @@ class Consumer(driver.Consumer):
             clock = self._logs[tp] = LogClock()
         return clock
 
-    def reading_states(self) -> Mapping[TP, ReadingState]:
-        """Return how far each partition is read, after setting its clock by that."""
+    def handed_on(self, tp: TP) -> int | None:
+        """Return the offset behind what was handed on of a partition, None before the first."""
+        return self._positions.get(tp)
+
+    def note_ends(self) -> Mapping[TP, ReadingState]:
+        """Return how far each partition is read, after setting its clock by where its log ends."""
         states = cast("ConsumerThread", self._thread).reading_states()
         now_ns = time.monotonic_ns()
         for tp, state in states.items():
@@ -202,7 +207,7 @@ class Consumer(driver.Consumer):
         if not self.flow_active:  # a rebalance is under way: they will come again
             await self._rewind()
             return None
-        self.reading_states()
+        states = self.note_ends()
         messages = [
             message
             for tp, batch in records.items()
@@ -210,6 +215,7 @@ class Consumer(driver.Consumer):
             for record in batch
             if self._is_new(message := self._to_message(tp, record))
         ]
+        self._positions = {tp: state.position for tp, state in states.items()}
         cast("ConsumerThread", self._thread).note_records(bool(messages))
         return Poll(messages) if messages else None
 
@@ -264,6 +270,7 @@ class Consumer(driver.Consumer):
         self._trackers.clear()
         self._starts.clear()
         self._logs.clear()
+        self._positions.clear()
         await super().on_partitions_assigned(assigned, generation_id)
 
     async def force_commit(self, topics: Any = None, start_new_transaction: bool = True) -> bool:  # noqa: ARG002, FBT001, FBT002 - Faust's signature

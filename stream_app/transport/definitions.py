@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, Protocol
 
 from schemas.audio import AudioMessage
 from schemas.base import Message
@@ -13,9 +13,23 @@ from stream_app.transport.partial_pace import PartialPace
 Stage = Literal["stall", "stale"]
 
 
+class WatchedCall(Protocol):
+    """What a call shows to whoever watches over its silence."""
+
+    @property
+    def last_seq(self) -> int:
+        """Number of its last chunk, -1 before any."""
+        ...
+
+    @property
+    def is_on_hold(self) -> bool:
+        """Whether a hold explains its silence."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class StallPolicy:
-    """When and how calls without audio are closed.
+    """When and how calls without audio are closed; see `StallSettings`.
 
     Attributes:
         marker: Returns what to append for a call (given its machine), or None for nothing.
@@ -23,6 +37,7 @@ class StallPolicy:
 
     stall_after_s: float
     stale_after_s: float
+    stale_on_hold_after_s: float
     marker: Callable[[Any, Stage], Message | AudioMessage | None]
 
 
@@ -64,8 +79,8 @@ class AgentDefinition:
         max_unacknowledged: So many inputs are held in memory while requests that are urgent are
             unfinished; then reading waits for them. 0 where something else bounds them.
         pace: Set where requests that are not urgent are to be run less often under overload.
-        stalls: Set for the agent that watches over calls without audio; its machines have
-            ``last_seq``.
+        stalls: Set for the agent that watches over calls without audio; its machines are
+            `WatchedCall`.
         has_model_in_feed: Feeding a machine runs a model (the VAD does), so that it happens on a
             thread of its own.
         prepare: Called with machines, each once, and the message that each is fed next; what it

@@ -199,8 +199,9 @@ class Outbox:
             record.value or b"", place, refusal, key=record.key, topic=record.topic
         )
 
-    def append(self, session: PartitionSession, call_id: str, record: Record) -> None:
-        """Queue a message that no effect asked for, such as a stall marker."""
+    def append_marker(self, session: PartitionSession, call_id: str, record: Record) -> None:
+        """Queue a marker for the input of a silent call, which no effect asked for."""
+        self._metrics.stall_markers.inc()
         self._enqueue(_Entry(session, call_id, record, is_volatile=True))
 
     async def wait_for_room(self) -> None:

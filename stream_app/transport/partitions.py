@@ -36,8 +36,12 @@ class Consumer(Protocol):
         """Return the acknowledgements of a partition."""
         ...
 
-    def reading_states(self) -> Mapping[TP, ReadingState]:
-        """Return how far each partition is read, after setting its clock by that."""
+    def handed_on(self, tp: TP) -> int | None:
+        """Return the offset behind what was handed on of a partition."""
+        ...
+
+    def note_ends(self) -> Mapping[TP, ReadingState]:
+        """Return how far each partition is read, after setting its clock by where its log ends."""
         ...
 
     def log_clock(self, tp: TP) -> LogClock:
@@ -115,6 +119,19 @@ class Partitions:
         """Wait until the checkpoints of the present generation have been read."""
         while (load := self._load) is not None and not load.done():
             await asyncio.wait([load])
+
+    def read_through_ns(self, session: PartitionSession, consumer: Consumer) -> int | None:
+        """Return the time (monotonic clock) up to which a partition's log has been fed.
+
+        None until what stood in it at the begin of the generation has been.
+        """
+        tracker = consumer.tracker(session.tp)
+        fed = session.fed_offset + 1
+        is_all_fed = tracker is None or tracker.last_delivered < fed
+        position = consumer.handed_on(session.tp) if is_all_fed else fed
+        if position is None:
+            return None
+        return consumer.log_clock(session.tp).read_through_ns(position)
 
     async def session_of(self, message: Message) -> PartitionSession | None:
         """Return the memory to which a message belongs, None if that is gone.

@@ -90,6 +90,7 @@ class AgentRuntime:
         self._outbox: Outbox | None = None
         self._inference: InferenceThread | None = None
         self._consumer: Consumer | None = None
+        self._stalls: StallMarker | None = None
         self._max_pending_ms = int(settings.overload.max_pending_final_audio_s * 1000)
         self._room = asyncio.Event()
         self._results: list[tuple[Job, Any]] = []
@@ -112,8 +113,8 @@ class AgentRuntime:
         self._inference = self._make_inference()
         if self._inference is not None:
             self._inference.start()
-        marker = StallMarker(self.definition, self.partitions, consumer, self._outbox, self.metrics)
-        looks = (self._check_inference, marker.look)
+        self._stalls = StallMarker(self.definition, self.partitions, consumer, self._outbox)
+        looks = (self._check_inference, self._stalls.look)
         self._spawn(Watchdog(self.partitions, self._inference, self.metrics, looks).run())
         if self.definition.watch is not None:
             self._spawn(ModelWatcher(self.definition.watch, self.metrics).run())
@@ -178,12 +179,19 @@ class AgentRuntime:
             session.keep(message)
             feeds.append(self._feed_of(session, message))
         self.metrics.events.inc(len(feeds))
+        sessions = {feed.session for feed in feeds}
+        if self._stalls is not None:
+            self._stalls.take_up(sessions, time.monotonic())
         await self._machines.call(feed_all, feeds, self.definition.prepare)
         for feed in feeds:
             if feed.reason:
                 log.warning("message.refused", agent=self.definition.name, reason=feed.reason[:200])
                 self._alert_refusal(feed)
             self._carry_out(feed)
+        for session in sessions:
+            session.fed_offset = session.last_offset
+        if self._stalls is not None:
+            self._stalls.hear(feeds, time.monotonic())
 
     def _alert_refusal(self, feed: Feed) -> None:
         if self._outbox is not None and feed.session.is_current:
@@ -201,7 +209,6 @@ class AgentRuntime:
             machine = session.machine(call_id, self.definition.create)
         except (MalformedMessageError, AudioFormatError) as error:
             return Feed.refused(session, call_id, message.offset, str(error))
-        session.hear(call_id, message)
         arrived_ns = self._arrived_ns(message)
         return Feed(session, call_id, message.offset, machine, decoded, arrived_ns=arrived_ns)
 

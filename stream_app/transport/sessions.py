@@ -48,8 +48,9 @@ class PartitionSession:
         closed: Takes the calls that close; a memory of its own by default.
 
     Attributes:
-        heard_at_ms: When each open call gave its last sign of life, by the timestamps of the log
-            (Unix, ms): that of its last message, or of the checkpoint that it was restored from.
+        last_offset: Of the last message taken, -1 before the first.
+        fed_offset: Up to this one the machines have been fed.
+        restored_at_ms: When the checkpoint was written (Unix, ms) of each call restored from one.
     """
 
     def __init__(
@@ -63,9 +64,10 @@ class PartitionSession:
         self.generation = generation
         self.is_current = True
         self.last_offset = -1
+        self.fed_offset = -1
         self.first_offsets: dict[str, int] = {}
         self.machines: dict[str, Machine] = {}
-        self.heard_at_ms: dict[str, int] = {}
+        self.restored_at_ms: dict[str, int] = {}
         self._acknowledge = acknowledge
         self._messages: dict[int, Message] = {}
         self._lanes: dict[str, Lane] = {}
@@ -88,7 +90,7 @@ class PartitionSession:
                 self._closed.add(checkpoint.call_id, ended, at_ms)
                 continue
             self.machines[checkpoint.call_id] = restore(checkpoint)
-            self.heard_at_ms[checkpoint.call_id] = checkpoint.written_at_ns // NS_PER_MS
+            self.restored_at_ms[checkpoint.call_id] = checkpoint.written_at_ns // NS_PER_MS
             first = checkpoint.state.get("first_offset")
             if isinstance(first, int):
                 self.first_offsets[checkpoint.call_id] = first
@@ -105,7 +107,7 @@ class PartitionSession:
         machine = self.machines.pop(call_id, None)
         if machine is None:
             return False
-        self.heard_at_ms.pop(call_id, None)
+        self.restored_at_ms.pop(call_id, None)
         assert machine.ended is not None  # noqa: S101 -- or it would not be closed
         self._closed.add(call_id, machine.ended)
         return True
@@ -118,11 +120,6 @@ class PartitionSession:
         """Hold a message until it is acknowledged."""
         self._messages[message.offset] = message
         self.last_offset = message.offset
-
-    def hear(self, call_id: str, message: Message) -> None:
-        """Note that an open call gave a sign of life."""
-        if call_id in self.machines:
-            self.heard_at_ms[call_id] = int(message.timestamp * 1000)
 
     def message(self, offset: int) -> Message | None:
         """Return a message that is not acknowledged yet."""
@@ -164,7 +161,7 @@ class PartitionSession:
         self.is_current = False
         self.machines.clear()
         self.first_offsets.clear()
-        self.heard_at_ms.clear()
+        self.restored_at_ms.clear()
         self._messages.clear()
         self._lanes.clear()
         self._closed.clear()

@@ -1,64 +1,132 @@
-"""Append a marker to the log when a call has been without audio for too long."""
+"""Silent calls: a marker on the log when a call has been without audio for too long."""
 
-from collections.abc import Collection
+import heapq
+import math
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import structlog
-from faust.types import TP
 
 from stream_app.topics import encode
 from stream_app.transport.dead_letters import Record
-from stream_app.transport.definitions import AgentDefinition, Stage, StallPolicy
-from stream_app.transport.metrics import Metrics
+from stream_app.transport.definitions import AgentDefinition, Stage, StallPolicy, WatchedCall
+from stream_app.transport.feeds import Feed
 from stream_app.transport.outbox import Outbox
 from stream_app.transport.partitions import Consumer, Partitions
 from stream_app.transport.sessions import PartitionSession
+
+NS = 1_000_000_000
+LOG_APPEND_TIME = 1  # Kafka's number for timestamps that the brokers give
 
 log = structlog.get_logger(__name__)
 
 
 @dataclass(slots=True)
 class _Silence:
+    """What a call was last heard of.
+
+    Attributes:
+        fed_s: When its last chunk was fed.
+        heard_s: When that, or the begin or end of a hold, came to the log.
+        queued_s: When the call is looked at again; later entries of the queue are void.
+    """
+
     last_seq: int
-    since_s: float
-    stages: tuple[Stage, ...] = ()
+    is_on_hold: bool
+    fed_s: float
+    heard_s: float
+    queued_s: float = math.inf
 
 
 class StallWatch:
-    """Watches the calls of one partition by a monotonic clock.
+    """The calls of one partition and since when each is silent, all by one monotonic clock.
 
-    Each stage is due once for each last chunk: audio that comes later starts the count afresh.
+    What costs time is a call that is due, not one that is open: calls that speak stand in the
+    order of their last chunks, calls that stalled in a heap.
     """
 
-    def __init__(self, stall_after_s: float, stale_after_s: float) -> None:
-        self._limits: tuple[tuple[Stage, float], ...] = (
-            ("stall", stall_after_s),
-            ("stale", stale_after_s),
-        )
-        self._silences: dict[str, _Silence] = {}
+    def __init__(self, policy: StallPolicy) -> None:
+        self._policy = policy
+        self._speaking: OrderedDict[str, _Silence] = OrderedDict()
+        self._stalled: dict[str, _Silence] = {}
+        self._queue: list[tuple[float, str]] = []
 
-    def due(self, call_id: str, last_seq: int, now_s: float) -> Stage | None:
-        """Return the stage that a call has reached and was not told of yet."""
-        silence = self._silences.get(call_id)
-        if silence is None or silence.last_seq != last_seq:
-            self._silences[call_id] = _Silence(last_seq, now_s)
-            return None
-        for stage, limit_s in self._limits:
-            if stage not in silence.stages and now_s - silence.since_s >= limit_s:
-                silence.stages = (*silence.stages, stage)
-                return stage
-        return None
+    def __len__(self) -> int:
+        """Return how many calls are watched."""
+        return len(self._speaking) + len(self._stalled)
 
-    def keep_only(self, call_ids: Collection[str]) -> None:
-        """Forget the calls that are not among these."""
-        for call_id in [known for known in self._silences if known not in call_ids]:
-            del self._silences[call_id]
+    def heard_s(self, call_id: str) -> float | None:
+        """Return when a call was last heard of, None if it never was."""
+        silence = self._speaking.get(call_id) or self._stalled.get(call_id)
+        return silence.heard_s if silence is not None else None
+
+    def hear(self, call_id: str, call: WatchedCall, *, fed_s: float, heard_s: float) -> None:
+        """Take in what a call is after a message of it was fed.
+
+        Args:
+            call_id: Of the call.
+            call: Another last chunk or a change of the hold counts, nothing else does.
+            fed_s: Now; never earlier than before, and the same for what was fed together.
+            heard_s: When the message came to the log.
+        """
+        silence = self._speaking.get(call_id) or self._stalled.get(call_id)
+        if silence is None or silence.last_seq != call.last_seq:
+            self._stalled.pop(call_id, None)
+            self._speaking[call_id] = _Silence(call.last_seq, call.is_on_hold, fed_s, heard_s)
+            self._speaking.move_to_end(call_id)
+        elif silence.is_on_hold != call.is_on_hold or silence.fed_s == fed_s:
+            silence.is_on_hold = call.is_on_hold
+            silence.heard_s = max(silence.heard_s, heard_s)
+            if call_id in self._stalled:
+                self._enqueue(call_id, silence)
+
+    def due(self, through_s: float) -> Iterator[tuple[str, Stage]]:
+        """Yield the calls that have reached a stage, each stage once for each last chunk.
+
+        A call that was told to be stale and is still there is told again after the same time.
+
+        Args:
+            through_s: Everything that was on the log at this time has been fed.
+        """
+        while self._speaking:
+            call_id, silence = next(iter(self._speaking.items()))
+            if silence.fed_s + self._policy.stall_after_s > through_s:
+                break
+            self._stalled[call_id] = self._speaking.pop(call_id)
+            self._enqueue(call_id, silence)
+            yield call_id, "stall"
+        while self._queue and self._queue[0][0] <= through_s:
+            queued_s, call_id = heapq.heappop(self._queue)
+            stalled = self._stalled.get(call_id)
+            if stalled is not None and stalled.queued_s == queued_s:
+                stalled.heard_s = through_s
+                self._enqueue(call_id, stalled)
+                yield call_id, "stale"
+
+    def forget(self, call_id: str) -> None:
+        """Watch over a call no longer."""
+        self._speaking.pop(call_id, None)
+        self._stalled.pop(call_id, None)
+
+    def _enqueue(self, call_id: str, silence: _Silence) -> None:
+        policy = self._policy
+        limit_s = policy.stale_on_hold_after_s if silence.is_on_hold else policy.stale_after_s
+        silence.queued_s = silence.heard_s + limit_s
+        heapq.heappush(self._queue, (silence.queued_s, call_id))
 
 
 class StallMarker:
-    """Looks at the open calls of partitions that are read to their end.
+    """Looks after the silent calls of all partitions of a worker.
 
     It changes no state of a call: it appends to the input, and the marker does when it is read.
+    A call is silent only as far as its partition has been read: a worker that is behind finds the
+    audio that stands unread in the log before it counts the time until then.
+
+    Args:
+        wall_s: The wall clock; what timestamps are compared with.
     """
 
     def __init__(
@@ -67,33 +135,52 @@ class StallMarker:
         partitions: Partitions,
         consumer: Consumer,
         outbox: Outbox,
-        metrics: Metrics,
+        *,
+        wall_s: Callable[[], float] = time.time,
     ) -> None:
         self._topic = definition.input_topic
         self._policy = definition.stalls
         self._partitions = partitions
         self._consumer = consumer
         self._outbox = outbox
-        self._metrics = metrics
+        self._wall_s = wall_s
         self._watches: dict[PartitionSession, StallWatch] = {}
-        self._positions: dict[TP, int] = {}
+
+    def take_up(self, sessions: Iterable[PartitionSession], now_s: float) -> None:
+        """Begin to watch the calls restored in these sessions; before they are fed anything."""
+        for session in sessions:
+            if session in self._watches or self._policy is None:
+                continue
+            watch = self._watches[session] = StallWatch(self._policy)
+            for call_id, written_ms in session.restored_at_ms.items():
+                heard_s = self._monotonic_s(written_ms / 1000, now_s)
+                machine: Any = session.machines[call_id]
+                watch.hear(call_id, machine, fed_s=now_s, heard_s=heard_s)
+
+    def hear(self, feeds: Iterable[Feed], now_s: float) -> None:
+        """Take in what was fed at ``now_s`` of the monotonic clock."""
+        for feed in feeds:
+            machine: Any = feed.session.machines.get(feed.call_id)
+            watch = self._watches.get(feed.session)
+            if machine is not None and watch is not None:
+                heard_s = self._heard_s(feed, watch, now_s)
+                watch.hear(feed.call_id, machine, fed_s=now_s, heard_s=heard_s)
 
     def look(self, now_s: float) -> None:
-        """Append what is due at ``now_s`` of a monotonic clock."""
+        """Append what is due at ``now_s`` of the monotonic clock."""
         if self._policy is None or not self._partitions.is_loaded:
             return
-        self._watches = {
-            session: self._watches.get(session) or _watch(self._policy)
-            for session in self._partitions
-        }
+        self._consumer.note_ends()
+        held = set(self._partitions)
+        self._watches = {s: watch for s, watch in self._watches.items() if s in held}
+        self.take_up(held, now_s)
         for session, watch in self._watches.items():
-            if not self._is_read_to_the_end(session):
-                continue
-            watch.keep_only(session.machines.keys())
-            for call_id, machine in tuple(session.machines.items()):
-                stage = watch.due(call_id, machine.last_seq, now_s)  # type: ignore[attr-defined]
-                if stage is not None:
+            through_ns = self._partitions.read_through_ns(session, self._consumer)
+            for call_id, stage in watch.due(through_ns / NS) if through_ns is not None else ():
+                if call_id in session.machines:
                     self._append(session, call_id, stage, self._policy)
+                else:
+                    watch.forget(call_id)
 
     def _append(
         self, session: PartitionSession, call_id: str, stage: Stage, policy: StallPolicy
@@ -103,22 +190,27 @@ class StallMarker:
             return
         key, value = call_id.encode(), encode(marker)
         record = Record(self._topic, key, value, partition=session.partition)
-        self._outbox.append(session, call_id, record)
-        self._metrics.stall_markers.inc()
+        self._outbox.append_marker(session, call_id, record)
         log.info("call.fell_silent", call_id=call_id, stage=stage)
 
-    def _is_read_to_the_end(self, session: PartitionSession) -> bool:
-        """Return whether nothing has come since the last look, and nothing is on its way."""
-        state = self._consumer.reading_states().get(session.tp)
-        if state is None:
-            return False
-        position, end = state.position, state.end
-        before = self._positions.get(session.tp)
-        self._positions[session.tp] = position
-        tracker = self._consumer.tracker(session.tp)
-        delivered = tracker.last_delivered if tracker is not None else -1
-        return position == before and position >= end and delivered <= session.last_offset
+    def _heard_s(self, feed: Feed, watch: StallWatch, now_s: float) -> float:
+        """Return when a message came to the log.
 
+        Of what came since this worker reads the partition, its own clock tells. Of what was there
+        before, the timestamp does, if the brokers gave it. That of a producer whose clock may be
+        hours off counts only from the call's last checkpoint on, and never where there is none.
+        """
+        if not self._consumer.log_clock(feed.session.tp).is_backlog(feed.offset):
+            return feed.arrived_ns / NS
+        message = feed.session.message(feed.offset)
+        known_s = watch.heard_s(feed.call_id)
+        if message is None or not message.timestamp:
+            return now_s if known_s is None else known_s
+        told_s = self._monotonic_s(message.timestamp, now_s)
+        if message.timestamp_type == LOG_APPEND_TIME:
+            return told_s
+        return now_s if known_s is None else max(known_s, told_s)
 
-def _watch(policy: StallPolicy) -> StallWatch:
-    return StallWatch(policy.stall_after_s, policy.stale_after_s)
+    def _monotonic_s(self, unix_s: float, now_s: float) -> float:
+        """Return a time of the wall clock as one of the monotonic clock, not later than now."""
+        return now_s - max(0.0, self._wall_s() - unix_s)

@@ -43,6 +43,8 @@ class Square:
 class Summer:
     """State machine of a call."""
 
+    is_on_hold = False
+
     def __init__(self, call_id: str, numbers: int = 0, total: int = 0) -> None:
         self.call_id = call_id
         self.ended: EndedCall | None = None
@@ -169,6 +171,8 @@ def define(settings: Settings) -> AgentDefinition:
         restore=Summer.restore,
         infer=infer,
         max_batch=4,
-        stalls=StallPolicy(stalls.stall_after_s, stalls.stale_after_s, stall_marker),
+        stalls=StallPolicy(
+            stalls.stall_after_s, stalls.stale_after_s, stalls.stale_on_hold_after_s, stall_marker
+        ),
         refuses_late=is_lost_audio,
     )

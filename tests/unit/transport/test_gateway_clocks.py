@@ -10,6 +10,7 @@ from faust.types import TP, Message
 
 from schemas.operations import Checkpoint
 from stream_app.calls.effects import Effect, Infer
+from stream_app.calls.ended_call import EndedCall
 from stream_app.settings import KafkaSettings, Settings
 from stream_app.topics import AUDIO
 from stream_app.transport.checkpoints import CheckpointStore
@@ -46,6 +47,7 @@ class Asker:
     """Asks for a partial with every chunk, and for a final with the last one."""
 
     is_closed = False
+    ended: EndedCall | None = None
 
     def __init__(self, _: object) -> None:
         """Begin."""

@@ -76,7 +76,11 @@ class FakeConsumer:
         """Return the acknowledgements."""
         return
 
-    def reading_states(self) -> dict[TP, ReadingState]:
+    def handed_on(self, _: TP) -> None:
+        """Return how far it is read."""
+        return
+
+    def note_ends(self) -> dict[TP, ReadingState]:
         """Return that nothing is known."""
         return {}
 
@@ -130,19 +134,15 @@ def test_open_calls_are_restored_before_the_first_message() -> None:
     assert session.ended("open") is None
 
 
-def test_the_last_sign_of_life_of_a_call_outlives_a_takeover() -> None:
-    """At first it is the time of the checkpoint, then that of each message."""
+def test_a_restored_call_knows_when_it_was_saved() -> None:
+    """Its silence does not begin anew with a takeover."""
     session = PartitionSession(TP0, 1, lambda _: None)
     session.restore([checkpoint("c"), checkpoint("closed", is_closed=True)], Machine)
-    assert session.heard_at_ms == {"c": NOW_MS}
-
-    session.hear("c", message(TP0, 5, 1))
-    session.hear("unknown", message(TP0, 5, 1))
-    assert session.heard_at_ms == {"c": 1_000}
+    assert session.restored_at_ms == {"c": NOW_MS}
 
     session.machines["c"].ended = EndedCall(9)  # type: ignore[misc]
     session.close("c")
-    assert session.heard_at_ms == {}
+    assert session.restored_at_ms == {}
 
 
 def test_a_new_generation_drops_the_memory_of_kept_partitions() -> None:

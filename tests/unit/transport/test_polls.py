@@ -69,6 +69,7 @@ class FakeConsumer(Consumer):
         self._trackers: dict[TP, AckTracker] = {}
         self._starts = {}
         self._logs = {}
+        self._positions = {}
         self._read_offset = {}
         self._buffered_partitions = set()
         self.thread = self._thread = FakeThread()
@@ -214,6 +215,7 @@ async def test_every_poll_notes_where_the_logs_end_and_since_when() -> None:
     assert 6.5 < (time.monotonic_ns() - through_ns) / 1e9 < 60
     assert consumer.log_clock(ONE).read_through_ns(5) is None
     assert consumer.log_clock(ONE).read_through_ns(6) is not None
+    assert [consumer.handed_on(tp) for tp in (ONE, OTHER)] == [6, 9]
 
 
 async def test_a_partition_that_was_not_fetched_yet_says_nothing() -> None:
@@ -223,5 +225,5 @@ async def test_a_partition_that_was_not_fetched_yet_says_nothing() -> None:
 
     await consumer._next_poll()
 
-    assert consumer.reading_states() == {}
+    assert consumer.note_ends() == {}
     assert consumer.log_clock(ONE).read_through_ns(3) is None

@@ -1,144 +1,192 @@
-"""Each stage once for each last chunk, by an injected clock."""
+"""Silent calls are closed in time, whatever else their partition holds, by an injected clock."""
 
-from collections.abc import Iterator
-from typing import Any
+import time
+from dataclasses import dataclass
 
-from faust.types import TP, Message
+import pytest
 
-from schemas.audio import CallStalled
-from stream_app.topics import AUDIO
-from stream_app.transport.acknowledgements import AckTracker
-from stream_app.transport.dead_letters import Record
-from stream_app.transport.definitions import AgentDefinition, StallPolicy
-from stream_app.transport.log_clock import ReadingState
-from stream_app.transport.metrics import Metrics
-from stream_app.transport.sessions import PartitionSession
-from stream_app.transport.stalls import StallMarker, StallWatch
+from stream_app.transport.definitions import StallPolicy
+from stream_app.transport.stalls import StallWatch
+from tests.support.silent_calls import Partition, SilenceWorker, marker_of
 
-TP0 = TP(AUDIO, 0)
+POLICY = StallPolicy(15, 600, 3_600, marker_of)
+MANY = 5_000
+
+
+@dataclass
+class Call:
+    """What a call shows."""
+
+    last_seq: int = 7
+    is_on_hold: bool = False
+
+
+def watch_of(call: Call, at_s: float = 0.0) -> StallWatch:
+    watch = StallWatch(POLICY)
+    watch.hear("c", call, fed_s=at_s, heard_s=at_s)
+    return watch
 
 
 def test_a_silent_call_stalls_and_then_goes_stale() -> None:
-    """Once each."""
-    watch = StallWatch(15, 600)
+    """Once each; what is still there after that is told again, in case the marker was void."""
+    watch = watch_of(Call())
 
-    stages = [watch.due("c", 7, now) for now in (0.0, 14.9, 15.0, 16.0, 599.0, 600.0, 9000.0)]
+    told = {now: [s for _, s in watch.due(now)] for now in (14.9, 15, 599, 600, 1_199, 1_200)}
 
-    assert stages == [None, None, "stall", None, None, "stale", None]
+    assert told == {14.9: [], 15: ["stall"], 599: [], 600: ["stale"], 1_199: [], 1_200: ["stale"]}
 
 
 def test_audio_starts_the_count_afresh() -> None:
     """And both stages may come again."""
-    watch = StallWatch(15, 600)
-    watch.due("c", 7, 0.0)
-    watch.due("c", 7, 15.0)
+    watch = watch_of(Call())
+    assert [*watch.due(15)] == [("c", "stall")]
 
-    assert watch.due("c", 8, 20.0) is None
-    assert watch.due("c", 8, 34.0) is None
-    assert watch.due("c", 8, 35.0) == "stall"
+    watch.hear("c", Call(8), fed_s=20, heard_s=20)
 
-
-class FakeCall:
-    """Has heard four chunks."""
-
-    last_seq = 3
-    call_id = "c"
+    assert [*watch.due(34)] == []
+    assert [*watch.due(35)] == [("c", "stall")]
+    assert [*watch.due(619)] == []
+    assert [*watch.due(620)] == [("c", "stale")]
 
 
-class FakePartitions:
-    """One partition, loaded."""
+def test_what_is_no_audio_starts_nothing_afresh() -> None:
+    """A key pressed, a marker, a chunk sent twice."""
+    watch = watch_of(Call())
 
-    is_loaded = True
+    watch.hear("c", Call(), fed_s=10, heard_s=10)
 
-    def __init__(self, session: PartitionSession) -> None:
-        self._session = session
-
-    def __iter__(self) -> Iterator[PartitionSession]:
-        """Return an iterator over the one session."""
-        return iter([self._session])
+    assert [*watch.due(15)] == [("c", "stall")]
 
 
-class FakeConsumer:
-    """A partition with a position, an end, and what was delivered."""
+def test_a_call_on_hold_stalls_in_time_and_goes_stale_by_a_limit_of_its_own() -> None:
+    call = Call()
+    watch = watch_of(call)
+    call.is_on_hold = True
+    watch.hear("c", call, fed_s=5, heard_s=5)
 
-    def __init__(self) -> None:
-        self.state = ReadingState(10, 10, 0)
-        self.delivered = AckTracker(0)
-
-    def reading_states(self) -> dict[TP, ReadingState]:
-        """Return position and end."""
-        return {TP0: self.state}
-
-    def tracker(self, _: TP) -> AckTracker:
-        """Return the acknowledgements."""
-        return self.delivered
+    assert [*watch.due(15)] == [("c", "stall")]
+    assert [*watch.due(3_604)] == []
+    assert [*watch.due(3_605)] == [("c", "stale")]
 
 
-class FakeOutbox:
-    """Keeps what it is given."""
+@pytest.mark.parametrize("held_s", [5, 20])
+def test_the_end_of_a_hold_is_a_sign_of_life(held_s: float) -> None:
+    """The gateway is given its time to send audio, and no more than that."""
+    call = Call()
+    watch = watch_of(call)
+    for at_s, is_on_hold in ((held_s, True), (2_000, False)):
+        assert {stage for _, stage in watch.due(at_s)} <= {"stall"}
+        call.is_on_hold = is_on_hold
+        watch.hear("c", call, fed_s=at_s, heard_s=at_s)
 
-    def __init__(self) -> None:
-        self.records: list[Record] = []
-
-    def append(self, _: PartitionSession, __: str, record: Record) -> None:
-        """Keep the record."""
-        self.records.append(record)
-
-
-def marker_of(machine: FakeCall, stage: str) -> CallStalled:
-    return CallStalled(event_id=stage, call_id="c", captured_at_ns=0, after_seq=machine.last_seq)
-
-
-def setting() -> tuple[StallMarker, FakeConsumer, FakeOutbox, PartitionSession]:
-    session = PartitionSession(TP0, 1, lambda _: None)
-    call: Any = FakeCall()
-    session.machines["c"] = call
-    definition = AgentDefinition(
-        name="toy",
-        input_topic=AUDIO,
-        decode=bytes,
-        create=lambda _: call,
-        restore=lambda _: call,
-        stalls=StallPolicy(15, 600, marker_of),
-    )
-    consumer, outbox = FakeConsumer(), FakeOutbox()
-    partitions: Any = FakePartitions(session)
-    marker = StallMarker(definition, partitions, consumer, outbox, Metrics("toy"))  # type: ignore[arg-type]
-    return marker, consumer, outbox, session
+    assert [*watch.due(2_599)] == []
+    assert [*watch.due(2_600)] == [("c", "stale")]
 
 
-def look(marker: StallMarker, *times: float) -> None:
-    for now in times:
-        marker.look(now)
+def test_a_forgotten_call_is_not_told_of() -> None:
+    watch = watch_of(Call())
+    assert [*watch.due(15)] == [("c", "stall")]
+
+    watch.forget("c")
+
+    assert [*watch.due(10_000)] == []
+    assert len(watch) == 0
 
 
-def test_the_marker_goes_to_the_partition_of_the_call() -> None:
-    """Whatever the partitioner would say."""
-    marker, _, outbox, _ = setting()
+def test_many_open_calls_cost_a_look_nothing() -> None:
+    """The loop has calls to serve: only those that are due take time."""
+    watch = StallWatch(POLICY)
+    for number in range(MANY):
+        watch.hear(str(number), Call(), fed_s=float(number) / MANY, heard_s=0.0)
+    began_s = time.process_time()
+    for _ in range(1_000):
+        assert [*watch.due(14.0)] == []
 
-    look(marker, 0, 1, 2, 17, 18)
-
-    assert [(r.topic, r.key, r.partition) for r in outbox.records] == [(AUDIO, b"c", 0)]
-
-
-def test_a_partition_that_is_not_read_to_its_end_tells_nothing() -> None:
-    """The audio may be in the log already."""
-    marker, consumer, outbox, _ = setting()
-    consumer.state = ReadingState(10, 11, 0)
-
-    look(marker, 0, 1, 2, 17, 18)
-
-    assert outbox.records == []
+    assert time.process_time() - began_s < 1.0  # a look at each call takes 1 ms at the very least
+    assert len([*watch.due(17.0)]) == MANY
 
 
-def test_messages_on_their_way_to_the_calls_count_as_unread() -> None:
-    """They were delivered, but the agent is behind."""
-    marker, consumer, outbox, session = setting()
-    consumer.delivered.deliver(9)
+def serve(worker: SilenceWorker, seconds: int, *live: str) -> None:
+    """Let calls send a chunk a second while the worker keeps up."""
+    partition = worker.partition
+    for _ in range(seconds):
+        partition.now_s += 1
+        for call_id in live:
+            partition.append(call_id, "chunk", int(partition.now_s))
+        worker.fetch()
+        worker.feed(1_000)
+        worker.look()
 
-    look(marker, 0, 1, 2, 17, 18)
-    assert outbox.records == []
 
-    session.keep(Message(AUDIO, 0, 9, 1.0, 0, [], b"c", b"v", None, tp=TP0))
-    look(marker, 19, 20, 36)
-    assert len(outbox.records) == 1
+def kinds(partition: Partition, call_id: str) -> list[str]:
+    return [entry.kind for entry, _ in partition.markers if entry.call_id == call_id]
+
+
+def test_a_dead_call_is_closed_while_others_on_its_partition_are_live() -> None:
+    """And everything can be committed then."""
+    partition = Partition(POLICY)
+    worker = partition.start()
+    serve(worker, 20, "dead", "live")
+    serve(worker, 620, "live")
+
+    assert kinds(partition, "dead") == ["stall", "stale"]
+    assert kinds(partition, "live") == []
+    assert worker.session.machines.keys() == {"live"}
+
+
+def test_audio_that_stands_unread_in_the_log_keeps_a_call_open() -> None:
+    """The worker read nothing for a minute; the gateway never stopped."""
+    partition = Partition(POLICY)
+    worker = partition.start()
+    serve(worker, 20, "c")
+    for _ in range(60):
+        partition.now_s += 1
+        partition.append("c", "chunk", int(partition.now_s))
+        worker.fetch()
+        worker.look()
+    serve(worker, 20, "c")
+
+    assert partition.markers == []
+
+
+def test_without_an_answer_of_the_brokers_no_call_is_silent() -> None:
+    """Nobody knows what stands in the log."""
+    partition = Partition(POLICY)
+    worker = partition.start()
+    serve(worker, 20, "c")
+    for _ in range(60):
+        partition.now_s += 1
+        partition.append("c", "chunk", int(partition.now_s))
+        worker.feed(1_000)
+        worker.look()
+    serve(worker, 20, "c")
+
+    assert partition.markers == []
+
+
+def test_a_call_restored_with_nothing_to_read_again_goes_stale_in_time() -> None:
+    """Five restarts, each within the limit, do not keep it open."""
+    partition = Partition(POLICY)
+    worker = partition.start()
+    serve(worker, 20, "dead")
+    for _ in range(5):
+        serve(worker, 100, "live")
+        worker = partition.start()
+    serve(worker, 140, "live")
+
+    assert kinds(partition, "dead") == ["stall", "stale"]
+
+
+def test_a_call_on_hold_lives_through_restarts() -> None:
+    partition = Partition(POLICY)
+    worker = partition.start()
+    serve(worker, 20, "held")
+    partition.append("held", "held")
+    serve(worker, 1_000, "live")
+    worker = partition.start()
+    serve(worker, 1_000, "live")
+    assert kinds(partition, "held") == ["stall"]
+
+    serve(worker, 2_000, "live")
+
+    assert kinds(partition, "held") == ["stall", "stale"]
