@@ -45,6 +45,8 @@ class KafkaSettings(_Part):
         bootstrap_servers: Comma-separated ``host:port`` pairs.
         session_timeout_s: A worker silent for so long loses its partitions.
         commit_interval_s: How often acknowledged offsets are committed.
+        checkpoint_interval_s: Changes of an open call within this time share one checkpoint, for
+            which their acknowledgements wait; outputs never do. A crash repeats so much work.
         max_poll_interval_s: A worker that takes no events for so long loses its partitions.
         fetch_max_wait_ms: Longest wait of a fetch for data, and shortest time between two polls:
             what comes meanwhile is taken together. Less is faster, more is cheaper.
@@ -66,6 +68,7 @@ class KafkaSettings(_Part):
     session_timeout_s: float = Field(default=10.0, gt=0)
     heartbeat_s: float = Field(default=2.0, gt=0)
     commit_interval_s: float = Field(default=0.5, gt=0)
+    checkpoint_interval_s: float = Field(default=1.0, ge=0, le=10)
     max_poll_interval_s: float = Field(default=300.0, gt=0)
     max_poll_records: int = Field(default=500, ge=1)
     fetch_max_wait_ms: int = Field(default=40, ge=1)

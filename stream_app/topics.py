@@ -1,4 +1,4 @@
-"""Return the topics: what is on them, how they are kept, and what differs on the brokers."""
+"""The topics: what is on them, how they are kept, and what differs on the brokers."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -30,7 +30,21 @@ MAX_MESSAGE_BYTES = 4 * 1024 * 1024
 COMPRESSION = "zstd"
 HOUR_MS = 3_600_000
 DAY_MS = 24 * HOUR_MS
-MIN_COMPACTION_LAG_MS = HOUR_MS  # a reader of the checkpoints never races the cleaner
+MINUTE_MS = 60_000
+SEGMENTS_KEPT = 8  # of a topic's retention: a message outlives it by one segment at most
+CLOSE_CALL_MS = HOUR_MS  # brokers look for what is to be deleted every few minutes
+LATE_WRITER_MS = DAY_MS  # so much later than its successor a frozen worker may wake and write
+# The checkpoints of open calls are written every second and cleaned every few minutes: the brokers
+# never clean the segment that is written, and by default only once half of the log is new
+COMPACTION = {
+    "segment.ms": str(10 * MINUTE_MS),
+    "segment.bytes": str(64 * 1024 * 1024),
+    "min.compaction.lag.ms": str(MINUTE_MS),
+    "max.compaction.lag.ms": str(10 * MINUTE_MS),
+    "min.cleanable.dirty.ratio": "0.1",
+    "delete.retention.ms": str(HOUR_MS),  # a reader sees a tombstone or what it deletes, never half
+    "message.timestamp.type": "LogAppendTime",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +53,7 @@ class TopicSpec:
 
     Attributes:
         retention_ms: How long messages are kept.
-        is_compacted: Only the last message of each key is kept for longer than an hour.
+        is_compacted: Of what is older than some minutes, only the last message of each key is kept.
     """
 
     name: str
@@ -54,24 +68,43 @@ class TopicSpec:
         settings = {
             "cleanup.policy": "compact,delete" if self.is_compacted else "delete",
             "retention.ms": str(self.retention_ms),
+            "segment.ms": str(self.segment_ms),
             "compression.type": COMPRESSION,
             "max.message.bytes": str(MAX_MESSAGE_BYTES),
         }
         if self.is_compacted:
-            settings["min.compaction.lag.ms"] = str(MIN_COMPACTION_LAG_MS)
+            settings |= COMPACTION
         return settings
 
+    @property
+    def segment_ms(self) -> int:
+        """For how long the brokers write one file: they delete whole files."""
+        return self.retention_ms // SEGMENTS_KEPT
 
-TOPICS: tuple[TopicSpec, ...] = (
+    @property
+    def kept_ms(self) -> int:
+        """The age at which no message can be read any more."""
+        return self.retention_ms + self.segment_ms + CLOSE_CALL_MS
+
+
+# What agents with checkpoints read: a closed call is remembered for as long as its input is there
+INPUTS: tuple[TopicSpec, ...] = (
     TopicSpec(AUDIO, "msgpack", 2 * DAY_MS),
     TopicSpec(TRANSCRIPTS, "json", 7 * DAY_MS),
     TopicSpec(TURNS, "json", 7 * DAY_MS),
+)
+CHECKPOINTS_KEPT_MS = max(spec.kept_ms for spec in INPUTS) + LATE_WRITER_MS
+
+TOPICS: tuple[TopicSpec, ...] = (
+    *INPUTS,
     TopicSpec(FINALIZED, "json", 30 * DAY_MS),
     TopicSpec(CLASSIFICATIONS, "json", 30 * DAY_MS),
     TopicSpec(MODERATION, "json", 30 * DAY_MS),
     TopicSpec(INSIGHTS, "json", 30 * DAY_MS),
     TopicSpec(ALERTS, "json", 30 * DAY_MS),
-    TopicSpec(CHECKPOINTS, "json", 7 * DAY_MS, is_compacted=True, key="agent:call_id:writer"),
+    TopicSpec(
+        CHECKPOINTS, "json", CHECKPOINTS_KEPT_MS, is_compacted=True, key="agent:call_id:writer"
+    ),
     TopicSpec(DEAD_LETTERS, "bytes", 14 * DAY_MS),
 )
 
@@ -82,6 +115,11 @@ _TOPIC_OF_TYPE: dict[type, str] = {
     turns.FinalizedCall: FINALIZED,
     operations.Alert: ALERTS,
 }
+
+
+def kept_ms(name: str) -> int:
+    """Return the age at which no message of a topic can be read any more."""
+    return next(spec.kept_ms for spec in TOPICS if spec.name == name)
 
 
 def topic_of(message: Message | AudioMessage) -> str:

@@ -10,6 +10,8 @@ from schemas.operations import Alert
 from stream_app.calls.effects import Commit, Effect, Emit, Refuse
 from stream_app.calls.identifiers import event_id
 
+UNKNOWN_END = -1
+
 
 class LateMessage(Protocol):
     """What must be known of a message to say whose it is."""
@@ -30,7 +32,7 @@ class EndedCall:
     """Where a call ended. That, and no machine, is what is kept of a closed call.
 
     Attributes:
-        end_offset: Of the input that ended the call.
+        end_offset: Of the input that ended the call; -1 where nobody knows any more.
         has_alerted: Somebody was told of input beyond the end.
         dropped: Messages that were dropped without a dead letter.
     """
@@ -38,6 +40,11 @@ class EndedCall:
     end_offset: int
     has_alerted: bool = False
     dropped: int = 0
+
+    @classmethod
+    def unknown(cls) -> Self:
+        """Return the end of a call of which nothing can be read: all its input is refused."""
+        return cls(UNKNOWN_END)
 
     @classmethod
     def from_state(cls, state: Mapping[str, object]) -> Self:
@@ -69,23 +76,24 @@ class EndedCall:
             agent: Who says so.
             is_refused: Beyond the end such a message becomes a dead letter.
         """
-        if offset <= self.end_offset or not is_refused:
+        is_known = self.end_offset != UNKNOWN_END
+        if is_known and (offset <= self.end_offset or not is_refused):
             self.dropped += 1
             return [Commit((offset,))]
-        effects: list[Effect] = [
-            Refuse(offset, f"input after the end of the call at offset {self.end_offset}")
-        ]
+        reason = f"input after the end of the call at offset {self.end_offset}"
+        effects: list[Effect] = [Refuse(offset, reason if is_known else "its checkpoint is lost")]
         if not self.has_alerted:
             self.has_alerted = True
             effects.append(Emit(self._alert(message, agent)))
         return [*effects, Commit((offset,))]
 
     def _alert(self, message: LateMessage, agent: str) -> Alert:
+        kind = "checkpoint_lost" if self.end_offset == UNKNOWN_END else "audio_after_end"
         return Alert(
-            event_id=event_id(message.call_id, "audio_after_end", self.end_offset),
+            event_id=event_id(message.call_id, kind, self.end_offset),
             call_id=message.call_id,
             captured_at_ns=message.captured_at_ns,
-            kind="audio_after_end",
+            kind=kind,
             severity="warning",
             source=agent,
             details={"end_offset": str(self.end_offset)},

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import structlog
 
 from stream_app.calls.ended_call import EndedCall
+from stream_app.topics import DAY_MS
 
-DAY_MS = 24 * 3_600_000
 MAX_CLOSED_CALLS = 200_000  # of a partition: at 350 bytes each they hold 70 MB
 
 log = structlog.get_logger(__name__)

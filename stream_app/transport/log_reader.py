@@ -1,7 +1,8 @@
-"""Return the messages of partitions from one offset to another, beside any consumer group."""
+"""Messages of partitions from one offset to another, beside any consumer group."""
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
+from contextlib import aclosing
 
 import structlog
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
@@ -14,6 +15,7 @@ from stream_app.transport.clients import create_reader
 BEGINNING = -1
 READ_TIMEOUT_S = 60.0
 POLL_MS = 50
+MAX_RECORDS = 2_000  # taken together: the event loop has other work too
 
 log = structlog.get_logger(__name__)
 
@@ -24,7 +26,20 @@ async def read_partitions(
     starts: Mapping[int, int],
     ends: Mapping[int, int] | None = None,
 ) -> AsyncIterator[ConsumerRecord]:
-    """Yield the records of some partitions of ``topic``, in order within each.
+    """Yield what `read_batches` does, record by record."""
+    async with aclosing(read_batches(kafka, topic, starts, ends)) as batches:
+        async for batch in batches:
+            for record in batch:
+                yield record
+
+
+async def read_batches(
+    kafka: KafkaSettings,
+    topic: str,
+    starts: Mapping[int, int],
+    ends: Mapping[int, int] | None = None,
+) -> AsyncGenerator[Sequence[ConsumerRecord], None]:
+    """Yield the records of some partitions of ``topic`` as they come, in order within each.
 
     Args:
         kafka: Where the brokers are.
@@ -47,9 +62,9 @@ async def read_partitions(
             open_ends = {TopicPartition(topic, number): None for number in starts} | {
                 TopicPartition(topic, number): end for number, end in (ends or {}).items()
             }
-            async for record in _records(reader, open_ends):
+            async for batch in _batches(reader, open_ends):
                 deadline.reschedule(asyncio.get_running_loop().time() + READ_TIMEOUT_S)
-                yield record
+                yield batch
     except (KafkaError, TimeoutError) as error:
         raise BrokerError(f"{topic} cannot be read: {error!r}") from error
     finally:
@@ -66,16 +81,14 @@ async def _seek(reader: AIOKafkaConsumer, topic: str, starts: Mapping[int, int])
             reader.seek(TopicPartition(topic, number), offset)
 
 
-async def _records(
+async def _batches(
     reader: AIOKafkaConsumer, ends: dict[TopicPartition, int | None]
-) -> AsyncIterator[ConsumerRecord]:
+) -> AsyncIterator[Sequence[ConsumerRecord]]:
     while ends:
-        batches = await reader.getmany(*ends, timeout_ms=POLL_MS)
+        batches = await reader.getmany(*ends, timeout_ms=POLL_MS, max_records=MAX_RECORDS)
         for partition, records in batches.items():
-            for record in records:
-                end = ends[partition]
-                if end is None or record.offset < end:
-                    yield record
+            end = ends[partition]
+            yield records if end is None else [r for r in records if r.offset < end]
         for partition in list(ends):
             if ends[partition] is None:
                 ends[partition] = reader.highwater(partition)

@@ -24,6 +24,12 @@ class Metrics:
         self.events = self._counter("events", "Messages taken from the input topic.")
         self.emitted = self._counter("emitted", "Messages produced, checkpoints not counted.")
         self.checkpoints = self._counter("checkpoints", "Checkpoints written.")
+        self.unreadable_checkpoints = self._counter(
+            "unreadable_checkpoints", "Records of the checkpoint topic that hold no checkpoint."
+        )
+        self.lost_calls = self._counter(
+            "lost_calls", "Calls given up because their checkpoint could not be used."
+        )
         self.dead_letters = self._counter("dead_letters", "Inputs sent to the dead letters.")
         self.refused_outputs = self._counter(
             "refused_outputs", "Outputs and checkpoints that were too large to send."

@@ -1,6 +1,7 @@
 """The effects of calls, carried out: outputs durable, then the checkpoint, then the acks."""
 
 import asyncio
+import math
 import time
 from collections import deque
 from collections.abc import Callable
@@ -29,11 +30,11 @@ from stream_app.transport.dead_letters import (
 )
 from stream_app.transport.metrics import Metrics
 from stream_app.transport.recollection import Recollection
-from stream_app.transport.sessions import Lane, PartitionSession
+from stream_app.transport.sessions import Lane, PartitionSession, Settlement
 
 MAX_QUEUED = 2048
 FLUSH_POLL_S = 0.005
-SETTLE_INTERVAL_S = 0.1  # commits of a call in this time share one checkpoint
+SETTLE_INTERVAL_S = 0.1
 MAX_TOLD = 10_000  # alerts and refusals of calls; an alert raised once more has the same id
 
 TOO_LARGE = (MessageSizeTooLargeError, RecordListTooLargeError)
@@ -67,18 +68,12 @@ class _Entry:
     is_volatile: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class _Settlement:
-    lane: Lane
-    commits: tuple[Commit, ...]
-    outputs: "tuple[asyncio.Future[Any], ...]"
-
-
 class Outbox:
     """Carries out effects in the order in which they come; one task sends, one settles.
 
-    Commits are settled together every 100 ms: of several commits of a call only the last
-    checkpoint is written, since it holds the others. An effect of a dropped session is void.
+    Commits that are due are settled together every 100 ms. One with a checkpoint is due after the
+    checkpoint interval, that of a closing call at once: of several commits of a call only the
+    last checkpoint is written, since it holds the others. An effect of a dropped session is void.
 
     What is too large to send, or cannot be encoded, is refused for its call alone: a dead letter
     describes it, an alert tells of it, and the call goes on without it. Without a checkpoint it
@@ -213,7 +208,7 @@ class Outbox:
         while self._entries or self._is_sending:  # noqa: ASYNC110 - once, at the end
             await asyncio.sleep(FLUSH_POLL_S)
         while self._dirty or self._settling.locked():
-            await self._settle()
+            await self._settle(is_last=True)
 
     def _enqueue(self, entry: _Entry) -> None:
         self._entries.append(entry)
@@ -238,7 +233,7 @@ class Outbox:
     async def _carry_out(self, entry: _Entry) -> None:
         if isinstance(entry.step, Commit):
             lane = entry.session.lane(entry.call_id)
-            lane.commits.append(entry.step)
+            lane.commit(entry.step, time.monotonic() + self._store.interval_s)
             self._dirty[id(lane)] = lane
             return
         future = await self._produce(entry, entry.step)
@@ -316,10 +311,10 @@ class Outbox:
             if self._dirty:
                 await self._settle()
 
-    async def _settle(self) -> None:
+    async def _settle(self, *, is_last: bool = False) -> None:
         async with self._settling:
             began = time.monotonic()
-            settlements = self._take_dirty()
+            settlements = self._take_due(math.inf if is_last else time.monotonic())
             for settlement in settlements:
                 await _all_durable(settlement.outputs)
                 settlement.lane.outputs.difference_update(settlement.outputs)
@@ -339,27 +334,35 @@ class Outbox:
                 for commit in settlement.commits:
                     session.acknowledge(commit.offsets)
                 session.release(settlement.lane)
+                await self._bury(settlement)
             self._metrics.durable_seconds.observe(time.monotonic() - began)
 
-    def _take_dirty(self) -> list[_Settlement]:
-        lanes, self._dirty = self._dirty, {}
-        settlements = []
-        for lane in lanes.values():
-            commits = tuple(lane.commits)
-            lane.commits.clear()
-            settlements.append(_Settlement(lane, commits, tuple(lane.outputs)))
-        return settlements
+    async def _bury(self, settlement: Settlement) -> None:
+        """Delete what other processes wrote of a call whose closing checkpoint is durable."""
+        session, call_id = settlement.lane.session, settlement.lane.call_id
+        if not settlement.is_closing or not session.is_current:
+            return
+        for key in session.stale_keys.pop(call_id, ()):
+            if key != self._store.key(call_id):
+                record = Record(CHECKPOINTS, key, None, partition=session.partition)
+                await self._produce(_Entry(session, call_id, record), record)
 
-    def _checkpoint_record(self, settlement: _Settlement) -> Record | None:
+    def _take_due(self, now_s: float) -> list[Settlement]:
+        due = [lane for lane in self._dirty.values() if lane.due_s <= now_s]
+        for lane in due:
+            del self._dirty[id(lane)]
+        return [lane.settle() for lane in due]
+
+    def _checkpoint_record(self, settlement: Settlement) -> Record | None:
         """Return the record of the last checkpoint, that of its dead letter if it is too large."""
-        checkpoints = [commit.checkpoint for commit in settlement.commits if commit.checkpoint]
-        if not checkpoints:
+        checkpoint = settlement.checkpoint
+        if checkpoint is None:
             return None
         session, call_id = settlement.lane.session, settlement.lane.call_id
         try:
-            key, value = self._store.encode(checkpoints[-1])
+            key, value = self._store.encode(checkpoint)
         except (TypeError, ValueError, RecursionError) as error:
-            text = Record(CHECKPOINTS, None, repr(checkpoints[-1]).encode(errors="replace"))
+            text = Record(CHECKPOINTS, None, repr(checkpoint).encode(errors="replace"))
             return self._refused_output(session, call_id, text, f"cannot be encoded: {error}")
         record = Record(CHECKPOINTS, key, value, partition=session.partition)
         if record.size > LARGEST_BYTES:

@@ -9,8 +9,10 @@ from faust.types import TP, Message
 
 from schemas.errors import AudioFormatError, MalformedMessageError
 from stream_app.settings import KafkaSettings
+from stream_app.topics import kept_ms
 from stream_app.transport.acknowledgements import AckTracker
-from stream_app.transport.checkpoints import CheckpointStore
+from stream_app.transport.checkpoints import CheckpointStore, SavedCalls
+from stream_app.transport.closed_calls import ClosedCalls
 from stream_app.transport.definitions import AgentDefinition
 from stream_app.transport.log_clock import LogClock, ReadingState
 from stream_app.transport.log_reader import read_partitions
@@ -56,7 +58,7 @@ class Partitions:
     committed offset; the checkpoints are read before its first event.
 
     Args:
-        on_failure: Called when checkpoints cannot be read or restored; the process is to end.
+        on_failure: Called when checkpoints cannot be read; the process is to end.
     """
 
     def __init__(
@@ -77,6 +79,7 @@ class Partitions:
         self._load: asyncio.Task[None] | None = None
         self._generation = 0
         self._begun = asyncio.Event()
+        self._kept_ms = kept_ms(definition.input_topic)
 
     def __iter__(self) -> Any:
         """Return an iterator over the sessions."""
@@ -97,7 +100,7 @@ class Partitions:
         self.drop()
         self._generation = consumer.generation
         self._sessions = {
-            tp: PartitionSession(tp, consumer.generation, consumer.ack)
+            tp: PartitionSession(tp, consumer.generation, consumer.ack, ClosedCalls(self._kept_ms))
             for tp in assigned
             if tp.topic == self._definition.input_topic
         }
@@ -155,12 +158,17 @@ class Partitions:
             found = await self._store.load(session.partition for session in sessions)
             for session in sessions:
                 if session.is_current:
-                    session.restore(found[session.partition].values(), self._definition.restore)
+                    self._take_up(session, found[session.partition])
         except Exception as error:
             self._on_failure(error)
             raise
         calls = sum(len(session.machines) for session in sessions)
         log.info("partitions.taken", partitions=len(sessions), open_calls=calls)
+
+    def _take_up(self, session: PartitionSession, saved: SavedCalls) -> None:
+        lost = session.restore(saved, self._definition.restore)
+        self._metrics.unreadable_checkpoints.inc(saved.unreadable)
+        self._metrics.lost_calls.inc(lost)
 
     async def _feed_again(self, session: PartitionSession, end: int) -> None:
         firsts = dict(session.first_offsets)

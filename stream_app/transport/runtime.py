@@ -16,6 +16,7 @@ from schemas.errors import AudioFormatError, MalformedMessageError
 from stream_app.calls.effects import Infer
 from stream_app.calls.ended_call import EndedCall
 from stream_app.settings import Settings
+from stream_app.topics import kept_ms
 from stream_app.transport.checkpoints import CheckpointStore
 from stream_app.transport.clients import start_producer
 from stream_app.transport.definitions import AgentDefinition
@@ -78,7 +79,12 @@ class AgentRuntime:
         self.metrics = metrics or Metrics(definition.name)
         self._settings = settings
         self._end = end
-        self._store = CheckpointStore(settings.kafka, definition.name, secrets.token_hex(4))
+        self._store = CheckpointStore(
+            settings.kafka,
+            definition.name,
+            secrets.token_hex(4),
+            kept_ms=kept_ms(definition.input_topic),
+        )
         self.partitions = Partitions(
             settings.kafka,
             definition,

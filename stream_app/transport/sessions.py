@@ -6,14 +6,20 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
+import structlog
 from faust.types import TP, Message
 
+from schemas.errors import CallstreamError
 from schemas.operations import Checkpoint
 from stream_app.calls.effects import CallMachine, Commit
 from stream_app.calls.ended_call import EndedCall
+from stream_app.transport.checkpoints import SavedCalls
 from stream_app.transport.closed_calls import ClosedCalls
 
-NS_PER_MS = 1_000_000
+# What a state that holds anything may lead to in the code that takes it up
+UNUSABLE = (CallstreamError, ArithmeticError, AttributeError, LookupError, TypeError, ValueError)
+
+log = structlog.get_logger(__name__)
 
 Machine = CallMachine[Any, Any]
 
@@ -25,17 +31,57 @@ class Lane:
     Attributes:
         outputs: Messages on their way that must be durable before the next commit.
         commits: Commits whose earlier outputs have all been sent.
+        due_s: When they are to be settled, by a monotonic clock; 0 for at once.
     """
 
     session: "PartitionSession"
     call_id: str
     outputs: "set[asyncio.Future[Any]]" = field(default_factory=set)
     commits: deque[Commit] = field(default_factory=deque)
+    due_s: float = 0.0
+    _has_checkpoint: bool = False
 
     @property
     def is_idle(self) -> bool:
         """Whether nothing is under way."""
         return not self.outputs and not self.commits
+
+    def commit(self, commit: Commit, due_s: float) -> None:
+        """Take in a commit; an open call's checkpoint waits, with all others, until ``due_s``."""
+        checkpoint = commit.checkpoint
+        if checkpoint is not None and checkpoint.is_closed:
+            self.due_s = 0.0
+        elif checkpoint is not None and not self._has_checkpoint:
+            self.due_s = due_s
+        self._has_checkpoint |= checkpoint is not None
+        self.commits.append(commit)
+
+    def settle(self) -> "Settlement":
+        """Return what is to be settled now; the lane is left without commits."""
+        settlement = Settlement(self, tuple(self.commits), tuple(self.outputs))
+        self.commits.clear()
+        self.due_s, self._has_checkpoint = 0.0, False
+        return settlement
+
+
+@dataclass(frozen=True, slots=True)
+class Settlement:
+    """Commits of a call that are settled together."""
+
+    lane: Lane
+    commits: tuple[Commit, ...]
+    outputs: "tuple[asyncio.Future[Any], ...]"
+
+    @property
+    def checkpoint(self) -> Checkpoint | None:
+        """The last checkpoint, which holds the others."""
+        found = (commit.checkpoint for commit in reversed(self.commits))
+        return next((checkpoint for checkpoint in found if checkpoint is not None), None)
+
+    @property
+    def is_closing(self) -> bool:
+        """Whether the call closes."""
+        return self.checkpoint is not None and self.checkpoint.is_closed
 
 
 class PartitionSession:
@@ -50,7 +96,9 @@ class PartitionSession:
     Attributes:
         last_offset: Of the last message taken, -1 before the first.
         fed_offset: Up to this one the machines have been fed.
-        restored_at_ms: When the checkpoint was written (Unix, ms) of each call restored from one.
+        restored_at_ms: When the checkpoint was written, by the timestamp of its record (Unix, ms),
+            of each call restored from one.
+        stale_keys: Keys of open calls under which other processes wrote checkpoints.
     """
 
     def __init__(
@@ -68,10 +116,11 @@ class PartitionSession:
         self.first_offsets: dict[str, int] = {}
         self.machines: dict[str, Machine] = {}
         self.restored_at_ms: dict[str, int] = {}
+        self.stale_keys: dict[str, frozenset[bytes]] = {}
         self._acknowledge = acknowledge
         self._messages: dict[int, Message] = {}
         self._lanes: dict[str, Lane] = {}
-        self._closed = closed or ClosedCalls()
+        self._closed = ClosedCalls() if closed is None else closed
 
     @property
     def partition(self) -> int:
@@ -79,21 +128,28 @@ class PartitionSession:
         number: int = self.tp.partition
         return number
 
-    def restore(
-        self, checkpoints: Iterable[Checkpoint], restore: Callable[[Checkpoint], Machine]
-    ) -> None:
-        """Take up the calls of the checkpoints: machines of the open ones, ends of the closed."""
-        for checkpoint in sorted(checkpoints, key=lambda each: each.written_at_ns):
-            if checkpoint.is_closed:
-                ended = EndedCall.from_state(checkpoint.state)
-                at_ms = checkpoint.written_at_ns // NS_PER_MS
-                self._closed.add(checkpoint.call_id, ended, at_ms)
+    def restore(self, saved: SavedCalls, restore: Callable[[Checkpoint], Machine]) -> int:
+        """Return how many calls are lost: their checkpoint is of no use, all input is refused.
+
+        The others are taken up: machines of the open ones, ends of the closed ones.
+        """
+        for call_id, (ended, at_ms) in sorted(saved.closed.items(), key=lambda each: each[1][1]):
+            self._closed.add(call_id, ended, at_ms)
+        lost = 0
+        for call_id, call in saved.open.items():
+            try:
+                self.machines[call_id] = restore(call.checkpoint)
+            except UNUSABLE as error:
+                log.warning("checkpoint.unusable", call_id=call_id, reason=repr(error)[:200])
+                self._closed.add(call_id, EndedCall.unknown())
+                lost += 1
                 continue
-            self.machines[checkpoint.call_id] = restore(checkpoint)
-            self.restored_at_ms[checkpoint.call_id] = checkpoint.written_at_ns // NS_PER_MS
-            first = checkpoint.state.get("first_offset")
+            self.restored_at_ms[call_id] = call.written_at_ms
+            self.stale_keys[call_id] = frozenset(call.keys)
+            first = call.checkpoint.state.get("first_offset")
             if isinstance(first, int):
-                self.first_offsets[checkpoint.call_id] = first
+                self.first_offsets[call_id] = first
+        return lost
 
     def machine(self, call_id: str, create: Callable[[str], Machine]) -> Machine:
         """Return the machine of a call that is not closed, whether open or new."""
@@ -162,6 +218,7 @@ class PartitionSession:
         self.machines.clear()
         self.first_offsets.clear()
         self.restored_at_ms.clear()
+        self.stale_keys.clear()
         self._messages.clear()
         self._lanes.clear()
         self._closed.clear()

@@ -8,12 +8,11 @@ from typing import Any
 import pytest
 from faust.types import TP, Message
 
-from schemas.operations import Checkpoint
 from stream_app.calls.effects import Effect, Infer
 from stream_app.calls.ended_call import EndedCall
 from stream_app.settings import KafkaSettings, Settings
 from stream_app.topics import AUDIO
-from stream_app.transport.checkpoints import CheckpointStore
+from stream_app.transport.checkpoints import CheckpointStore, SavedCalls
 from stream_app.transport.definitions import AgentDefinition
 from stream_app.transport.inference import Job
 from stream_app.transport.log_clock import LogClock
@@ -68,9 +67,9 @@ class NoCheckpoints(CheckpointStore):
     def __init__(self) -> None:
         super().__init__(KafkaSettings(), "toy", "w")
 
-    async def load(self, partitions: Iterable[int]) -> dict[int, dict[str, Checkpoint]]:
+    async def load(self, partitions: Iterable[int]) -> dict[int, SavedCalls]:
         """Return none."""
-        return {partition: {} for partition in partitions}
+        return {partition: SavedCalls() for partition in partitions}
 
 
 class FakeConsumer:

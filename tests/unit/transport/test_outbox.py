@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Any
 
+import msgspec
 from aiokafka.errors import MessageSizeTooLargeError
 from faust.types import TP, Message
 
@@ -68,12 +69,13 @@ class FakeProducer:
 class Setting:
     """An outbox, what it sent, what it acknowledged and how it failed."""
 
-    def __init__(self) -> None:
+    def __init__(self, checkpoint_interval_s: float = 0.0) -> None:
         self.producer = FakeProducer()
         self.acknowledged: list[int] = []
         self.failures: list[BaseException] = []
         self.metrics = Metrics("toy")
-        store = CheckpointStore(KafkaSettings(), "toy", "w")
+        kafka = KafkaSettings(checkpoint_interval_s=checkpoint_interval_s)
+        store = CheckpointStore(kafka, "toy", "w")
         self.outbox = Outbox(
             self.producer,
             store,
@@ -117,11 +119,13 @@ def checkpoint(position: int) -> Checkpoint:
     return Checkpoint(agent="toy", call_id="c", position=(position,), is_closed=False, state={})
 
 
-def run(scenario: Callable[[Setting], Awaitable[None]]) -> Setting:
+def run(
+    scenario: Callable[[Setting], Awaitable[None]], *, checkpoint_interval_s: float = 0.0
+) -> Setting:
     """Return the setting after a scenario on a loop of its own."""
 
     async def play() -> Setting:
-        setting = Setting()
+        setting = Setting(checkpoint_interval_s)
         setting.outbox.start()
         await scenario(setting)
         await setting.outbox.stop()
@@ -187,6 +191,60 @@ def test_commits_that_come_together_share_the_last_checkpoint() -> None:
     written = [value for _, _, value, _ in setting.producer.sent if value]
     assert [decode_json(value, Checkpoint).position for value in written] == [(2,)]
     assert setting.acknowledged == [1, 2, 3]
+
+
+def checkpoints_of(setting: Setting) -> list[Checkpoint]:
+    sent = [value for topic, _, value, _ in setting.producer.sent if topic == CHECKPOINTS and value]
+    return [decode_json(value, Checkpoint) for value in sent]
+
+
+def test_checkpoints_of_an_open_call_keep_their_pace() -> None:
+    """Outputs do not wait for it, nor does another call; the end of the process settles all."""
+
+    async def scenario(setting: Setting) -> None:
+        setting.take(1, 2, 3, 4)
+        setting.put(Emit(alert(1)), Commit((1,), checkpoint(1)))
+        setting.put(Commit((2,)), Commit((3,), checkpoint(2)))
+        setting.put(Commit((4,)), call_id="d")
+        await until(lambda: setting.acknowledged == [4])
+        assert setting.producer.topics == [ALERTS]
+        await setting.outbox.flush()
+
+    setting = run(scenario, checkpoint_interval_s=10.0)
+
+    assert [each.position for each in checkpoints_of(setting)] == [(2,)]
+    assert setting.acknowledged == [4, 1, 2, 3]
+
+
+def test_each_interval_writes_the_checkpoint_of_its_end() -> None:
+    async def scenario(setting: Setting) -> None:
+        setting.take(1, 2)
+        setting.put(Commit((1,), checkpoint(1)))
+        await until(lambda: setting.acknowledged == [1])
+        setting.put(Commit((2,), checkpoint(2)))
+        await until(lambda: setting.acknowledged == [1, 2])
+
+    setting = run(scenario, checkpoint_interval_s=0.3)
+
+    assert [each.position for each in checkpoints_of(setting)] == [(1,), (2,)]
+
+
+def test_the_end_of_a_call_is_settled_at_once() -> None:
+    """With everything before it; what other processes wrote of the call is deleted then."""
+    closed = msgspec.structs.replace(checkpoint(2), is_closed=True, state={"end_offset": 2})
+
+    async def scenario(setting: Setting) -> None:
+        setting.take(1, 2)
+        setting.session.stale_keys["c"] = frozenset({b"toy:c:w", b"toy:c:w0"})
+        setting.put(Commit((1,), checkpoint(1)), Commit((2,), closed))
+        await until(lambda: len(setting.producer.sent) == 2)
+
+    setting = run(scenario, checkpoint_interval_s=10.0)
+
+    assert [each.position for each in checkpoints_of(setting)] == [(2,)]
+    assert setting.acknowledged == [1, 2]
+    assert setting.producer.sent[1] == (CHECKPOINTS, b"toy:c:w0", None, PARTITION)
+    assert setting.session.stale_keys == {}
 
 
 def test_a_refused_input_goes_to_the_dead_letters_bytes_and_all() -> None:

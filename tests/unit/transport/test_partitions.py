@@ -1,16 +1,17 @@
 """The generation rule: what was remembered goes, what was saved comes back."""
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from faust.types import TP, Message
 
+from schemas.errors import MalformedMessageError
 from schemas.operations import Checkpoint
 from stream_app.calls.ended_call import EndedCall
 from stream_app.settings import KafkaSettings
 from stream_app.topics import AUDIO
-from stream_app.transport.checkpoints import CheckpointStore
+from stream_app.transport.checkpoints import CheckpointStore, SavedCalls
 from stream_app.transport.closed_calls import wall_clock_ms
 from stream_app.transport.definitions import AgentDefinition
 from stream_app.transport.log_clock import LogClock, ReadingState
@@ -42,22 +43,22 @@ class Machine:
 class FakeStore(CheckpointStore):
     """Checkpoints from memory."""
 
-    def __init__(self, found: dict[int, dict[str, Checkpoint]]) -> None:
+    def __init__(self, found: dict[int, SavedCalls]) -> None:
         super().__init__(KafkaSettings(), "toy", "w")
         self.found = found
         self.loads = 0
 
-    async def load(self, partitions: Iterable[int]) -> dict[int, dict[str, Checkpoint]]:
+    async def load(self, partitions: Iterable[int]) -> dict[int, SavedCalls]:
         """Return what the test put in."""
         self.loads += 1
         await asyncio.sleep(0)
-        return {partition: self.found.get(partition, {}) for partition in partitions}
+        return {partition: self.found.get(partition, SavedCalls()) for partition in partitions}
 
 
 class BrokenStore(FakeStore):
     """Cannot be read."""
 
-    async def load(self, _: Iterable[int]) -> dict[int, dict[str, Checkpoint]]:
+    async def load(self, _: Iterable[int]) -> dict[int, SavedCalls]:
         """Fail."""
         raise OSError("no broker")
 
@@ -89,13 +90,21 @@ class FakeConsumer:
         return LogClock()
 
 
-def make(store: FakeStore) -> tuple[Partitions, list[BaseException]]:
+def make(
+    store: FakeStore,
+    restore: Callable[[Checkpoint], Machine] = Machine,
+    metrics: Metrics | None = None,
+) -> tuple[Partitions, list[BaseException]]:
     failures: list[BaseException] = []
     definition = AgentDefinition(
-        name="toy", input_topic=AUDIO, decode=bytes, create=Machine, restore=Machine
+        name="toy", input_topic=AUDIO, decode=bytes, create=Machine, restore=restore
     )
     partitions = Partitions(
-        KafkaSettings(), definition, store, metrics=Metrics("toy"), on_failure=failures.append
+        KafkaSettings(),
+        definition,
+        store,
+        metrics=metrics or Metrics("toy"),
+        on_failure=failures.append,
     )
     return partitions, failures
 
@@ -113,13 +122,19 @@ def checkpoint(call_id: str, *, is_closed: bool = False) -> Checkpoint:
         position=(1,),
         is_closed=is_closed,
         state={"end_offset": 9} if is_closed else {"first_offset": 4},
-        written_at_ns=NOW_MS * 1_000_000,
     )
+
+
+def saved_calls(*checkpoints: Checkpoint) -> SavedCalls:
+    saved = SavedCalls()
+    for each in checkpoints:
+        saved.merge(each, f"toy:{each.call_id}:w".encode(), NOW_MS)
+    return saved
 
 
 def test_open_calls_are_restored_before_the_first_message() -> None:
     """Of the closed ones only their end is known."""
-    saved = {0: {"open": checkpoint("open"), "closed": checkpoint("closed", is_closed=True)}}
+    saved = {0: saved_calls(checkpoint("open"), checkpoint("closed", is_closed=True))}
 
     async def play() -> PartitionSession | None:
         partitions, _ = make(FakeStore(saved))
@@ -137,12 +152,37 @@ def test_open_calls_are_restored_before_the_first_message() -> None:
 def test_a_restored_call_knows_when_it_was_saved() -> None:
     """Its silence does not begin anew with a takeover."""
     session = PartitionSession(TP0, 1, lambda _: None)
-    session.restore([checkpoint("c"), checkpoint("closed", is_closed=True)], Machine)
+    session.restore(saved_calls(checkpoint("c"), checkpoint("closed", is_closed=True)), Machine)
     assert session.restored_at_ms == {"c": NOW_MS}
 
     session.machines["c"].ended = EndedCall(9)  # type: ignore[misc]
     session.close("c")
     assert session.restored_at_ms == {}
+
+
+def test_a_state_that_cannot_be_used_costs_its_call_only() -> None:
+    """Whatever it makes the machine raise; the input of the call is refused from then on."""
+
+    def restore(saved: Checkpoint) -> Machine:
+        errors = {"a": KeyError("x"), "b": MalformedMessageError("x"), "c": TypeError("x")}
+        if saved.call_id in errors:
+            raise errors[saved.call_id]
+        return Machine(saved)
+
+    async def play() -> tuple[PartitionSession | None, list[BaseException], Metrics]:
+        saved = {0: saved_calls(*(checkpoint(name) for name in "abcd"))}
+        metrics = Metrics("toy")
+        partitions, failures = make(FakeStore(saved), restore, metrics)
+        partitions.begin([TP0], FakeConsumer())
+        return await partitions.session_of(message(TP0, 4, 1)), failures, metrics
+
+    session, failures, metrics = asyncio.run(play())
+
+    assert session is not None
+    assert list(session.machines) == ["d"]
+    assert [session.ended(name) for name in "abcd"] == [EndedCall.unknown()] * 3 + [None]
+    assert failures == []
+    assert metrics.registry.get_sample_value("callstream_lost_calls_total", {"agent": "toy"}) == 3
 
 
 def test_a_new_generation_drops_the_memory_of_kept_partitions() -> None:
