@@ -294,11 +294,15 @@ class OverloadSettings(_Part):
         max_pending_final_audio_s: Reading stops while finals of more audio are unfinished.
         no_partials_behind_s: A channel further behind the wall clock computes no partials.
         max_final_s: A final that the model works on for longer ends the process.
+        max_open_calls: Input of further calls is refused while a process holds so many; one that
+            sent no more than a chunk costs 40 KiB, so that a gateway that makes up an id for
+            every chunk cannot use up the memory.
     """
 
     max_pending_final_audio_s: float = Field(default=60.0, gt=0)
     no_partials_behind_s: float = Field(default=2.0, gt=0)
     max_final_s: float = Field(default=60.0, gt=0)
+    max_open_calls: int = Field(default=5_000, ge=1)
 
 
 class MetricsSettings(_Part):

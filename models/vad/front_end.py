@@ -3,6 +3,7 @@
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 
@@ -89,7 +90,7 @@ class ChannelFrontEnd:
         pre_roll = WARM_UP_FRAMES * self._frame_samples
         self._resampler = StreamResampler(self._source_rate_hz, self._rate_hz)
         self._vad_state = self._vad.initial_state()
-        self._pre_roll = np.zeros(pre_roll, dtype=np.float32)
+        self._pre_roll = _silence(pre_roll)
         self._next_index = -WARM_UP_FRAMES
         self._surplus = warm_up * self._rate_hz // self._source_rate_hz - pre_roll
         self._tail = self._resampler.insert(_left_padded(as_samples(history), warm_up))
@@ -128,15 +129,19 @@ class ChannelFrontEnd:
         frames = self._split(samples)
         surplus = min(self._surplus, len(samples))
         self._surplus -= surplus
-        self._tail = samples[surplus + frames.size :]
+        self._tail = samples[surplus + frames.size :].copy()  # a view would keep all of it
         if not len(frames):
             return []
-        frames.flags.writeable = False
         probabilities, self._vad_state = self._score(frames)
         first, self._next_index = self._next_index, self._next_index + len(frames)
         self._keep_pre_roll(frames, first)
         levels = probabilities.tolist()
-        return [Frame(first + n, frames[n], levels[n]) for n in range(max(-first, 0), len(frames))]
+        early = min(max(-first, 0), len(frames))
+        heard = frames[early:].copy() if early else frames
+        heard.flags.writeable = False
+        return [
+            Frame(first + n, samples, levels[n]) for n, samples in enumerate(heard, start=early)
+        ]
 
     def _split(self, samples: FloatArray) -> FloatArray:
         """Return the whole frames in ``samples``, which follow on the last one that came out."""
@@ -156,7 +161,10 @@ class ChannelFrontEnd:
         if first < 0:
             before_origin = frames[:-first].ravel()
             start = (first + WARM_UP_FRAMES) * self._frame_samples
-            self._pre_roll[start : start + len(before_origin)] = before_origin
+            if not self._pre_roll.flags.writeable and before_origin.any():
+                self._pre_roll = self._pre_roll.copy()
+            if self._pre_roll.flags.writeable:
+                self._pre_roll[start : start + len(before_origin)] = before_origin
 
 
 class Detectors:
@@ -196,6 +204,14 @@ def score_ahead(announced: Iterable[tuple[ChannelFrontEnd, FloatArray]]) -> None
         scores = vad.score([stretch for _, stretch in entries])
         for (front_end, stretch), scored in zip(entries, scores, strict=True):
             front_end.expect(stretch, scored)
+
+
+@cache
+def _silence(samples: int) -> FloatArray:
+    """Return read-only zeros, which all front ends share: a new call has no pre-roll yet."""
+    zeros = np.zeros(samples, dtype=np.float32)
+    zeros.flags.writeable = False
+    return zeros
 
 
 def warm_up_samples(source_rate_hz: int) -> int:

@@ -43,6 +43,11 @@ class Feed:
         self.reason = reason
         self.effects = (Refuse(self.offset, reason), Commit((self.offset,)))
 
+    @property
+    def is_refused(self) -> bool:
+        """Return whether the message became a dead letter and left no trace in its call."""
+        return any(isinstance(e, Refuse) and e.offset == self.offset for e in self.effects)
+
     def run(self) -> None:
         """Feed the message."""
         if self.machine is None:

@@ -30,6 +30,9 @@ class Metrics:
         self.lost_calls = self._counter(
             "lost_calls", "Calls given up because their checkpoint could not be used."
         )
+        self.refused_calls = self._counter(
+            "refused_calls", "Messages of new calls refused because too many calls were open."
+        )
         self.dead_letters = self._counter("dead_letters", "Inputs sent to the dead letters.")
         self.refused_outputs = self._counter(
             "refused_outputs", "Outputs and checkpoints that were too large to send."

@@ -39,7 +39,9 @@ MAX_TOLD = 10_000  # alerts and refusals of calls; an alert raised once more has
 
 TOO_LARGE = (MessageSizeTooLargeError, RecordListTooLargeError)
 
-AlertKind = Literal["input_refused", "output_refused", "inference_failed", "input_quarantined"]
+AlertKind = Literal[
+    "input_refused", "output_refused", "inference_failed", "input_quarantined", "too_many_calls"
+]
 
 log = structlog.get_logger(__name__)
 

@@ -91,6 +91,11 @@ class Partitions:
         return self._load is not None and self._load.done()
 
     @property
+    def open_calls(self) -> int:
+        """How many calls are open, of all sessions."""
+        return sum(session.open_calls for session in self._sessions.values())
+
+    @property
     def unacknowledged(self) -> int:
         """How many messages of all sessions are not acknowledged."""
         return sum(session.unacknowledged for session in self._sessions.values())

@@ -13,10 +13,11 @@ from aiokafka import AIOKafkaProducer
 from faust.types import TP, Message
 
 from schemas.errors import AudioFormatError, MalformedMessageError
-from stream_app.calls.effects import Infer
+from stream_app.calls.effects import Commit, Infer, Refuse
 from stream_app.calls.ended_call import EndedCall
 from stream_app.settings import Settings
 from stream_app.topics import kept_ms
+from stream_app.transport.admission import Admission
 from stream_app.transport.checkpoints import CheckpointStore
 from stream_app.transport.clients import start_producer
 from stream_app.transport.definitions import AgentDefinition
@@ -97,6 +98,7 @@ class AgentRuntime:
         self._inference: InferenceThread | None = None
         self._consumer: Consumer | None = None
         self._stalls: StallMarker | None = None
+        self._admission = Admission(settings.overload.max_open_calls)
         self._max_pending_ms = int(settings.overload.max_pending_final_audio_s * 1000)
         self._room = asyncio.Event()
         self._results: list[tuple[Job, Any]] = []
@@ -193,9 +195,12 @@ class AgentRuntime:
             if feed.reason:
                 log.warning("message.refused", agent=self.definition.name, reason=feed.reason[:200])
                 self._alert_refusal(feed)
+            if feed.machine is not None and not feed.is_refused and feed.session.is_current:
+                feed.session.accept(feed.call_id)
             self._carry_out(feed)
         for session in sessions:
             session.fed_offset = session.last_offset
+            session.forget_refused()
         if self._stalls is not None:
             self._stalls.hear(feeds, time.monotonic())
 
@@ -212,9 +217,14 @@ class AgentRuntime:
             ended = session.ended(call_id)
             if ended is not None:
                 return self._late(session, ended, decoded, message.offset)
-            machine = session.machine(call_id, self.definition.create)
         except (MalformedMessageError, AudioFormatError) as error:
             return Feed.refused(session, call_id, message.offset, str(error))
+        machine = session.machine(call_id)
+        if machine is None:
+            if not self._admission.admits(self.partitions.open_calls):
+                return self._not_admitted(session, call_id, message.offset)
+            machine = self.definition.create(call_id)
+            session.begin(call_id, machine)
         arrived_ns = self._arrived_ns(message)
         return Feed(session, call_id, message.offset, machine, decoded, arrived_ns=arrived_ns)
 
@@ -240,6 +250,15 @@ class AgentRuntime:
         is_refused = refuses is not None and refuses(message)
         effects = ended.take(message, offset, agent=name, is_refused=is_refused)
         return Feed(session, message.call_id, offset, effects=effects)
+
+    def _not_admitted(self, session: PartitionSession, call_id: str, offset: int) -> Feed:
+        """Return what comes of a message of a new call that would be one too many."""
+        self.metrics.refused_calls.inc()
+        reason = self._admission.reason
+        if self._outbox is not None and self._admission.is_alert_due():
+            log.error("call.not_admitted", agent=self.definition.name, reason=reason)
+            self._outbox.alert(session, call_id, "too_many_calls", reason=reason)
+        return Feed(session, call_id, offset, effects=(Refuse(offset, reason), Commit((offset,))))
 
     def _apply(self, step: Feed | Resolution) -> None:
         session, call_id = step.session, step.call_id

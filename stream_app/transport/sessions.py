@@ -121,6 +121,7 @@ class PartitionSession:
         self._messages: dict[int, Message] = {}
         self._lanes: dict[str, Lane] = {}
         self._closed = ClosedCalls() if closed is None else closed
+        self._fresh: dict[str, Machine] = {}
 
     @property
     def partition(self) -> int:
@@ -151,12 +152,28 @@ class PartitionSession:
                 self.first_offsets[call_id] = first
         return lost
 
-    def machine(self, call_id: str, create: Callable[[str], Machine]) -> Machine:
-        """Return the machine of a call that is not closed, whether open or new."""
-        machine = self.machines.get(call_id)
-        if machine is None:
-            machine = self.machines[call_id] = create(call_id)
-        return machine
+    @property
+    def open_calls(self) -> int:
+        """How many calls are open, or will be if what they are fed is not refused."""
+        return len(self.machines) + len(self._fresh)
+
+    def machine(self, call_id: str) -> Machine | None:
+        """Return the machine of a call that is open, or is being opened."""
+        return self.machines.get(call_id) or self._fresh.get(call_id)
+
+    def begin(self, call_id: str, machine: Machine) -> None:
+        """Take the machine of a new call, which is open once it accepts a message."""
+        self._fresh[call_id] = machine
+
+    def accept(self, call_id: str) -> None:
+        """Note that a call took a message: it is open."""
+        fresh = self._fresh.pop(call_id, None)
+        if fresh is not None:
+            self.machines[call_id] = fresh
+
+    def forget_refused(self) -> None:
+        """Forget the new calls all of whose messages were refused."""
+        self._fresh.clear()
 
     def close(self, call_id: str) -> bool:
         """Return whether the call was open; of its machine only the end stays."""
@@ -222,3 +239,4 @@ class PartitionSession:
         self._messages.clear()
         self._lanes.clear()
         self._closed.clear()
+        self._fresh.clear()

@@ -16,6 +16,7 @@ from schemas.operations import Checkpoint
 from stream_app.calls.ended_call import EndedCall
 from stream_app.topics import AUDIO
 from stream_app.transport.acknowledgements import AckTracker
+from stream_app.transport.checkpoints import SavedCalls
 from stream_app.transport.dead_letters import Record
 from stream_app.transport.definitions import AgentDefinition, StallPolicy
 from stream_app.transport.feeds import Feed
@@ -234,7 +235,11 @@ class SilenceWorker:
 
     def _restore(self) -> None:
         saved: Iterable[tuple[str, tuple[Checkpoint, int]]] = self.partition.saved.items()
-        open_calls = [c for name, (c, _) in saved if name not in self.partition.closed]
+        open_calls = SavedCalls()
+        for name, (checkpoint, _) in saved:
+            if name not in self.partition.closed:
+                written_ms = checkpoint.written_at_ns // 1_000_000
+                open_calls.merge(checkpoint, f"toy:{name}:w".encode(), written_ms)
         self.session.restore(open_calls, _restored)
 
     def _watermark(self) -> int:

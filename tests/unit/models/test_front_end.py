@@ -1,5 +1,7 @@
 """Where frames lie, what the warm-up does, and how late frames come."""
 
+import tracemalloc
+
 import numpy as np
 import pytest
 
@@ -200,3 +202,20 @@ def test_scores_from_before_a_rebuild_are_not_used() -> None:
 
 def content(frames: list[Frame]) -> list[tuple[int, bytes, float]]:
     return [(frame.index, frame.samples.tobytes(), frame.probability) for frame in frames]
+
+
+def test_a_new_front_end_holds_little() -> None:
+    """A gateway may open thousands of channels that never say more than 200 ms."""
+    detectors = Detectors()
+    piece = np.full(1_600, 0.1, dtype=np.float32)
+    detectors.front_end(8_000).insert(piece)
+    tracemalloc.start()
+    try:
+        opened = [detectors.front_end(8_000) for _ in range(50)]
+        heard = [front_end.insert(piece) for front_end in opened]
+        held, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+
+    assert all(heard)
+    assert held / len(opened) < 16 * 1024

@@ -194,7 +194,8 @@ def test_a_new_generation_drops_the_memory_of_kept_partitions() -> None:
         partitions.begin([TP0], consumer)
         old = await partitions.session_of(message(TP0, 7, 1))
         assert old is not None
-        old.machine("c", Machine)
+        old.begin("c", Machine("c"))
+        old.accept("c")
         consumer.generation = 2
         partitions.begin([TP0], consumer)
         new = await partitions.session_of(message(TP0, 5, 2))
