@@ -81,7 +81,7 @@ class CallContext(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
 
     Attributes:
         started_at_ns: Wall clock (Unix, ns) of the call's first audio; 0 where unknown.
-        language: A tag such as ``en`` or ``en-US``; see `models.asr.languages` for what becomes
+        language: A tag such as ``en`` or ``en-US``; see `models.languages` for what becomes
             of it.
         queue_wait_ms: Time the caller waited before the call was answered.
         hot_words: Names and terms that the recognizer may favour, where its weights can.

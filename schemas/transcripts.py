@@ -102,7 +102,8 @@ class TranscriptFinal(Message, frozen=True, kw_only=True, tag="transcript_final.
         at_ms: Audio clock at which the segment was cut; orders the deterministic lane.
         cut: Why it ended: a ``pause``, the ``limit`` of a segment's length, a ``gap`` in the
             audio, a ``stall``, the ``end`` of the call.
-        rejected: Name of the guard that took the words away, empty if none did.
+        rejected: Name of the guard that took the words away, ``failed`` where the recognizer could
+            not run; empty otherwise.
         model: Name and version of the weights.
         domain: Of the call, as its context says; routes it to a model of turns.
     """

@@ -32,8 +32,8 @@ class DecodeOptions:
     """What a decode depends on besides audio and weights.
 
     Attributes:
-        language: Code such as ``en``; None lets multilingual weights detect it. English-only
-            weights decode as English whatever is asked.
+        language: Tag such as ``en``, ``en-US`` or ``eng``. Multilingual weights detect what they
+            do not know, and None; weights of one language decode as that one whatever is asked.
         hot_words: Names and terms to favour; ignored by weights that take no prompt.
         word_times: Place the words in time; without it they are spread evenly.
         forced_tokens: Write exactly so many tokens, for measurements; 0 leaves it to the weights.

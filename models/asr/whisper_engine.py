@@ -17,6 +17,7 @@ from models.asr.hypothesis import Hypothesis, compression_ratio
 from models.asr.log_mel import log_mel
 from models.asr.word_times import settle_times
 from models.audio.samples import SAMPLE_RATE_HZ, FloatArray, as_samples
+from models.languages import known_language
 from schemas.errors import InferenceError
 
 if TYPE_CHECKING:
@@ -81,7 +82,7 @@ class WhisperEngine:
 
         Raises:
             AudioFormatError: Not one-dimensional.
-            InferenceError: Longer than ``max_samples``, or a language the weights do not know.
+            InferenceError: Longer than ``max_samples``.
         """
         return self.transcribe_batch([SpeechRequest(samples, options)])[0]
 
@@ -90,7 +91,7 @@ class WhisperEngine:
 
         Raises:
             AudioFormatError: Audio that is not one-dimensional.
-            InferenceError: Longer than ``max_samples``, or a language the weights do not know.
+            InferenceError: Longer than ``max_samples``.
         """
         hypotheses: dict[int, Hypothesis] = {}
         shared = []
@@ -150,9 +151,10 @@ class WhisperEngine:
 
     def _stated_language(self, request: SpeechRequest) -> str:
         """Return the language to decode as, empty if it has to be detected."""
-        if not self._network.tokens.languages:
+        known = self._network.tokens.languages
+        if not known:
             return self._manifest.language or "en"
-        return request.options.language or ""
+        return known_language(request.options.language or "", known)
 
     def _detected(self, audio: Any) -> str:
         return self._greedy.best_languages(self._network.decoder([audio]), 1)[0]

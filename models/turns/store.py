@@ -10,6 +10,7 @@ from weakref import WeakValueDictionary
 
 import msgspec
 
+from models.languages import primary_subtag
 from models.registry import verified_weights
 from models.turns.detector import TurnDetector
 from models.turns.files import (
@@ -49,7 +50,11 @@ class Route(msgspec.Struct, frozen=True):
 
     def fits(self, *, party: str, domain: str, language: str) -> bool:
         """Return whether this route is meant for what a party of a call says."""
-        wanted = (self.party, party), (self.domain, domain), (_primary(self.language), language)
+        wanted = (
+            (self.party, party),
+            (self.domain, domain),
+            (primary_subtag(self.language), language),
+        )
         return all(field in {"", value} for field, value in wanted)
 
 
@@ -176,7 +181,7 @@ class TurnModels:
             domain: Of the call; empty if unknown.
             language: BCP 47 code; empty if unknown, which every model takes.
         """
-        current, language = self._set, _primary(language)
+        current, language = self._set, primary_subtag(language)
         fitting = [
             route.variant
             for route in self._routes
@@ -185,7 +190,7 @@ class TurnModels:
         for variant in (*fitting, GENERAL):
             detector = current.by_variant[variant]
             if not (language and detector.languages) or language in map(
-                _primary, detector.languages
+                primary_subtag, detector.languages
             ):
                 return Judge(detector, variant)
         return None
@@ -281,8 +286,3 @@ def _same(one: _Set, other: _Set) -> bool:
         {path: content for path, (content, _) in each.loaded.items()} for each in (one, other)
     ]
     return contents[0] == contents[1]
-
-
-def _primary(language: str) -> str:
-    """Return a language without script and region."""
-    return language.replace("_", "-").partition("-")[0].lower()

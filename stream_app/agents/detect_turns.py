@@ -10,7 +10,7 @@ from schemas.codec import decode_json
 from schemas.operations import Checkpoint
 from schemas.transcripts import TranscriptTopicMessage
 from stream_app.calls.endpointing import BACKCHANNELS, TurnConfig
-from stream_app.calls.judgement import Judgement, JudgementRequest, TurnJudge
+from stream_app.calls.judgement import NO_PROBABILITY, Judgement, JudgementRequest, TurnJudge
 from stream_app.calls.turns import AGENT, CallTurns
 from stream_app.settings import Settings, TurnRoute, TurnSettings
 from stream_app.topics import TRANSCRIPTS
@@ -46,6 +46,7 @@ def define(settings: Settings) -> AgentDefinition:
         create=lambda call_id: CallTurns(call_id, config, router=models),
         restore=restore,
         infer=None if models is None else judge,
+        fail=lambda request: Judgement(request, NO_PROBABILITY),
         max_batch=turns.max_batch,
         max_urgent=turns.max_batch,
         max_unacknowledged=MAX_UNACKNOWLEDGED,

@@ -11,7 +11,12 @@ from schemas.audio import AudioMessage, AudioTopicMessage, CallEnded, CallStalle
 from schemas.codec import decode_audio
 from stream_app.calls.ended_call import is_lost_audio
 from stream_app.calls.identifiers import event_id
-from stream_app.calls.recognition import RecognitionRequest, RecognitionResult, recognize
+from stream_app.calls.recognition import (
+    RecognitionRequest,
+    RecognitionResult,
+    failed_recognition,
+    recognize,
+)
 from stream_app.calls.segmenter import SegmentConfig
 from stream_app.calls.transcriber import AGENT, CallTranscriber
 from stream_app.calls.transcriber_state import TranscriberConfig
@@ -55,6 +60,7 @@ def define(settings: Settings) -> AgentDefinition:
         create=lambda call_id: CallTranscriber(call_id, config),
         restore=lambda checkpoint: CallTranscriber.restore(checkpoint, config),
         infer=infer,
+        fail=lambda request: failed_recognition(request, engine.name),
         has_model_in_feed=True,
         prepare=_score_ahead,
         max_batch=asr.max_batch,

@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Protocol
 
+from models.languages import primary_subtag
 from schemas.transcripts import TranscriptFinal, TranscriptPartial
 from stream_app.calls.counters import InputCounters
 from stream_app.calls.turn_state import ChannelTurns
@@ -78,7 +79,10 @@ class JudgementRequest:
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
-    """The probability that the speaker of the request's text has finished, 0 to 1."""
+    """The probability that the speaker of the request's text has finished, 0 to 1.
+
+    `NO_PROBABILITY` where the model could not say.
+    """
 
     request: JudgementRequest
     probability: float
@@ -165,12 +169,8 @@ def models_used(channels: Iterable[ChannelTurns]) -> dict[str, str]:
 
 
 def _knows(judge: TurnJudge, language: str) -> bool:
-    known = {_without_region(each) for each in judge.languages}
-    return not known or not language or _without_region(language) in known
-
-
-def _without_region(language: str) -> str:
-    return language.replace("_", "-").partition("-")[0].lower()
+    known = {primary_subtag(each) for each in judge.languages}
+    return not known or not language or primary_subtag(language) in known
 
 
 def _version(name: str) -> str:

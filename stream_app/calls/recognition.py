@@ -1,4 +1,4 @@
-"""Return what transcribe asks the recognizer for, and what comes back."""
+"""What transcribe asks the recognizer for, and what comes back."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -7,6 +7,9 @@ from models.asr.engine import DecodeOptions, SpeechEngine, SpeechRequest
 from models.asr.guards import DEFAULT_GUARDS, GuardConfig, apply_guards
 from models.asr.hypothesis import Hypothesis
 from models.audio.samples import SAMPLE_RATE_HZ, FloatArray
+from models.languages import primary_subtag
+
+FAILED = "failed"  # beside the guards' names: there was no decode to guard
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
@@ -52,7 +55,8 @@ class RecognitionResult:
     """What the recognizer made of a request, word times relative to its first sample.
 
     Attributes:
-        rejected: Name of the guard that took the words away, empty if none did.
+        rejected: Name of the guard that took the words away, `FAILED` where the recognizer could
+            not run; empty if there was nothing to reject.
         model: Name and version of the weights.
     """
 
@@ -90,6 +94,17 @@ def recognize(
             )
         )
     return results
+
+
+def failed_recognition(request: RecognitionRequest, model: str) -> RecognitionResult:
+    """Return the result of a request that the recognizer cannot run: no words.
+
+    Args:
+        request: That failed.
+        model: Name and version of the weights.
+    """
+    hypothesis = Hypothesis(duration_ms=request.audio_ms, language=primary_subtag(request.language))
+    return RecognitionResult(request=request, hypothesis=hypothesis, rejected=FAILED, model=model)
 
 
 def _speech_request(request: RecognitionRequest) -> SpeechRequest:

@@ -108,6 +108,8 @@ class CallTurns:
     def resolve(self, result: Judgement) -> Sequence[Effect]:
         """Return the effects of what the model said of a text."""
         if not result.request.is_final:
+            if result.probability == NO_PROBABILITY:
+                return []
             return self._predictions.judged(self._floor.known(result.request.channel), result)
         if self._judged is None:
             return []

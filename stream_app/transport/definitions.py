@@ -74,6 +74,8 @@ class AgentDefinition:
         decode: Raises MalformedMessageError for bytes that are no message of the topic.
         infer: Called with up to ``max_batch`` requests on the one inference thread; returns as
             many results, which go to ``resolve``.
+        fail: Returns what stands for the result of a request that the model cannot run; without it
+            such a request ends the process.
         max_urgent: The same for requests that are urgent: one, where the model would run them one
             by one and the first would only wait for the last.
         max_unacknowledged: So many inputs are held in memory while requests that are urgent are
@@ -98,6 +100,7 @@ class AgentDefinition:
     create: Callable[[str], CallMachine[Any, Any]]
     restore: Callable[[Checkpoint], CallMachine[Any, Any]]
     infer: Callable[[Sequence[Any]], Sequence[Any]] | None = None
+    fail: Callable[[Any], Any] | None = None
     max_batch: int = 1
     max_urgent: int = 1
     max_unacknowledged: int = 0

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from schemas.errors import InferenceError
+from schemas.errors import CallstreamError, InferenceError
 from stream_app.calls.effects import InferenceRequest
 from stream_app.transport.metrics import Metrics
 from stream_app.transport.partial_pace import PartialPace
@@ -20,6 +20,21 @@ from stream_app.transport.sessions import PartitionSession
 NS = 1_000_000_000
 NS_PER_MS = 1_000_000
 MAX_REMEMBERED = 10_000  # calls and slots; those not served for longest count as never served
+
+
+VALUE_ERRORS = (ValueError, TypeError, LookupError, ArithmeticError)  # of a request's own values
+BEYOND_REPAIR = (MemoryError, OSError)
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """In place of a result: the model cannot run the request.
+
+    Attributes:
+        error: That it raised for this request alone.
+    """
+
+    error: Exception
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,8 +219,9 @@ class InferenceThread:
         infer: Requests in, as many results out.
         queue: Decides what comes next.
         metrics: Counts what is shed or stretched, and the time of the model.
-        on_result: Called on the event loop with each job and its result.
-        on_failure: Called on the event loop when the model raised; the process is to end.
+        on_result: Called on the event loop with each job and its result, or its `Failure`.
+        on_failure: Called on the event loop when the model is beyond repair; the process is to
+            end.
     """
 
     def __init__(
@@ -226,6 +242,7 @@ class InferenceThread:
         self._is_stopping = False
         self._busy_since = 0.0
         self._counted = (0, 0)
+        self._unexplained = ""  # the call whose request failed last, for no reason that we know
         self._pending_urgent: dict[int, Job] = {}
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread = threading.Thread(target=self._run, name="inference", daemon=True)
@@ -276,22 +293,59 @@ class InferenceThread:
 
     def _run(self) -> None:
         while (batch := self._next_batch()) is not None:
-            self._busy_since = time.monotonic()
-            cpu_s = time.thread_time()
             try:
-                results = self._infer([job.request for job in batch])
-                if len(results) != len(batch):
-                    message = f"{len(results)} results for {len(batch)} requests"
-                    raise InferenceError(message)  # noqa: TRY301 - one way out
+                results = self._results(batch)
             except BaseException as error:  # noqa: BLE001 - whatever it is, the process must end
                 self._call(self._on_failure, error)
                 return
-            finally:
-                elapsed = time.monotonic() - self._busy_since
-                self._busy_since = 0.0
-            self._metrics.inference_seconds.observe(elapsed)
-            self._metrics.inference_cpu_s.inc(time.thread_time() - cpu_s)
             self._call(self._finish, batch, results)
+
+    def _results(self, batch: Sequence[Job]) -> Sequence[Any]:
+        """Return the result of each request, or its failure.
+
+        A batch that fails is run again one by one, so that only the request to blame fails.
+        """
+        try:
+            results = self._timed(batch)
+        except BEYOND_REPAIR:
+            raise
+        except Exception as error:  # noqa: BLE001 - judged by what it is
+            if len(batch) == 1:
+                return [self._failure(batch[0], error)]
+            return [result for job in batch for result in self._results([job])]
+        self._unexplained = ""
+        return results
+
+    def _timed(self, batch: Sequence[Job]) -> Sequence[Any]:
+        self._busy_since = time.monotonic()
+        cpu_s = time.thread_time()
+        try:
+            results = self._infer([job.request for job in batch])
+        finally:
+            elapsed = time.monotonic() - self._busy_since
+            self._busy_since = 0.0
+        self._metrics.inference_seconds.observe(elapsed)
+        self._metrics.inference_cpu_s.inc(time.thread_time() - cpu_s)
+        if len(results) != len(batch):
+            raise InferenceError(f"{len(results)} results for {len(batch)} requests")
+        return results
+
+    def _failure(self, job: Job, error: Exception) -> Failure:
+        """Return the failure of a request that was run alone.
+
+        Raises:
+            Exception: It is none of the request: trying again may help, or another call's request
+                failed just before, for no reason that we know either.
+        """
+        is_of_values = isinstance(error, VALUE_ERRORS) or (
+            isinstance(error, CallstreamError) and not error.retryable
+        )
+        if is_of_values:
+            return Failure(error)
+        if isinstance(error, CallstreamError) or self._unexplained not in {"", job.call_id}:
+            raise error
+        self._unexplained = job.call_id
+        return Failure(error)
 
     def _next_batch(self) -> list[Job] | None:
         with self._wake:

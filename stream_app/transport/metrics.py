@@ -1,4 +1,4 @@
-"""Return the Prometheus metrics of a worker process."""
+"""The Prometheus metrics of a worker process."""
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, start_http_server
 
@@ -48,6 +48,9 @@ class Metrics:
         self.stretched_requests = self._counter(
             "stretched_requests",
             "Partials not decoded because overload made the interval between them longer.",
+        )
+        self.failed_requests = self._counter(
+            "failed_requests", "Inference requests that the model could not run."
         )
         self.partial_interval_s = self._gauge(
             "partial_interval_seconds", "New audio between two partials of a segment, at present."

@@ -22,7 +22,7 @@ from stream_app.transport.checkpoints import CheckpointStore
 from stream_app.transport.clients import start_producer
 from stream_app.transport.definitions import AgentDefinition
 from stream_app.transport.feeds import Feed, Resolution, feed_all, resolve_all
-from stream_app.transport.inference import InferenceThread, Job, RequestQueue
+from stream_app.transport.inference import Failure, InferenceThread, Job, RequestQueue
 from stream_app.transport.machine_thread import MachineThread
 from stream_app.transport.metrics import Metrics
 from stream_app.transport.model_watcher import ModelWatcher
@@ -274,9 +274,23 @@ class AgentRuntime:
 
     def _take_result(self, job: Job, result: Any) -> None:
         """Take in a result; those that come together are resolved together."""
+        if isinstance(result, Failure):
+            if self.definition.fail is None:
+                self.fail(result.error)
+                return
+            self._note_failure(job, result)
+            result = self.definition.fail(job.request)
         if not self._results:
             self._spawn(self._resolve_results())
         self._results.append((job, result))
+
+    def _note_failure(self, job: Job, failure: Failure) -> None:
+        self.metrics.failed_requests.inc()
+        name = type(failure.error).__name__
+        reason = str(failure.error)[:200]
+        log.error("inference.failed", agent=self.definition.name, error=name, reason=reason)
+        if self._outbox is not None:
+            self._outbox.alert(job.session, job.call_id, "inference_failed", error=name)
 
     async def _resolve_results(self) -> None:
         results, self._results = self._results, []

@@ -13,7 +13,7 @@ from schemas.base import Message
 from schemas.errors import ConfigurationError, ModelNotFoundError
 from schemas.operations import Checkpoint
 from schemas.transcripts import TranscriptTopicMessage
-from schemas.turns import CallTurnsComplete, TurnEnded
+from schemas.turns import CallTurnsComplete, TurnEnded, TurnEndPredicted
 from stream_app.agents import detect_turns
 from stream_app.calls.effects import Commit, Effect, Emit, Infer
 from stream_app.calls.endpointing import TurnConfig
@@ -262,3 +262,18 @@ def test_the_settings_reach_the_turns() -> None:
 def test_the_defaults_of_the_settings_are_those_of_the_turns() -> None:
     """One of the two is what benchmarks use."""
     assert detect_turns.turn_config(Settings().turns) == TurnConfig()
+
+
+def test_a_text_that_the_model_cannot_judge_ends_its_turn_by_silence(folder: Path) -> None:
+    """As where there is no model at all; nothing is foretold of it either."""
+    definition = define(folder)
+    assert definition.fail is not None
+
+    failed = emitted(drive(call(definition), CALL, definition.fail))
+
+    without = detect_turns.define(Settings().replace(turns={"model": "none"}))
+    silent = emitted(drive(call(without), CALL, definition.fail))
+    turns = [message for message in failed if isinstance(message, TurnEnded)]
+    assert turns == [message for message in silent if isinstance(message, TurnEnded)]
+    assert {turn.probability for turn in turns} == {-1.0}
+    assert not any(isinstance(message, TurnEndPredicted) for message in failed)

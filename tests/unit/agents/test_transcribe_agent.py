@@ -13,7 +13,7 @@ from models.asr.policies import DEFAULT_POLICY
 from models.audio.samples import SAMPLE_RATE_HZ, FloatArray
 from schemas.audio import AudioTopicMessage
 from schemas.base import CallContext
-from schemas.transcripts import TranscriptFinal, TranscriptPartial
+from schemas.transcripts import CallTranscribed, TranscriptFinal, TranscriptPartial
 from stream_app.agents import transcribe
 from stream_app.calls.effects import Infer
 from stream_app.settings import Settings
@@ -147,6 +147,30 @@ def test_deterministic_asks_for_exact_partials_that_nothing_sheds(play: Play) ->
 
     assert all(request.is_exact and request.draft == () for request in engine.asked)
     assert len(engine.asked) > len(of_type(durable, TranscriptFinal))
+
+
+@pytest.mark.parametrize("is_deterministic", [False, True])
+def test_segments_that_the_recognizer_cannot_run_come_out_without_words(
+    monkeypatch: pytest.MonkeyPatch, *, is_deterministic: bool
+) -> None:
+    """In their places on the lane, and the call ends as it would have."""
+    monkeypatch.setattr(transcribe, "load_engine", lambda *_, **__: RecordingEngine())
+    definition = transcribe.define(Settings().replace(asr={"deterministic": is_deterministic}))
+    assert definition.fail is not None
+    log = [("c", message) for message in recorded_call("c", 36_000, 44_000)]
+    heard, failed = Durable(), Durable()
+    Worker(log, heard, machine_of(definition), infer_one(definition)).run()
+
+    Worker(log, failed, machine_of(definition), definition.fail).run()
+
+    finals = of_type(failed, TranscriptFinal)
+    assert finals
+    assert {(final.rejected, final.text, final.words) for final in finals} == {("failed", "", ())}
+    assert not of_type(failed, TranscriptPartial)
+    places = [(final.event_id, final.lane_seq) for final in of_type(heard, TranscriptFinal)]
+    assert [(final.event_id, final.lane_seq) for final in finals] == places
+    assert of_type(failed, CallTranscribed) == of_type(heard, CallTranscribed)
+    assert failed.acknowledged == heard.acknowledged == set(range(len(log)))
 
 
 @pytest.mark.parametrize("is_deterministic", [False, True])

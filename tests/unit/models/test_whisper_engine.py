@@ -346,8 +346,27 @@ def test_multilingual_weights_take_or_detect_the_language(
     assert hypothesis.text == expected.text
 
 
-def test_a_language_that_whisper_lacks_is_refused(
-    many_languages: tuple[Whisper, WhisperEngine],
+@pytest.mark.parametrize(
+    ("tag", "code"), [("de-AT", "de"), (" DE ", "de"), ("deu", "de"), ("en_US", "en")]
+)
+def test_a_tag_is_read_as_the_language_that_it_stands_for(
+    many_languages: tuple[Whisper, WhisperEngine], tag: str, code: str
 ) -> None:
-    with pytest.raises(InferenceError, match="'tlh'"):
-        many_languages[1].transcribe(UTTERANCES[0], DecodeOptions(language="tlh"))
+    _, engine = many_languages
+
+    tagged = engine.transcribe(UTTERANCES[0], DecodeOptions(language=tag))
+
+    assert tagged == engine.transcribe(UTTERANCES[0], DecodeOptions(language=code))
+    assert tagged.language == code
+
+
+@pytest.mark.parametrize("tag", ["tlh", "xx", "", "?"])
+def test_a_language_that_whisper_lacks_is_detected(
+    many_languages: tuple[Whisper, WhisperEngine], tag: str
+) -> None:
+    _, engine = many_languages
+
+    unknown = engine.transcribe(UTTERANCES[0], DecodeOptions(language=tag))
+
+    assert unknown == engine.transcribe(UTTERANCES[0], DecodeOptions(language=None))
+    assert unknown.language

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 from faust.types import TP
 
-from schemas.errors import InferenceError
-from stream_app.transport.inference import InferenceThread, Job, RequestQueue
+from schemas.errors import AudioFormatError, BrokerError, InferenceError
+from stream_app.transport.inference import Failure, InferenceThread, Job, RequestQueue
 from stream_app.transport.metrics import Metrics
 from stream_app.transport.partial_pace import PartialPace
 from stream_app.transport.sessions import PartitionSession
@@ -106,13 +106,14 @@ class Bench:
         self,
         infer: Callable[[Sequence[Any]], Sequence[Any]],
         pace: PartialPace | None = None,
+        max_batch: int = 1,
     ) -> None:
         self.results: list[tuple[str, Any]] = []
         self.metrics = Metrics("toy")
         self.failures: list[BaseException] = []
         self.thread = InferenceThread(
             infer,
-            RequestQueue(2.0, pace=pace or PartialPace(500)),
+            RequestQueue(2.0, pace=pace or PartialPace(500), max_urgent=max_batch),
             self.metrics,
             on_result=lambda job, result: self.results.append((job.request.name, result)),  # type: ignore[attr-defined]
             on_failure=self.failures.append,
@@ -170,20 +171,121 @@ def test_a_result_for_a_session_dropped_meanwhile_is_discarded() -> None:
     assert [name for name, _ in bench.results] == ["new"]
 
 
-def test_an_exception_of_the_model_is_reported() -> None:
-    """The process is to end without acknowledging."""
+class Fragile:
+    """A model that cannot run some requests.
 
-    def infer(_: Sequence[Any]) -> Sequence[Any]:
-        raise InferenceError("broken")
+    Args:
+        errors: By the name of the request.
+    """
+
+    def __init__(self, **errors: BaseException) -> None:
+        self._errors = errors
+        self.batches: list[list[str]] = []
+
+    def __call__(self, requests: Sequence[Any]) -> Sequence[Any]:
+        """Return the names, or raise the first error."""
+        self.batches.append([request.name for request in requests])
+        for request in requests:
+            if request.name in self._errors:
+                raise self._errors[request.name]
+        return [request.name for request in requests]
+
+
+def served(model: Fragile, *jobs: Job) -> Bench:
+    """Return the bench once each job has a result, or the model has failed."""
 
     async def play() -> Bench:
-        bench = Bench(infer)
+        bench = Bench(model, max_batch=8)
+        for each in jobs:
+            bench.thread.submit(each)
         bench.thread.start()
-        bench.thread.submit(job(Request("final", ("a",)), is_urgent=True, owner=session()))
-        await bench.until(lambda: bool(bench.failures))
+        await bench.until(lambda: bool(bench.failures) or len(bench.results) == len(jobs))
+        bench.thread.stop()
         return bench
 
-    assert [str(failure) for failure in asyncio.run(play()).failures] == ["broken"]
+    return asyncio.run(play())
+
+
+def urgent(name: str, call_id: str = "c") -> Job:
+    return Job(session(), call_id, Request(name, (name,)), is_urgent=True)
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        InferenceError("no such language"),
+        AudioFormatError("not mono"),
+        ValueError("shape"),
+        TypeError("none"),
+        KeyError("xx"),
+        IndexError("token"),
+        ZeroDivisionError(),
+        UnicodeDecodeError("utf-8", b"", 0, 1, "bad"),
+    ],
+    ids=lambda error: type(error).__name__,
+)
+def test_a_request_that_cannot_be_run_fails_alone(error: Exception) -> None:
+    """The others of its batch are run one by one, and the process goes on."""
+    model = Fragile(bad=error)
+
+    bench = served(model, urgent("one"), urgent("bad"), urgent("two"))
+
+    assert dict(bench.results) == {"one": "one", "two": "two", "bad": Failure(error)}
+    assert model.batches == [["one", "bad", "two"], ["one"], ["bad"], ["two"]]
+    assert not bench.failures
+    assert bench.thread.pending_urgent_ms == 0
+
+
+@pytest.mark.parametrize("error", [MemoryError(), OSError("device lost"), BrokerError("later")])
+def test_what_is_beyond_repair_ends_the_process(error: Exception) -> None:
+    """Or may be well when it is tried again. Nothing is acknowledged."""
+    bench = served(Fragile(bad=error), urgent("bad"))
+
+    assert bench.failures == [error]
+    assert not bench.results
+
+
+def test_an_error_that_nobody_knows_fails_the_request_at_first() -> None:
+    """A runtime has errors of its own for a request that it does not like."""
+    error = RuntimeError("invalid argument")
+    model = Fragile(bad=error, again=error)
+
+    bench = served(model, urgent("bad", "a"), urgent("again", "a"), urgent("good", "b"))
+
+    assert dict(bench.results) == {
+        "bad": Failure(error), "again": Failure(error), "good": "good"
+    }  # fmt: skip
+    assert not bench.failures
+
+
+def test_an_error_that_nobody_knows_on_two_calls_in_a_row_ends_the_process() -> None:
+    """Then the model is broken, and not the call."""
+    error = RuntimeError("device lost")
+
+    bench = served(Fragile(bad=error, worse=error), urgent("bad", "a"), urgent("worse", "b"))
+
+    assert bench.failures == [error]
+
+
+def test_a_success_between_two_unknown_errors_says_that_the_model_is_well() -> None:
+    error = RuntimeError("invalid argument")
+    model = Fragile(bad=error, worse=error)
+
+    bench = served(model, urgent("bad", "a"), urgent("good", "b"), urgent("worse", "c"))
+
+    assert dict(bench.results)["worse"] == Failure(error)
+    assert not bench.failures
+
+
+def test_a_wrong_number_of_results_fails_each_request_of_its_own() -> None:
+    class Short(Fragile):
+        def __call__(self, requests: Sequence[Any]) -> Sequence[Any]:
+            return super().__call__(requests)[:1] if len(requests) > 1 else requests
+
+    bench = served(Short(), urgent("one"), urgent("two"))
+
+    assert sorted(name for name, _ in bench.results) == ["one", "two"]
+    assert not bench.failures
 
 
 def test_a_model_that_does_not_finish_is_noticed() -> None:

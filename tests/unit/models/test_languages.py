@@ -1,0 +1,44 @@
+"""Tags of any spelling stand for the codes that weights know, or for none."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from whisper.tokenizer import LANGUAGES
+
+from models.languages import _CODES, known_language, primary_subtag
+
+
+@pytest.mark.parametrize(
+    ("tag", "code"),
+    [
+        ("en", "en"), ("EN", "en"), ("en-US", "en"), ("en_us", "en"), (" en ", "en"),
+        ("eng", "en"), ("ENG-gb", "en"), ("deu", "de"), ("ger", "de"), ("de-CH-1996", "de"),
+        ("zh-Hant-TW", "zh"), ("cmn", "zh"), ("yue", "yue"), ("haw", "haw"), ("nb", "no"),
+        ("iw", "he"), ("jv", "jw"), ("fil", "tl"), ("nno", "nn"),
+    ],
+)  # fmt: skip
+def test_a_tag_stands_for_a_code_of_whisper(tag: str, code: str) -> None:
+    assert known_language(tag, LANGUAGES) == code
+
+
+@pytest.mark.parametrize("tag", ["", " ", "-", "_", "xx", "tlh", "english", "*", "\x00", "de" * 40])
+def test_a_tag_that_no_weights_know_stands_for_none(tag: str) -> None:
+    assert known_language(tag, LANGUAGES) == ""
+
+
+def test_weights_of_few_languages_know_only_those() -> None:
+    assert known_language("de-AT", {"en", "es"}) == ""
+    assert known_language("spa", {"en", "es"}) == "es"
+
+
+def test_every_three_letter_code_leads_to_a_language_of_whisper() -> None:
+    """And every language of Whisper that has an older or three-letter code is reached."""
+    assert set(_CODES.values()) <= set(LANGUAGES)
+    two_letters = {code for code in LANGUAGES if len(code) == 2}
+    assert two_letters <= set(_CODES.values())
+
+
+@given(tag=st.text(max_size=64))
+def test_any_text_is_a_known_code_or_none(tag: str) -> None:
+    assert known_language(tag, LANGUAGES) in {"", *LANGUAGES}
+    assert primary_subtag(primary_subtag(tag)) == primary_subtag(tag)
