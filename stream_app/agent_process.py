@@ -1,6 +1,7 @@
 """The process of one agent: what the supervisor starts for each.
 
-The first line of standard input holds the settings as JSON. On the descriptor ``--report-fd`` the
+The first line of standard input holds the settings as JSON; the second, if there is one, what the
+deaths of earlier processes left to be suspected. On the descriptor ``--report-fd`` the
 process says ``ready`` once the agent has its partitions and its memory of the calls on them,
 ``delayed`` and why if it should be tried again, or ``failed`` and why it never will be ready; and
 ``alive`` every second for as long as its event loop runs.
@@ -17,6 +18,7 @@ from typing import TYPE_CHECKING
 
 import structlog
 
+from schemas.codec import decode_json
 from schemas.errors import CallstreamError, ConfigurationError
 from stream_app.agents import AGENTS, define_agent
 from stream_app.heartbeat import beat
@@ -24,6 +26,7 @@ from stream_app.logging import configure_logging
 from stream_app.settings import MetricsSettings, Settings, settings_from_json
 from stream_app.transport.broker import adapt_to_broker
 from stream_app.transport.lifeline import die_with_parent
+from stream_app.transport.under_way import Suspects, UnderWay, shared_area
 
 if TYPE_CHECKING:
     from stream_app.app import AgentApp
@@ -41,12 +44,14 @@ def main() -> int:
     options = _options()
     die_with_parent(options.parent)
     settings = settings_from_json(sys.stdin.buffer.readline())
+    suspects = decode_json(sys.stdin.buffer.readline() or b"{}", Suspects)
+    under_way = UnderWay(shared_area(options.area_fd), suspects)
     configure_logging(settings.worker.log_level, agent=options.agent, worker=settings.worker.id)
     sys.setswitchinterval(SWITCH_INTERVAL_S)
     report = _reporter(options.report_fd)
     try:
         _use_fast_loop()
-        return asyncio.run(_serve(settings, options, report))
+        return asyncio.run(_serve(settings, options, report, under_way))
     except CallstreamError as error:
         log.error("agent.not_started", reason=str(error), retryable=error.retryable)  # noqa: TRY400 - expected, so no traceback
         report(f"{'delayed' if error.retryable else 'failed'} {error}")
@@ -60,6 +65,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--report-fd", type=int, default=-1)
     parser.add_argument("--restarts", type=int, default=0)
     parser.add_argument("--frozen-kills", type=int, default=0)
+    parser.add_argument("--area-fd", type=int, default=-1)
     return parser.parse_args()
 
 
@@ -72,16 +78,20 @@ def _use_fast_loop() -> None:
 
 
 async def _serve(
-    settings: Settings, options: argparse.Namespace, report: Callable[[str], None]
+    settings: Settings,
+    options: argparse.Namespace,
+    report: Callable[[str], None],
+    under_way: UnderWay,
 ) -> int:
     from stream_app.app import create_app  # noqa: PLC0415 - Faust, after the choice of the loop
     from stream_app.topics import CHECKPOINTS, DEAD_LETTERS, check_topics  # noqa: PLC0415
+    from stream_app.transport.runtime import AgentRuntime  # noqa: PLC0415
 
     beating = asyncio.create_task(beat(report))
     settings = await adapt_to_broker(settings)
     definition = define_agent(options.agent, settings)
     await check_topics(settings.kafka, (definition.input_topic, CHECKPOINTS, DEAD_LETTERS))
-    app = create_app(settings, definition)
+    app = create_app(settings, definition, AgentRuntime(settings, definition, under_way=under_way))
     app.runtime.metrics.restarts.inc(options.restarts)
     app.runtime.metrics.frozen_kills.inc(options.frozen_kills)
     _serve_metrics(settings.metrics, app, options.agent)

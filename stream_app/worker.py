@@ -16,10 +16,12 @@ from typing import IO, Self
 
 import structlog
 
+from schemas.codec import encode_json
 from schemas.errors import BrokerError, ConfigurationError
 from stream_app.agent_process import MISCONFIGURED
 from stream_app.agents import AGENTS
 from stream_app.heartbeat import BEAT, Silence
+from stream_app.quarantine import Quarantine
 from stream_app.settings import Settings
 
 POLL_S = 0.05
@@ -48,6 +50,7 @@ class _Agent:
     silence: Silence = field(default_factory=lambda: Silence(time.monotonic()))
     starts: int = 0
     frozen_kills: int = 0
+    quarantine: Quarantine = field(default_factory=Quarantine)
 
 
 class Supervisor:
@@ -169,23 +172,28 @@ class Supervisor:
     def _launch(self, agent: _Agent) -> None:
         report_fd, child_fd = os.pipe()
         os.set_blocking(report_fd, False)
+        suspects = agent.quarantine.open()
+        area_fd = agent.quarantine.descriptor
         command = [sys.executable, "-m", "stream_app.agent_process", "--agent", agent.name]
         options = ["--parent", str(os.getpid()), "--report-fd", str(child_fd)]
         options += ["--restarts", str(agent.starts), "--frozen-kills", str(agent.frozen_kills)]
+        options += ["--area-fd", str(area_fd)]
         try:
             process = subprocess.Popen(  # noqa: S603 - our own module
                 [*command, *options],
                 stdin=subprocess.PIPE,
                 stderr=self._log_file,
                 env={"OMP_NUM_THREADS": str(agent.settings.asr.threads), **os.environ},
-                pass_fds=(child_fd,),
+                pass_fds=(child_fd, area_fd),
                 start_new_session=True,  # a Ctrl-C in the terminal is ours to pass on
             )
         finally:
             os.close(child_fd)
+            agent.quarantine.close_descriptor()
         with contextlib.suppress(BrokenPipeError):
             assert process.stdin is not None  # noqa: S101 - asked for
             process.stdin.write(agent.settings.model_dump_json().encode() + b"\n")
+            process.stdin.write(encode_json(suspects) + b"\n")
             process.stdin.close()
         agent.process, agent.report_fd = process, report_fd
         agent.started_s = time.monotonic()
@@ -225,7 +233,12 @@ class Supervisor:
         self._read_report(agent)
         os.close(agent.report_fd)
         ran_s = time.monotonic() - agent.started_s
-        if ran_s > STEADY_AFTER_S:
+        is_explained = agent.quarantine.note_end(
+            is_clean=code in {0, MISCONFIGURED},
+            was_ready=agent.is_ready,
+            was_steady=ran_s > STEADY_AFTER_S,
+        )
+        if is_explained or ran_s > STEADY_AFTER_S:
             agent.backoff_s = FIRST_BACKOFF_S
         with self._changed:
             agent.process, agent.report_fd, agent.is_ready = None, -1, False

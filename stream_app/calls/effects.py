@@ -33,6 +33,11 @@ class InferenceRequest(Protocol):
         ...
 
     @property
+    def identity(self) -> tuple[Any, ...]:
+        """Tells it from every other one of its call; the same when it is asked again later on."""
+        ...
+
+    @property
     def audio_ms(self) -> int:
         """How much audio it holds."""
         ...

@@ -72,6 +72,11 @@ class JudgementRequest:
         return (self.call_id, self.channel)
 
     @property
+    def identity(self) -> tuple[str, int, bool]:
+        """Return what tells it from every other one of its call."""
+        return (self.segment_id, self.at_ms, self.is_final)
+
+    @property
     def audio_ms(self) -> int:
         """Return 0: there is no audio in a text."""
         return 0

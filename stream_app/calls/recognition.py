@@ -45,6 +45,11 @@ class RecognitionRequest:
         return (self.call_id, self.channel)
 
     @property
+    def identity(self) -> tuple[str, int, bool]:
+        """Return what tells it from every other one of its call."""
+        return (self.segment_id, self.audio_ms, self.is_final)
+
+    @property
     def audio_ms(self) -> int:
         """Return the duration of the audio."""
         return len(self.samples) * 1000 // SAMPLE_RATE_HZ

@@ -16,6 +16,7 @@ from stream_app.transport.metrics import Metrics
 from stream_app.transport.partial_pace import PartialPace
 from stream_app.transport.recollection import Recollection
 from stream_app.transport.sessions import PartitionSession
+from stream_app.transport.under_way import SET_ASIDE, UnderWay, request_mark
 
 NS = 1_000_000_000
 NS_PER_MS = 1_000_000
@@ -52,6 +53,11 @@ class Job:
     is_urgent: bool
     is_kept: bool = False
     arrived_ns: int = field(default_factory=time.monotonic_ns)
+
+    @property
+    def mark(self) -> bytes:
+        """Return what tells the request from every other one, in every process that makes it."""
+        return request_mark(self.session.partition, self.call_id, self.request.identity)
 
     @property
     def call(self) -> tuple[int, str]:
@@ -222,9 +228,10 @@ class InferenceThread:
         on_result: Called on the event loop with each job and its result, or its `Failure`.
         on_failure: Called on the event loop when the model is beyond repair; the process is to
             end.
+        under_way: Where the requests of the present batch are marked.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - keyword-only, what it reports to
         self,
         infer: Callable[[Sequence[Any]], Sequence[Any]],
         queue: RequestQueue,
@@ -232,8 +239,10 @@ class InferenceThread:
         *,
         on_result: Callable[[Job, Any], None],
         on_failure: Callable[[BaseException], None],
+        under_way: UnderWay | None = None,
     ) -> None:
         self._infer = infer
+        self._under_way = under_way or UnderWay()
         self._on_result = on_result
         self._on_failure = on_failure
         self._queue = queue
@@ -294,19 +303,32 @@ class InferenceThread:
     def _run(self) -> None:
         while (batch := self._next_batch()) is not None:
             try:
-                results = self._results(batch)
+                results = self._all_results(batch)
             except BaseException as error:  # noqa: BLE001 - whatever it is, the process must end
                 self._call(self._on_failure, error)
                 return
             self._call(self._finish, batch, results)
+
+    def _all_results(self, batch: Sequence[Job]) -> Sequence[Any]:
+        """Return the result of each request; suspects are run alone, or never again."""
+        results: list[Any] = []
+        for jobs in self._under_way.apart(batch, lambda job: job.mark):
+            results.extend(self._results(jobs))
+        return results
 
     def _results(self, batch: Sequence[Job]) -> Sequence[Any]:
         """Return the result of each request, or its failure.
 
         A batch that fails is run again one by one, so that only the request to blame fails.
         """
+        marks = [job.mark for job in batch]
+        if any(map(self._under_way.is_convicted, marks)):
+            if len(batch) == 1:
+                return [Failure(InferenceError(SET_ASIDE))]
+            return [result for job in batch for result in self._results([job])]
         try:
-            results = self._timed(batch)
+            with self._under_way.alone(marks), self._under_way.marked("requests", marks):
+                results = self._timed(batch)
         except BEYOND_REPAIR:
             raise
         except Exception as error:  # noqa: BLE001 - judged by what it is
@@ -341,10 +363,12 @@ class InferenceThread:
             isinstance(error, CallstreamError) and not error.retryable
         )
         if is_of_values:
+            self._under_way.clear("requests")
             return Failure(error)
         if isinstance(error, CallstreamError) or self._unexplained not in {"", job.call_id}:
             raise error
         self._unexplained = job.call_id
+        self._under_way.clear("requests")
         return Failure(error)
 
     def _next_batch(self) -> list[Job] | None:

@@ -52,6 +52,9 @@ class Metrics:
         self.failed_requests = self._counter(
             "failed_requests", "Inference requests that the model could not run."
         )
+        self.quarantined_inputs = self._counter(
+            "quarantined_inputs", "Inputs set aside: they were under way at two deaths in a row."
+        )
         self.partial_interval_s = self._gauge(
             "partial_interval_seconds", "New audio between two partials of a segment, at present."
         )

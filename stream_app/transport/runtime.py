@@ -26,10 +26,11 @@ from stream_app.transport.inference import Failure, InferenceThread, Job, Reques
 from stream_app.transport.machine_thread import MachineThread
 from stream_app.transport.metrics import Metrics
 from stream_app.transport.model_watcher import ModelWatcher
-from stream_app.transport.outbox import Outbox
+from stream_app.transport.outbox import AlertKind, Outbox
 from stream_app.transport.partitions import Consumer, Partitions
 from stream_app.transport.sessions import Machine, PartitionSession
 from stream_app.transport.stalls import StallMarker
+from stream_app.transport.under_way import AREAS, SET_ASIDE, Area, UnderWay, input_mark
 from stream_app.transport.watchdog import Watchdog
 
 FLUSH_TIMEOUT_S = 5.0
@@ -65,6 +66,7 @@ class AgentRuntime:
     Args:
         settings: Of the whole worker.
         definition: Of the agent.
+        under_way: Where what is at work is marked, with the suspects of earlier deaths.
         end: Ends the process after a failure.
     """
 
@@ -74,11 +76,13 @@ class AgentRuntime:
         definition: AgentDefinition,
         *,
         metrics: Metrics | None = None,
+        under_way: UnderWay | None = None,
         end: Callable[[], None] = end_process,
     ) -> None:
         self.definition = definition
         self.metrics = metrics or Metrics(definition.name)
         self._settings = settings
+        self._under_way = under_way or UnderWay()
         self._end = end
         self._store = CheckpointStore(
             settings.kafka,
@@ -91,7 +95,7 @@ class AgentRuntime:
             definition,
             self._store,
             metrics=self.metrics,
-            on_failure=self.fail,
+            on_failure=self._fail_outside,
         )
         self._producer: AIOKafkaProducer | None = None
         self._outbox: Outbox | None = None
@@ -115,7 +119,7 @@ class AgentRuntime:
             self._store,
             agent=self.definition.name,
             metrics=self.metrics,
-            on_failure=self.fail,
+            on_failure=self._fail_outside,
         )
         self._outbox.start()
         self._inference = self._make_inference()
@@ -172,12 +176,12 @@ class AgentRuntime:
                     await self._wait_for_room()
                     await self.take(poll.messages[start : start + MAX_FED_TOGETHER])
         except Exception as error:  # the default of Faust would acknowledge the event
-            self.fail(error)
+            self.fail(error, blamed=("inputs",))
             raise
 
     async def take(self, messages: Sequence[Message]) -> None:
         """Feed messages to the machines of their calls, and carry out what that leads to."""
-        feeds = []
+        kept: list[tuple[PartitionSession, Message]] = []
         for message in messages:
             session = await self.partitions.session_of(message)
             if session is None or message.offset <= session.last_offset:
@@ -185,32 +189,47 @@ class AgentRuntime:
             if session.last_offset >= 0:
                 self.metrics.skipped_offsets.inc(message.offset - session.last_offset - 1)
             session.keep(message)
-            feeds.append(self._feed_of(session, message))
-        self.metrics.events.inc(len(feeds))
-        sessions = {feed.session for feed in feeds}
+            kept.append((session, message))
+        self.metrics.events.inc(len(kept))
+        sessions = {session for session, _ in kept}
         if self._stalls is not None:
             self._stalls.take_up(sessions, time.monotonic())
-        await self._machines.call(feed_all, feeds, self.definition.prepare)
-        for feed in feeds:
-            if feed.reason:
-                log.warning("message.refused", agent=self.definition.name, reason=feed.reason[:200])
-                self._alert_refusal(feed)
-            if feed.machine is not None and not feed.is_refused and feed.session.is_current:
-                feed.session.accept(feed.call_id)
-            self._carry_out(feed)
+        feeds: list[Feed] = []
+        for group in self._under_way.apart(kept, _mark_of_input):
+            marks = [_mark_of_input(each) for each in group]
+            async with self._under_way.alone_on_loop(marks):
+                with self._under_way.marked("inputs", marks):
+                    feeds += await self._feed(group)
         for session in sessions:
             session.fed_offset = session.last_offset
             session.forget_refused()
         if self._stalls is not None:
             self._stalls.hear(feeds, time.monotonic())
 
-    def _alert_refusal(self, feed: Feed) -> None:
+    async def _feed(self, kept: Sequence[tuple[PartitionSession, Message]]) -> list[Feed]:
+        feeds = [self._feed_of(session, message) for session, message in kept]
+        await self._machines.call(feed_all, feeds, self.definition.prepare)
+        for feed in feeds:
+            if feed.reason:
+                self._tell_refusal(feed)
+            if feed.machine is not None and not feed.is_refused and feed.session.is_current:
+                feed.session.accept(feed.call_id)
+            self._carry_out(feed)
+        return feeds
+
+    def _tell_refusal(self, feed: Feed) -> None:
+        log.warning("message.refused", agent=self.definition.name, reason=feed.reason[:200])
+        is_set_aside = feed.reason == SET_ASIDE
+        if is_set_aside:
+            self.metrics.quarantined_inputs.inc()
         if self._outbox is not None and feed.session.is_current:
-            offset = str(feed.offset)
-            self._outbox.alert(feed.session, feed.call_id, "input_refused", offset=offset)
+            kind: AlertKind = "input_quarantined" if is_set_aside else "input_refused"
+            self._outbox.alert(feed.session, feed.call_id, kind, offset=str(feed.offset))
 
     def _feed_of(self, session: PartitionSession, message: Message) -> Feed:
         call_id = (message.key or b"").decode(errors="replace")
+        if self._under_way.is_convicted(input_mark(session.partition, message.offset)):
+            return Feed.refused(session, call_id, message.offset, SET_ASIDE)
         try:
             decoded = self.definition.decode(message.value or b"")
             call_id = decoded.call_id
@@ -234,11 +253,21 @@ class AgentRuntime:
             return now_ns
         return self._consumer.log_clock(message.tp).arrived_ns(message.offset, now_ns)
 
-    def fail(self, error: BaseException) -> None:
-        """Log the error and end the process without acknowledging anything more."""
+    def _fail_outside(self, error: BaseException) -> None:
+        """End the process for what no input or request has led to."""
+        self.fail(error, blamed=())
+
+    def fail(self, error: BaseException, *, blamed: Sequence[Area] = AREAS) -> None:
+        """Log the error and end the process without acknowledging anything more.
+
+        Args:
+            error: Why.
+            blamed: What may have led to it is among the work that is under way here.
+        """
         if self._is_failed:
             return
         self._is_failed = True
+        self._under_way.clear(*(area for area in AREAS if area not in blamed))
         self.partitions.drop()
         log.error("agent.failed", agent=self.definition.name, exc_info=error)
         self._end()
@@ -281,7 +310,7 @@ class AgentRuntime:
             self._note_failure(job, result)
             result = self.definition.fail(job.request)
         if not self._results:
-            self._spawn(self._resolve_results())
+            self._spawn(self._resolve_results(), blamed=("results",))
         self._results.append((job, result))
 
     def _note_failure(self, job: Job, failure: Failure) -> None:
@@ -294,6 +323,14 @@ class AgentRuntime:
 
     async def _resolve_results(self) -> None:
         results, self._results = self._results, []
+        for group in self._under_way.apart(results, lambda each: each[0].mark):
+            marks = [job.mark for job, _ in group]
+            async with self._under_way.alone_on_loop(marks):
+                with self._under_way.marked("results", marks):
+                    await self._resolve(group)
+        self._room.set()
+
+    async def _resolve(self, results: Sequence[tuple[Job, Any]]) -> None:
         resolutions = [
             Resolution(job.session, job.call_id, machine, result, job.arrived_ns)
             for job, result in results
@@ -302,7 +339,6 @@ class AgentRuntime:
         await self._machines.call(resolve_all, resolutions)
         for resolution in resolutions:
             self._carry_out(resolution)
-        self._room.set()
 
     def _carry_out(self, step: Feed | Resolution) -> None:
         self._apply(step)
@@ -346,20 +382,26 @@ class AgentRuntime:
             ),
             self.metrics,
             on_result=self._take_result,
-            on_failure=self.fail,
+            on_failure=lambda error: self.fail(error, blamed=("requests",)),
+            under_way=self._under_way,
         )
 
     def _check_inference(self, _: float) -> None:
         if self._inference is not None:
             self._inference.check(self._settings.overload.max_final_s)
 
-    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
-        task = asyncio.create_task(self._guarded(work))
+    def _spawn(self, work: Coroutine[Any, Any, None], *, blamed: Sequence[Area] = AREAS) -> None:
+        task = asyncio.create_task(self._guarded(work, blamed))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    async def _guarded(self, work: Coroutine[Any, Any, None]) -> None:
+    async def _guarded(self, work: Coroutine[Any, Any, None], blamed: Sequence[Area]) -> None:
         try:
             await work
         except Exception as error:  # noqa: BLE001 - without its clock a worker must not go on
-            self.fail(error)
+            self.fail(error, blamed=blamed)
+
+
+def _mark_of_input(kept: tuple[PartitionSession, Message]) -> bytes:
+    session, message = kept
+    return input_mark(session.partition, message.offset)

@@ -88,6 +88,18 @@ def outputs_of(
     return [message for message in outputs if topics.topic_of(message) in LANE_TOPICS]
 
 
+def final_requests(messages: Sequence[AudioMessage], settings: Settings) -> list[Any]:
+    """Return what the recognizer is asked for the finals of a call, in their order."""
+    definition = fingerprint_agent.define(settings)
+    machine = definition.create(messages[0].call_id)
+    effects = [
+        effect
+        for offset, message in enumerate(messages)
+        for effect in machine.feed(message, offset)
+    ]
+    return [each.request for each in effects if isinstance(each, Infer) and each.is_urgent]
+
+
 def difference(actual: Lane, expected: Lane) -> str:
     """Return the first difference of two lanes in words; empty if they are equal."""
     for topic in LANE_TOPICS:

@@ -35,6 +35,11 @@ class Square:
     audio_ms: int = 100
 
     @property
+    def identity(self) -> tuple[int]:
+        """Tells it from every other one of its call."""
+        return (self.number,)
+
+    @property
     def slot(self) -> tuple[str]:
         """Requests of one call replace one another."""
         return (self.call_id,)

@@ -25,6 +25,11 @@ class Request:
     slot: tuple[Any, ...]
     audio_ms: int = 1_000
 
+    @property
+    def identity(self) -> tuple[int]:
+        """Tells it from every other one."""
+        return (self.number,)
+
 
 @dataclass(frozen=True)
 class Ask:

@@ -29,6 +29,11 @@ class Request:
     arrived_ns: int = NOW_NS
     audio_ms: int = 1000
 
+    @property
+    def identity(self) -> tuple[str]:
+        """Tells it from every other one."""
+        return (self.name,)
+
 
 def session() -> PartitionSession:
     return PartitionSession(TP("t", 0), 1, lambda _: None)

@@ -97,6 +97,11 @@ class Question:
     slot: tuple[int]
     audio_ms: int = 0
 
+    @property
+    def identity(self) -> tuple[int]:
+        """Tells it from every other one."""
+        return (self.slot[0],)
+
 
 @pytest.mark.parametrize(("max_urgent", "batches"), [(4, [1, 4]), (1, [1, 1, 1, 1, 1])])
 async def test_urgent_requests_run_together_where_the_agent_says_so(
