@@ -292,8 +292,9 @@ class OverloadSettings(_Part):
 
     Attributes:
         max_pending_final_audio_s: Reading stops while finals of more audio are unfinished.
-        no_partials_behind_s: A channel further behind the wall clock computes no partials.
-        max_final_s: A final that the model works on for longer ends the process.
+        no_partials_behind_s: Input that is read so long after it came leads to no partials.
+        max_final_s: A final that the model works on for longer, or a step of the state machines on
+            their thread (the VAD is one), ends the process.
         max_open_calls: Input of further calls is refused while a process holds so many; one that
             sent no more than a chunk costs 40 KiB, so that a gateway that makes up an id for
             every chunk cannot use up the memory.

@@ -126,7 +126,7 @@ class AgentRuntime:
         if self._inference is not None:
             self._inference.start()
         self._stalls = StallMarker(self.definition, self.partitions, consumer, self._outbox)
-        looks = (self._check_inference, self._stalls.look)
+        looks = (self._check_threads, self._stalls.look)
         self._spawn(Watchdog(self.partitions, self._inference, self.metrics, looks).run())
         if self.definition.watch is not None:
             self._spawn(ModelWatcher(self.definition.watch, self.metrics).run())
@@ -386,9 +386,11 @@ class AgentRuntime:
             under_way=self._under_way,
         )
 
-    def _check_inference(self, _: float) -> None:
+    def _check_threads(self, _: float) -> None:
+        max_busy_s = self._settings.overload.max_final_s
+        self._machines.check(max_busy_s)
         if self._inference is not None:
-            self._inference.check(self._settings.overload.max_final_s)
+            self._inference.check(max_busy_s)
 
     def _spawn(self, work: Coroutine[Any, Any, None], *, blamed: Sequence[Area] = AREAS) -> None:
         task = asyncio.create_task(self._guarded(work, blamed))
