@@ -1,11 +1,14 @@
 """The three nodes that the end-to-end tests rest upon hold what they promise."""
 
+import time
+
 import pytest
 
 from stream_app import topics
 from stream_app.settings import KafkaSettings, Settings
 from stream_app.transport.clients import create_producer
 from stream_app.transport.log_reader import BEGINNING, read_partitions
+from stream_app.transport.stalls import LOG_APPEND_TIME
 from tests.kafka.cluster import KafkaCluster, create_topics
 
 pytestmark = [pytest.mark.kafka, pytest.mark.e2e]
@@ -49,3 +52,29 @@ async def test_topics_are_on_the_brokers_as_the_table_says(kafka_cluster: KafkaC
     assert {state.spec.name: state.differences for state in states} == {
         spec.name: () for spec in topics.TOPICS
     }
+
+
+async def test_the_brokers_say_when_audio_came(kafka_cluster: KafkaCluster) -> None:
+    """Whatever the clock of the gateway says: by these times calls are ended, and audio deleted."""
+    kafka = kafka_cluster.settings(SMALL).kafka
+    await create_topics(kafka)
+    producer = create_producer(kafka)
+    await producer.start()
+    try:
+        before_ms = time.time_ns() // 1_000_000
+        hours_ago_ms = before_ms - 5 * topics.HOUR_MS
+        sent = await producer.send_and_wait(
+            topics.AUDIO, b"x", partition=0, timestamp_ms=hours_ago_ms
+        )
+    finally:
+        await producer.stop()
+
+    (record,) = [
+        record
+        async for record in read_partitions(
+            kafka, topics.AUDIO, {0: sent.offset}, {0: sent.offset + 1}
+        )
+    ]
+
+    assert record.timestamp_type == LOG_APPEND_TIME
+    assert record.timestamp >= before_ms
