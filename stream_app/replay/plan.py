@@ -1,17 +1,20 @@
-"""Turn recordings into calls to replay: ids, parties, context."""
+"""Calls to replay, made of recordings: ids, parties, context."""
 
+import hashlib
 import re
 import secrets
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from schemas.base import RUN_SEPARATOR, Party
+from schemas.base import MAX_CALL_ID, RUN_SEPARATOR, Party
 from schemas.errors import CallstreamError, ConfigurationError
 from stream_app.replay.discovery import Recording, safe_name
 from stream_app.replay.sidecar import Sidecar, read_sidecar
 
 _RUN = re.compile(r"[A-Za-z0-9._-]{1,64}")
+_LONGEST_NAME = MAX_CALL_ID - 96  # leaves room for the run and the number of a copy
+_DIGEST_BYTES = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +76,7 @@ def _plan(recording: Recording, parties: tuple[Party, ...], taken: set[str]) -> 
             sidecar = read_sidecar(recording.sidecar)
         except CallstreamError as error:
             problem = str(error)
-    name = safe_name(sidecar.call_id) if sidecar.call_id else recording.name
+    name = _shortened(safe_name(sidecar.call_id) if sidecar.call_id else recording.name)
     return PlannedCall(
         call_id=_untaken(name, taken),
         recording=recording,
@@ -91,6 +94,14 @@ def _in_run(call: PlannedCall, run: str) -> PlannedCall:
         parties=call.parties,
         problem=call.problem,
     )
+
+
+def _shortened(name: str) -> str:
+    """Return a name that fits into a call id; the end of a long one gives way to its digest."""
+    if len(name) <= _LONGEST_NAME:
+        return name
+    digest = hashlib.blake2b(name.encode(), digest_size=_DIGEST_BYTES).hexdigest()
+    return f"{name[: _LONGEST_NAME - len(digest) - 1]}.{digest}"
 
 
 def _untaken(name: str, taken: set[str]) -> str:

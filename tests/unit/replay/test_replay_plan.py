@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from schemas.base import MAX_CALL_ID
 from schemas.errors import ConfigurationError
 from stream_app.replay.discovery import Findings, find_recordings, paired
 from stream_app.replay.plan import check_run, mint_run, plan_calls
@@ -86,6 +87,18 @@ def test_names_are_safe_in_ids_and_unique(tmp_path: Path) -> None:
         "call-one-1.2~r1",
         "call-one-1.3~r1",
     ]
+
+
+def test_a_deep_folder_still_gives_an_id_that_a_message_may_carry(tmp_path: Path) -> None:
+    """Two long names that begin alike stay apart."""
+    folder = "/".join(["recordings-of-the-year"] * 10)
+    touch(tmp_path, f"{folder}/one.wav", f"{folder}/two.wav")
+
+    calls = plan_calls(find(tmp_path).recordings, run="r" * 64, copies=100)
+
+    ids = [call.call_id for call in calls]
+    assert len(set(ids)) == len(ids)
+    assert max(len(call_id) for call_id in ids) <= MAX_CALL_ID
 
 
 def test_copies_are_runs_of_their_own(tmp_path: Path) -> None:
