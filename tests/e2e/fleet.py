@@ -51,6 +51,10 @@ class AgentProcess:
         """What the process ended with; None while it runs."""
         return self._process.poll() if self._process is not None else None
 
+    def memory_mb(self) -> int:
+        """Return the resident memory of the process."""
+        return int(psutil.Process(self.pid).memory_info().rss) // 2**20
+
     def launch(self) -> Self:
         """Start the process; `ready` waits for it."""
         report_fd, child_fd = os.pipe()
