@@ -13,6 +13,7 @@ from msgspec import Meta
 Party = Literal["agent", "customer", "unknown"]
 Encoding = Literal["mulaw", "alaw", "pcm16"]
 
+MAX_MESSAGE_BYTES = 4 * 1024 * 1024  # on topics and clients alike
 JSON_BYTES_PER_CHARACTER = 6  # a control character is written as \u0001
 
 MAX_CHANNELS = 8

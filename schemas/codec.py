@@ -11,6 +11,7 @@ import msgspec
 import orjson
 
 from schemas.audio import AudioMessage, AudioTopicMessage
+from schemas.base import MAX_MESSAGE_BYTES
 from schemas.errors import MalformedMessageError
 
 StructT = TypeVar("StructT")
@@ -33,8 +34,10 @@ def decode_audio(data: bytes) -> AudioTopicMessage:
     """Return the message of the audio topic that ``data`` holds.
 
     Raises:
-        MalformedMessageError: Not MessagePack, an unknown schema, or a field of a wrong type.
+        MalformedMessageError: Too large, not MessagePack, an unknown schema, or a field of a
+            wrong type.
     """
+    _check_size(data)
     try:
         return _audio_decoder().decode(data)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
@@ -51,14 +54,22 @@ def decode_json(data: bytes, message_type: Any) -> Any:
     """Return the message of ``message_type`` (a struct or a union of them) in ``data``.
 
     Raises:
-        MalformedMessageError: Not JSON, an unknown schema, or a field of a wrong type.
+        MalformedMessageError: Too large, not JSON, an unknown schema, or a field of a wrong type.
     """
+    _check_size(data)
     try:
         value = orjson.loads(data)
         return msgspec.convert(value, _member_of(message_type, value))
     except (orjson.JSONDecodeError, msgspec.ValidationError, RecursionError) as error:
         message = f"not a message of this topic: {error}"
         raise MalformedMessageError(message) from error
+
+
+def _check_size(data: bytes) -> None:
+    """Refuse what no client of ours could send: as values it may take twenty times the memory."""
+    if len(data) > MAX_MESSAGE_BYTES:
+        message = f"{len(data)} bytes; a message has at most {MAX_MESSAGE_BYTES}"
+        raise MalformedMessageError(message)
 
 
 def _member_of(message_type: Any, value: Any) -> Any:

@@ -9,8 +9,8 @@ import faust
 from faust.types.auth import CredentialsT
 from mode.supervisors import CrashingSupervisor
 
+from schemas.base import MAX_MESSAGE_BYTES
 from stream_app.settings import KafkaSettings, Settings
-from stream_app.topics import MAX_MESSAGE_BYTES
 from stream_app.transport.clients import tls_context
 from stream_app.transport.consumer import (
     FAUST_LOGGER,

@@ -10,7 +10,7 @@ from aiokafka.errors import KafkaError, TopicAlreadyExistsError, for_code
 
 from schemas import audio, codec, operations, transcripts, turns
 from schemas.audio import AudioMessage
-from schemas.base import Message
+from schemas.base import MAX_MESSAGE_BYTES, Message
 from schemas.errors import BrokerError
 from stream_app.settings import KafkaSettings
 from stream_app.transport.clients import client_options
@@ -26,7 +26,6 @@ ALERTS = "calls.alerts.v1"
 CHECKPOINTS = "calls.checkpoints.v1"
 DEAD_LETTERS = "calls.dead_letters.v1"
 
-MAX_MESSAGE_BYTES = 4 * 1024 * 1024
 COMPRESSION = "zstd"
 HOUR_MS = 3_600_000
 DAY_MS = 24 * HOUR_MS

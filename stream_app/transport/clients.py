@@ -13,6 +13,7 @@ from aiokafka.partitioner import DefaultPartitioner, murmur2
 
 from schemas.errors import BrokerError, ConfigurationError
 from stream_app.settings import KafkaSettings
+from stream_app.transport.batches import bound_batches
 
 MAX_REQUEST_BYTES = 4 * 1024 * 1024
 MAX_BATCH_BYTES = 256 * 1024
@@ -116,6 +117,7 @@ async def start_producer(kafka: KafkaSettings, *, linger_ms: int = 2) -> AIOKafk
 
 def create_reader(kafka: KafkaSettings) -> AIOKafkaConsumer:
     """Return a consumer without a group that is not started; the caller assigns partitions."""
+    bound_batches()
     return AIOKafkaConsumer(
         **client_options(kafka),
         group_id=None,

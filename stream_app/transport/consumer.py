@@ -18,6 +18,7 @@ from mode import get_logger
 
 from schemas.errors import ConfigurationError
 from stream_app.transport.acknowledgements import AckTracker
+from stream_app.transport.batches import bound_batches
 from stream_app.transport.log_clock import LogClock, ReadingState
 from stream_app.transport.polls import Poll
 
@@ -75,6 +76,7 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
         await super().on_thread_stop()
 
     def _create_worker_consumer(self, transport: Any) -> AIOKafkaConsumer:
+        bound_batches()
         consumer = super()._create_worker_consumer(transport)
         consumer._fetch_max_wait_ms = self.fetch_max_wait_ms  # noqa: SLF001 - hard-coded in Faust
         return consumer

@@ -7,13 +7,16 @@ headers are bounded too, since they share the message's size.
 
 import base64
 import hashlib
+from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 
 import orjson
 from faust.types import Message
 
-from schemas.base import MAX_CALL_ID
-from stream_app.topics import DEAD_LETTERS, MAX_MESSAGE_BYTES
+from schemas.base import MAX_CALL_ID, MAX_MESSAGE_BYTES
+from stream_app.topics import DEAD_LETTERS
+from stream_app.transport.batches import UnreadableBatch
 
 HEADERS_BYTES = 48 * 1024  # all headers of a dead letter together stay below
 FRAMING_BYTES = 16 * 1024  # batch and record overhead, and what compression can add
@@ -65,13 +68,20 @@ def dead_letter(message: Message, refusal: Refusal) -> Record:
     """Return the dead letter of an input, with its bytes unless they are too many."""
     place = Place(message.topic, message.partition, message.offset)
     key, value = message.key, message.value
+    if isinstance(value, UnreadableBatch):
+        return abridged_letter(value, place, refusal, details=value.details)
     if len(key or b"") + len(value or b"") > LARGEST_BYTES:
         return abridged_letter(value or b"", place, refusal, key=key)
     return Record(DEAD_LETTERS, _cut_key(key), value, headers=_headers(place, refusal))
 
 
 def abridged_letter(
-    value: bytes, place: Place, refusal: Refusal, *, key: bytes | None = None, topic: str = ""
+    value: bytes,
+    place: Place,
+    refusal: Refusal,
+    *,
+    key: bytes | None = None,
+    details: Mapping[str, object] = MappingProxyType({}),
 ) -> Record:
     """Return the dead letter of bytes that are too many for one.
 
@@ -80,15 +90,17 @@ def abridged_letter(
         place: Of the input that they are, or led to them.
         refusal: Whose, and why.
         key: Of the input or output.
-        topic: Where an output was to go; empty for an input.
+        details: What else there is to say, as JSON values.
     """
-    described = described_place(place) | {
+    described = {
+        "topic": place.topic,
+        "partition": place.partition,
+        "offset": place.offset,
         "size": len(value),
         "sha256": hashlib.sha256(value).hexdigest(),
         "head": base64.b64encode(value[:HEAD_BYTES]).decode(),
+        **details,
     }
-    if topic:
-        described["output"] = topic
     headers = [*_headers(place, refusal), ("abridged", b"1")]
     return Record(DEAD_LETTERS, _cut_key(key), orjson.dumps(described), headers=headers)
 
@@ -99,18 +111,6 @@ def abridged(letter: Record) -> Record:
     place = Place(fields["topic"], int(fields["partition"]), int(fields["offset"]))
     refusal = Refusal(fields["agent"], fields["call_id"], fields["reason"])
     return abridged_letter(letter.value or b"", place, refusal, key=letter.key)
-
-
-def described_letter(details: dict[str, object], place: Place, refusal: Refusal) -> Record:
-    """Return the dead letter of something of which no bytes can be had."""
-    headers = [*_headers(place, refusal), ("abridged", b"1")]
-    value = orjson.dumps(described_place(place) | details)
-    return Record(DEAD_LETTERS, None, value, headers=headers)
-
-
-def described_place(place: Place) -> dict[str, object]:
-    """Return a place as JSON values."""
-    return {"topic": place.topic, "partition": place.partition, "offset": place.offset}
 
 
 def legal_call_id(text: str) -> str:

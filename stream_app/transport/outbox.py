@@ -192,9 +192,8 @@ class Outbox:
         self._metrics.dead_letters.inc()
         refusal = Refusal(self._agent, call_id, f"an output for {record.topic} {problem}")
         place = Place(session.tp.topic, session.partition)
-        return abridged_letter(
-            record.value or b"", place, refusal, key=record.key, topic=record.topic
-        )
+        details = {"output": record.topic}
+        return abridged_letter(record.value or b"", place, refusal, key=record.key, details=details)
 
     def append_marker(self, session: PartitionSession, call_id: str, record: Record) -> None:
         """Queue a marker for the input of a silent call, which no effect asked for."""

@@ -18,6 +18,7 @@ from stream_app.transport.log_clock import LogClock, ReadingState
 from stream_app.transport.log_reader import read_partitions
 from stream_app.transport.metrics import Metrics
 from stream_app.transport.sessions import PartitionSession
+from stream_app.transport.under_way import UnderWay, input_mark
 
 log = structlog.get_logger(__name__)
 
@@ -59,9 +60,10 @@ class Partitions:
 
     Args:
         on_failure: Called when checkpoints cannot be read; the process is to end.
+        under_way: Where an input that is read again is marked while it is fed.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - keyword-only, what it reports to
         self,
         kafka: KafkaSettings,
         definition: AgentDefinition,
@@ -69,12 +71,14 @@ class Partitions:
         *,
         metrics: Metrics,
         on_failure: Callable[[BaseException], None],
+        under_way: UnderWay | None = None,
     ) -> None:
         self._kafka = kafka
         self._definition = definition
         self._store = store
         self._metrics = metrics
         self._on_failure = on_failure
+        self._under_way = under_way or UnderWay()
         self._sessions: dict[TP, PartitionSession] = {}
         self._load: asyncio.Task[None] | None = None
         self._generation = 0
@@ -196,13 +200,17 @@ class Partitions:
 
     def _feed_one(self, session: PartitionSession, record: Any, firsts: dict[str, int]) -> bool:
         """Return whether the record belonged to an open call; its effects were seen before."""
-        try:
-            message = self._definition.decode(record.value or b"")
-            first = firsts.get(message.call_id)
-            machine = session.machines.get(message.call_id)
-            if first is None or machine is None or record.offset < first:
-                return False
-            machine.feed(message, record.offset)
-        except (MalformedMessageError, AudioFormatError):
-            return False  # it is a dead letter already
-        return True
+        mark = input_mark(session.partition, record.offset)
+        if self._under_way.is_convicted(mark):
+            return False
+        with self._under_way.marked("inputs", [mark]):
+            try:
+                message = self._definition.decode(record.value or b"")
+                first = firsts.get(message.call_id)
+                machine = session.machines.get(message.call_id)
+                if first is None or machine is None or record.offset < first:
+                    return False
+                machine.feed(message, record.offset)
+            except (MalformedMessageError, AudioFormatError):
+                return False  # it is a dead letter already
+            return True

@@ -1,10 +1,22 @@
-"""Return what one poll of the consumer brought, as one event of Faust's stream."""
+"""What one poll of the consumer brought, as one event of Faust's stream."""
 
 import asyncio
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import AsyncIterator, Sequence
+from typing import Any, Protocol
 
 from faust.types import Message
+
+
+class Stream(Protocol):
+    """What the runtime needs of a Faust stream."""
+
+    def noack(self) -> "Stream":
+        """Leave the acknowledgements to us."""
+        ...
+
+    def events(self) -> AsyncIterator[Any]:
+        """Return the events, each of which holds a `Poll`."""
+        ...
 
 
 class Poll(Message):

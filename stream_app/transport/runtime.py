@@ -5,8 +5,8 @@ import os
 import secrets
 import sys
 import time
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Sequence
-from typing import Any, Protocol
+from collections.abc import Callable, Coroutine, Iterable, Sequence
+from typing import Any
 
 import structlog
 from aiokafka import AIOKafkaProducer
@@ -18,6 +18,7 @@ from stream_app.calls.ended_call import EndedCall
 from stream_app.settings import Settings
 from stream_app.topics import kept_ms
 from stream_app.transport.admission import Admission
+from stream_app.transport.batches import UnreadableBatch
 from stream_app.transport.checkpoints import CheckpointStore
 from stream_app.transport.clients import start_producer
 from stream_app.transport.definitions import AgentDefinition
@@ -28,6 +29,7 @@ from stream_app.transport.metrics import Metrics
 from stream_app.transport.model_watcher import ModelWatcher
 from stream_app.transport.outbox import AlertKind, Outbox
 from stream_app.transport.partitions import Consumer, Partitions
+from stream_app.transport.polls import Stream
 from stream_app.transport.sessions import Machine, PartitionSession
 from stream_app.transport.stalls import StallMarker
 from stream_app.transport.under_way import AREAS, SET_ASIDE, Area, UnderWay, input_mark
@@ -39,18 +41,6 @@ LINGER_MS = 10  # what a poll leads to leaves in few requests
 MAX_FED_TOGETHER = 64  # bounds for how long results of the model wait behind inputs
 
 log = structlog.get_logger(__name__)
-
-
-class Stream(Protocol):
-    """What the runtime needs of a Faust stream."""
-
-    def noack(self) -> "Stream":
-        """Leave the acknowledgements to us."""
-        ...
-
-    def events(self) -> AsyncIterator[Any]:
-        """Return the events."""
-        ...
 
 
 def end_process() -> None:
@@ -96,6 +86,7 @@ class AgentRuntime:
             self._store,
             metrics=self.metrics,
             on_failure=self._fail_outside,
+            under_way=self._under_way,
         )
         self._producer: AIOKafkaProducer | None = None
         self._outbox: Outbox | None = None
@@ -230,6 +221,8 @@ class AgentRuntime:
         call_id = (message.key or b"").decode(errors="replace")
         if self._under_way.is_convicted(input_mark(session.partition, message.offset)):
             return Feed.refused(session, call_id, message.offset, SET_ASIDE)
+        if isinstance(message.value, UnreadableBatch):
+            return Feed.refused(session, call_id, message.offset, message.value.reason)
         try:
             decoded = self.definition.decode(message.value or b"")
             call_id = decoded.call_id

@@ -30,7 +30,6 @@ from stream_app.calls.effects import CallMachine, Commit, Emit
 from stream_app.calls.finalizer import CallFinalizer, FinalizeConfig
 from stream_app.calls.turns import CallTurns
 from stream_app.settings import Settings
-from stream_app.topics import MAX_MESSAGE_BYTES
 from tests.support.recorded_calls import transcriber
 
 WORST = "\x01"  # six bytes as JSON
@@ -231,5 +230,5 @@ def test_what_the_largest_legal_values_lead_to_fits_into_a_message() -> None:
     (finalized,) = final
     assert decode_json(encode_json(finalized), FinalizedCall).context == first.context
     assert not finalized.is_abridged
-    assert max(sizes) < MAX_MESSAGE_BYTES - ROOM
-    assert max(sizes) > MAX_MESSAGE_BYTES // 2  # it is the worst case indeed
+    assert max(sizes) < base.MAX_MESSAGE_BYTES - ROOM
+    assert max(sizes) > base.MAX_MESSAGE_BYTES // 2  # it is the worst case indeed

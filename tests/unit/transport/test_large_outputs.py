@@ -10,10 +10,11 @@ import pytest
 from aiokafka.errors import MessageSizeTooLargeError
 from faust.types import TP, Message
 
+from schemas.base import MAX_MESSAGE_BYTES
 from schemas.codec import decode_json
 from schemas.operations import Alert, Checkpoint
 from stream_app.calls.effects import Commit, Emit, Refuse
-from stream_app.topics import ALERTS, AUDIO, CHECKPOINTS, DEAD_LETTERS, MAX_MESSAGE_BYTES
+from stream_app.topics import ALERTS, AUDIO, CHECKPOINTS, DEAD_LETTERS
 from stream_app.transport.clients import MAX_BATCH_BYTES
 from stream_app.transport.dead_letters import HEAD_BYTES, LARGEST_BYTES, MAX_KEY_BYTES
 from tests.unit.transport.test_outbox import PARTITION, Setting, alert, checkpoint, run, until
