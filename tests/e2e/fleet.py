@@ -118,6 +118,11 @@ class AgentProcess:
         if not self._reap(STOP_TIMEOUT_S):
             self.kill()
 
+    def peak_mib(self) -> int:
+        """Return the most memory that the process has taken so far."""
+        lines = Path(f"/proc/{self.pid}/status").read_text().splitlines()
+        return next(int(line.split()[1]) // 1024 for line in lines if line.startswith("VmHWM"))
+
     def tail(self) -> str:
         """Return the end of the log."""
         return self.log.read_text(errors="replace")[-LOG_TAIL:]

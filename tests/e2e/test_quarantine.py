@@ -128,7 +128,7 @@ async def test_kills_from_outside_set_nothing_aside(
     async with begin() as run:
         killed = {0}
         for at_ms in (4_000, 6_000, 8_000):
-            await run.feed.until(at_ms)
+            await run.fed(at_ms)  # so each of them has worked, and is at work
             killed.add(worker.pid(TRANSCRIBE))
             os.kill(worker.pid(TRANSCRIBE), signal.SIGKILL)
             await run.watch.until(lambda: worker.pid(TRANSCRIBE) not in killed, "start")
