@@ -10,8 +10,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from schemas.errors import CallstreamError, InferenceError
+from schemas.errors import InferenceError
 from stream_app.calls.effects import InferenceRequest
+from stream_app.transport.failures import BEYOND_REPAIR, Blame, Failure
 from stream_app.transport.metrics import Metrics
 from stream_app.transport.partial_pace import PartialPace
 from stream_app.transport.recollection import Recollection
@@ -21,21 +22,6 @@ from stream_app.transport.under_way import SET_ASIDE, UnderWay, request_mark
 NS = 1_000_000_000
 NS_PER_MS = 1_000_000
 MAX_REMEMBERED = 10_000  # calls and slots; those not served for longest count as never served
-
-
-VALUE_ERRORS = (ValueError, TypeError, LookupError, ArithmeticError)  # of a request's own values
-BEYOND_REPAIR = (MemoryError, OSError)
-
-
-@dataclass(frozen=True, slots=True)
-class Failure:
-    """In place of a result: the model cannot run the request.
-
-    Attributes:
-        error: That it raised for this request alone.
-    """
-
-    error: Exception
 
 
 @dataclass(frozen=True, slots=True)
@@ -251,7 +237,7 @@ class InferenceThread:
         self._is_stopping = False
         self._busy_since = 0.0
         self._counted = (0, 0)
-        self._unexplained = ""  # the call whose request failed last, for no reason that we know
+        self._blame = Blame()
         self._pending_urgent: dict[int, Job] = {}
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread = threading.Thread(target=self._run, name="inference", daemon=True)
@@ -333,9 +319,11 @@ class InferenceThread:
             raise
         except Exception as error:  # noqa: BLE001 - judged by what it is
             if len(batch) == 1:
-                return [self._failure(batch[0], error)]
+                failure = self._blame.failure(batch[0].call_id, error)
+                self._under_way.clear("requests")
+                return [failure]
             return [result for job in batch for result in self._results([job])]
-        self._unexplained = ""
+        self._blame.clear()
         return results
 
     def _timed(self, batch: Sequence[Job]) -> Sequence[Any]:
@@ -351,25 +339,6 @@ class InferenceThread:
         if len(results) != len(batch):
             raise InferenceError(f"{len(results)} results for {len(batch)} requests")
         return results
-
-    def _failure(self, job: Job, error: Exception) -> Failure:
-        """Return the failure of a request that was run alone.
-
-        Raises:
-            Exception: It is none of the request: trying again may help, or another call's request
-                failed just before, for no reason that we know either.
-        """
-        is_of_values = isinstance(error, VALUE_ERRORS) or (
-            isinstance(error, CallstreamError) and not error.retryable
-        )
-        if is_of_values:
-            self._under_way.clear("requests")
-            return Failure(error)
-        if isinstance(error, CallstreamError) or self._unexplained not in {"", job.call_id}:
-            raise error
-        self._unexplained = job.call_id
-        self._under_way.clear("requests")
-        return Failure(error)
 
     def _next_batch(self) -> list[Job] | None:
         with self._wake:

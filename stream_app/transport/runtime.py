@@ -22,8 +22,9 @@ from stream_app.transport.batches import UnreadableBatch
 from stream_app.transport.checkpoints import CheckpointStore
 from stream_app.transport.clients import start_producer
 from stream_app.transport.definitions import AgentDefinition
+from stream_app.transport.failures import Failure
 from stream_app.transport.feeds import Feed, Resolution, feed_all, resolve_all
-from stream_app.transport.inference import Failure, InferenceThread, Job, RequestQueue
+from stream_app.transport.inference import InferenceThread, Job, RequestQueue
 from stream_app.transport.machine_thread import MachineThread
 from stream_app.transport.metrics import Metrics
 from stream_app.transport.model_watcher import ModelWatcher

@@ -11,7 +11,8 @@ import pytest
 from faust.types import TP
 
 from schemas.errors import AudioFormatError, BrokerError, InferenceError
-from stream_app.transport.inference import Failure, InferenceThread, Job, RequestQueue
+from stream_app.transport.failures import Failure
+from stream_app.transport.inference import InferenceThread, Job, RequestQueue
 from stream_app.transport.metrics import Metrics
 from stream_app.transport.partial_pace import PartialPace
 from stream_app.transport.sessions import PartitionSession
