@@ -119,7 +119,7 @@ def _age(record: Any) -> tuple[int, int]:
 
 def _arrival(record: Any, now_ns: int) -> Arrival:
     key = (record.key or b"").decode(errors="replace")
-    return Arrival(record.topic, key, _decoded(record.topic, record.value), now_ns)
+    return Arrival(record.topic, key, _decoded(record.topic, record.value or b""), now_ns)
 
 
 def _decoded(topic: str, data: bytes) -> Message | AudioMessage | None:

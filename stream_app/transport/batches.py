@@ -20,7 +20,9 @@ from aiokafka.consumer import fetcher
 from aiokafka.errors import CorruptRecordException
 from aiokafka.record.default_records import DefaultRecordBatch
 from aiokafka.record.memory_records import MemoryRecords
+from aiokafka.structs import ConsumerRecord
 
+MAX_TAKEN_BYTES = 16 * 1024 * 1024  # at once of a partition; 500 largest messages are 2 GB
 MAX_UNPACKED_BYTES = 64 * 1024 * 1024  # 16 messages of the largest size; gateways batch 256 KiB
 
 _LENGTH_AT, _MAGIC_AT, _OVERHEAD = 8, 16, 12  # offset, length; then epoch, magic
@@ -164,9 +166,32 @@ class BoundedRecords:
         return BoundedBatch(self._data[start : self._at])
 
 
+class BoundedFetch(fetcher.FetchResult):  # type: ignore[misc]  # aiokafka has no types
+    """What a fetch brought of a partition, handed out in stretches of bounded size."""
+
+    _partition_records: Any
+
+    def getall(self, max_records: int | None = None) -> list[ConsumerRecord]:
+        """Return the next records: not too many, and not too many bytes."""
+        if not self.check_assignment(self._topic_partition) or not self.has_more():
+            return []
+        taken: list[ConsumerRecord] = []
+        size = 0
+        for record in self._partition_records:
+            taken.append(record)
+            size += max(record.serialized_key_size, 0) + max(record.serialized_value_size, 0)
+            if len(taken) == max_records or size >= MAX_TAKEN_BYTES:
+                self._update_position()
+                return taken
+        self._update_position()
+        self._partition_records = None
+        return taken
+
+
 def bound_batches() -> None:
-    """Let every consumer of this process unpack batches within bounds."""
+    """Let every consumer of this process unpack and take batches within bounds."""
     fetcher.MemoryRecords = BoundedRecords
+    fetcher.FetchResult = BoundedFetch
 
 
 def check_unpacked_size(codec: int, data: memoryview) -> None:

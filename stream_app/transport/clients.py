@@ -1,9 +1,10 @@
 """Return Kafka clients and their options from the settings."""
 
+import asyncio
 import ssl
 from collections.abc import Sequence
 from functools import lru_cache
-from typing import Any
+from typing import Any, Protocol
 
 import structlog
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
@@ -20,6 +21,22 @@ MAX_BATCH_BYTES = 256 * 1024
 KNOWN_KEYS = 16_384  # calls whose partition is remembered
 
 log = structlog.get_logger(__name__)
+
+
+class Producer(Protocol):
+    """What is needed of an aiokafka producer."""
+
+    async def send(  # noqa: PLR0913, PLR0917 - aiokafka's signature
+        self,
+        topic: str,
+        value: bytes | None = None,
+        key: bytes | None = None,
+        partition: int | None = None,
+        timestamp_ms: int | None = None,
+        headers: list[tuple[str, bytes]] | None = None,
+    ) -> "asyncio.Future[Any]":
+        """Return a future that is done when the message is durable."""
+        ...
 
 
 def tls_context(kafka: KafkaSettings) -> ssl.SSLContext | None:

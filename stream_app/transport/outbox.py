@@ -6,7 +6,7 @@ import time
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Literal, Protocol
+from typing import Any, Literal
 
 import structlog
 from aiokafka.errors import MessageSizeTooLargeError, RecordListTooLargeError
@@ -16,10 +16,9 @@ from stream_app.calls.effects import Commit, Emit, Refuse
 from stream_app.calls.identifiers import event_id
 from stream_app.topics import CHECKPOINTS, DEAD_LETTERS, encode, topic_of
 from stream_app.transport.checkpoints import CheckpointStore
-from stream_app.transport.clients import MAX_BATCH_BYTES
+from stream_app.transport.clients import MAX_BATCH_BYTES, Producer
 from stream_app.transport.dead_letters import (
     LARGEST_BYTES,
-    Headers,
     Place,
     Record,
     Refusal,
@@ -33,6 +32,7 @@ from stream_app.transport.recollection import Recollection
 from stream_app.transport.sessions import Lane, PartitionSession, Settlement
 
 MAX_QUEUED = 2048
+MAX_QUEUED_BYTES = 64 * 1024 * 1024
 FLUSH_POLL_S = 0.005
 SETTLE_INTERVAL_S = 0.1
 MAX_TOLD = 10_000  # alerts and refusals of calls; an alert raised once more has the same id
@@ -46,28 +46,16 @@ AlertKind = Literal[
 log = structlog.get_logger(__name__)
 
 
-class Producer(Protocol):
-    """What the outbox needs of an aiokafka producer."""
-
-    async def send(  # noqa: PLR0913, PLR0917 - aiokafka's signature
-        self,
-        topic: str,
-        value: bytes | None = None,
-        key: bytes | None = None,
-        partition: int | None = None,
-        timestamp_ms: int | None = None,
-        headers: Headers | None = None,
-    ) -> "asyncio.Future[Any]":
-        """Return a future that is done when the message is durable."""
-        ...
-
-
 @dataclass(frozen=True, slots=True)
 class _Entry:
     session: PartitionSession
     call_id: str
     step: Record | Commit
     is_volatile: bool = False
+
+    @property
+    def size(self) -> int:
+        return self.step.size if isinstance(self.step, Record) else 0
 
 
 class Outbox:
@@ -102,6 +90,7 @@ class Outbox:
         self._metrics = metrics
         self._on_failure = on_failure
         self._entries: deque[_Entry] = deque()
+        self._queued_bytes = 0
         self._has_entries = asyncio.Event()
         self._has_room = asyncio.Event()
         self._has_room.set()
@@ -149,9 +138,8 @@ class Outbox:
         self, session: PartitionSession, call_id: str, kind: AlertKind, **details: str
     ) -> None:
         """Queue an alert about a call, once for each kind."""
-        if (call_id, kind) in self._told:
+        if not self._is_news(session, call_id, kind):
             return
-        self._told.note((call_id, kind))
         call_id = legal_call_id(call_id)
         alert = Alert(
             event_id=event_id(call_id, kind),
@@ -185,15 +173,21 @@ class Outbox:
         """Return the dead letter of an output; tell of it only once a call where it repeats."""
         self._metrics.refused_outputs.inc()
         log.error("output.refused", agent=self._agent, topic=record.topic, reason=problem[:200])
-        if (call_id, record.topic) in self._told:
+        if not self._is_news(session, call_id, record.topic):
             return None
-        self._told.note((call_id, record.topic))
         self.alert(session, call_id, "output_refused", topic=record.topic)
         self._metrics.dead_letters.inc()
         refusal = Refusal(self._agent, call_id, f"an output for {record.topic} {problem}")
         place = Place(session.tp.topic, session.partition)
         details = {"output": record.topic}
         return abridged_letter(record.value or b"", place, refusal, key=record.key, details=details)
+
+    def _is_news(self, session: PartitionSession, call_id: str, what: str) -> bool:
+        """Return whether this was not told before in the session, and take it as told."""
+        key = (session.partition, session.generation, call_id, what)
+        is_news = key not in self._told
+        self._told.note(key)
+        return is_news
 
     def append_marker(self, session: PartitionSession, call_id: str, record: Record) -> None:
         """Queue a marker for the input of a silent call, which no effect asked for."""
@@ -213,8 +207,9 @@ class Outbox:
 
     def _enqueue(self, entry: _Entry) -> None:
         self._entries.append(entry)
+        self._queued_bytes += entry.size
         self._has_entries.set()
-        if len(self._entries) >= MAX_QUEUED:
+        if len(self._entries) >= MAX_QUEUED or self._queued_bytes >= MAX_QUEUED_BYTES:
             self._has_room.clear()
 
     async def _send_entries(self) -> None:
@@ -223,7 +218,8 @@ class Outbox:
                 self._has_entries.clear()
                 await self._has_entries.wait()
             entry = self._entries.popleft()
-            if len(self._entries) < MAX_QUEUED // 2:
+            self._queued_bytes -= entry.size
+            if 2 * len(self._entries) < MAX_QUEUED and 2 * self._queued_bytes < MAX_QUEUED_BYTES:
                 self._has_room.set()
             if not entry.session.is_current:
                 continue

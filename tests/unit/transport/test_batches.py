@@ -19,7 +19,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stream_app.transport.batches import (
+    MAX_TAKEN_BYTES,
     MAX_UNPACKED_BYTES,
+    BoundedFetch,
     BoundedRecords,
     UnreadableBatch,
     check_unpacked_size,
@@ -47,7 +49,11 @@ def batch(codec: str, values: Sequence[bytes], first_offset: int = 0) -> bytes:
 
 def read(data: bytes, first_offset: int = 0) -> list[ConsumerRecord]:
     """Return what a consumer hands out of one fetch."""
-    records = PartitionRecords(
+    return list(partition_records(data, first_offset))
+
+
+def partition_records(data: bytes, first_offset: int = 0) -> PartitionRecords:
+    return PartitionRecords(
         TopicPartition("t", 0),
         BoundedRecords(data),
         [],
@@ -57,7 +63,6 @@ def read(data: bytes, first_offset: int = 0) -> list[ConsumerRecord]:
         True,
         READ_UNCOMMITTED,
     )
-    return list(records)
 
 
 @pytest.mark.parametrize("codec", CODECS)
@@ -106,6 +111,54 @@ def test_refusing_costs_no_more_memory_than_the_bound(codec: str) -> None:
     tracemalloc.stop()
 
     assert peak < MAX_UNPACKED_BYTES + len(bomb) * 3 + 4 * MIB
+
+
+class Assignment:
+    """A partition that stays ours, and how far it was read."""
+
+    active = True
+    paused = False
+    position = 0
+
+    def state_value(self, _: TopicPartition) -> "Assignment":
+        """Return the state of the only partition."""
+        return self
+
+    def consumed_to(self, position: int) -> None:
+        """Note the position."""
+        self.position = position
+
+
+def fetched(data: bytes) -> tuple[BoundedFetch, Assignment]:
+    """Return what a consumer keeps of one fetch."""
+    assignment, partition = Assignment(), TopicPartition("t", 0)
+    records = partition_records(data)
+    fetch = BoundedFetch(partition, assignment=assignment, partition_records=records, backoff=0.0)
+    return fetch, assignment
+
+
+def test_large_messages_are_taken_a_few_at_a_time() -> None:
+    """None is lost, and the position follows."""
+    values = [PIECE] * 10
+    fetch, assignment = fetched(batch("zstd", values) + batch("zstd", [b"small"] * 3, 10))
+
+    taken = []
+    while fetch.has_more():
+        taken.append([record.offset for record in fetch.getall(500)])
+        assert assignment.position == taken[-1][-1] + 1
+
+    at_once = MAX_TAKEN_BYTES // len(PIECE)
+    assert [len(each) for each in taken] == [at_once, at_once, 10 - 2 * at_once + 3]
+    assert [offset for each in taken for offset in each] == list(range(13))
+
+
+def test_small_messages_are_taken_up_to_the_count() -> None:
+    fetch, _ = fetched(batch("none", [b"small"] * 7))
+
+    counts = [len(fetch.getall(3)) for _ in range(3)]
+
+    assert counts == [3, 3, 1]
+    assert not fetch.has_more()
 
 
 def flipped(data: bytes, at: int) -> bytes:

@@ -17,6 +17,8 @@ from stream_app.calls.effects import Commit, Emit, Refuse
 from stream_app.topics import ALERTS, AUDIO, CHECKPOINTS, DEAD_LETTERS
 from stream_app.transport.clients import MAX_BATCH_BYTES
 from stream_app.transport.dead_letters import HEAD_BYTES, LARGEST_BYTES, MAX_KEY_BYTES
+from stream_app.transport.outbox import MAX_QUEUED_BYTES
+from stream_app.transport.sessions import PartitionSession
 from tests.unit.transport.test_outbox import PARTITION, Setting, alert, checkpoint, run, until
 
 HUGE = "x" * MAX_MESSAGE_BYTES
@@ -214,3 +216,39 @@ def test_brokers_that_take_not_even_a_small_record_end_the_process() -> None:
 
     assert isinstance(setting.failures[0], MessageSizeTooLargeError)
     assert setting.acknowledged == []
+
+
+def test_a_new_generation_is_told_again() -> None:
+    """What was queued for the one before is void, dead letters and alerts too."""
+
+    async def scenario(setting: Setting) -> None:
+        setting.take(1)
+        setting.put(Emit(large_alert()), Commit((1,)))
+        setting.session.drop()
+        setting.session = PartitionSession(
+            TP(AUDIO, PARTITION), 2, lambda message: setting.acknowledged.append(message.offset)
+        )
+        setting.take(1)
+        setting.put(Emit(large_alert()), Commit((1,)))
+        await setting.outbox.flush()
+
+    setting = run(scenario)
+
+    assert len(letters(setting)) == len(alerts(setting)) == 1
+    assert setting.acknowledged == [1]
+
+
+def test_many_large_dead_letters_hold_up_the_reading() -> None:
+    """Their number alone would let gigabytes wait for a slow producer."""
+
+    async def scenario(setting: Setting) -> None:
+        setting.producer.is_held = True
+        for offset in range(MAX_QUEUED_BYTES // LARGEST_BYTES + 2):
+            setting.session.keep(raw(offset, bytes(LARGEST_BYTES - 1)))
+            setting.put(Refuse(offset, "no good"))
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(setting.outbox.wait_for_room(), 0.05)
+        setting.producer.is_held = False
+        await asyncio.wait_for(setting.outbox.wait_for_room(), 5)
+
+    run(scenario)

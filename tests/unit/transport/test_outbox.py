@@ -29,6 +29,7 @@ class FakeProducer:
         self.headers: list[Any] = []
         self.futures: list[asyncio.Future[None]] = []
         self.is_slow = False
+        self.is_held = False
         self._largest: int | None = None
         self._is_late = False
 
@@ -47,6 +48,8 @@ class FakeProducer:
     ) -> "asyncio.Future[None]":
         """Take a message."""
         assert timestamp_ms is None
+        while self.is_held:  # noqa: ASYNC110 - the test lets go
+            await asyncio.sleep(0.005)
         is_refused = self._largest is not None and len(value or b"") > self._largest
         if is_refused and not self._is_late:
             raise MessageSizeTooLargeError
