@@ -1,24 +1,25 @@
 """What is known of a call beside its words: parties, context, holds, keys pressed."""
 
+from bisect import bisect_left
+
 import msgspec
 
 from schemas.audio import CallHeld, CallResumed, CallStarted, DtmfPressed
-from schemas.base import CallContext, Party
-from schemas.errors import AudioFormatError
+from schemas.base import MAX_DTMF_KEYS, MAX_HOLDS, CallContext, Party
+from schemas.errors import MalformedMessageError
 from schemas.transcripts import DtmfKey, Hold
 
 
 class CallFacts(msgspec.Struct, frozen=True, kw_only=True):
     """Facts of a call that its control messages tell; part of its checkpoint.
 
-    Every ``with_`` method is idempotent, since after a crash the log is read again.
-
     Attributes:
         parties: One for each channel; empty before the first message that tells how many.
-        is_started: CallStarted has come.
+        is_started: CallStarted has come: parties and sample rate are told, not inferred from the
+            first chunk.
         held_at_ms: Begins of holds, ascending.
         resumed_at_ms: Ends of holds, ascending.
-        stalled_after_seq: The last stall that was honoured, -1 before any.
+        dtmf: Keys pressed, by time.
     """
 
     parties: tuple[Party, ...] = ()
@@ -28,13 +29,11 @@ class CallFacts(msgspec.Struct, frozen=True, kw_only=True):
     held_at_ms: tuple[int, ...] = ()
     resumed_at_ms: tuple[int, ...] = ()
     dtmf: tuple[DtmfKey, ...] = ()
-    stalled_after_seq: int = -1
 
     @property
-    def changes(self) -> int:
-        """Return how many control messages they rest on; grows with each."""
-        holds = len(self.held_at_ms) + len(self.resumed_at_ms)
-        return self.is_started + holds + len(self.dtmf) + self.stalled_after_seq + 1
+    def layout(self) -> tuple[int, int]:
+        """Return number of channels and sample rate, zeros before they are known."""
+        return len(self.parties), self.sample_rate_hz
 
     @property
     def is_on_hold(self) -> bool:
@@ -43,21 +42,10 @@ class CallFacts(msgspec.Struct, frozen=True, kw_only=True):
             return False
         return not self.resumed_at_ms or self.resumed_at_ms[-1] <= self.held_at_ms[-1]
 
-    def with_start(self, message: CallStarted, *, has_audio: bool = False) -> "CallFacts":
-        """Return the facts with the call's parties and context.
-
-        Args:
-            message: The call's start.
-            has_audio: There was audio before it.
-
-        Raises:
-            AudioFormatError: It contradicts that audio.
-        """
+    def with_start(self, message: CallStarted) -> "CallFacts":
+        """Return the facts with the call's parties and context; the first start counts."""
         if self.is_started:
             return self
-        layout = (len(message.parties), message.sample_rate_hz)
-        if has_audio and layout != (len(self.parties), self.sample_rate_hz):
-            raise AudioFormatError("the call's start contradicts the audio before it")
         return msgspec.structs.replace(
             self,
             parties=message.parties,
@@ -67,21 +55,24 @@ class CallFacts(msgspec.Struct, frozen=True, kw_only=True):
         )
 
     def with_audio(self, channels: int, sample_rate_hz: int) -> "CallFacts":
-        """Return the facts of a call whose start was not seen."""
+        """Return the facts of a call whose start was not seen, as its audio has it."""
         return msgspec.structs.replace(
             self, parties=("unknown",) * channels, sample_rate_hz=sample_rate_hz
         )
 
     def with_control(self, message: CallHeld | CallResumed | DtmfPressed) -> "CallFacts":
-        """Return the facts with a hold, its end, or a key pressed."""
+        """Return the facts with a hold, its end, or a key pressed.
+
+        Raises:
+            MalformedMessageError: There are more of them than a call can have.
+        """
         if isinstance(message, CallHeld):
             return msgspec.structs.replace(self, held_at_ms=_merged(self.held_at_ms, message.at_ms))
         if isinstance(message, CallResumed):
             resumed = _merged(self.resumed_at_ms, message.at_ms)
             return msgspec.structs.replace(self, resumed_at_ms=resumed)
         key = DtmfKey(channel=message.channel, at_ms=message.at_ms, digit=message.digit)
-        keys = {(k.at_ms, k.channel, k.digit): k for k in (*self.dtmf, key)}
-        return msgspec.structs.replace(self, dtmf=tuple(keys[k] for k in sorted(keys)))
+        return msgspec.structs.replace(self, dtmf=_with_key(self.dtmf, key))
 
     def holds(self, duration_ms: int) -> tuple[Hold, ...]:
         """Return the holds, one that was never resumed until the end of the call."""
@@ -95,4 +86,22 @@ class CallFacts(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def _merged(times_ms: tuple[int, ...], at_ms: int) -> tuple[int, ...]:
-    return tuple(sorted({*times_ms, at_ms}))
+    place = bisect_left(times_ms, at_ms)
+    if times_ms[place : place + 1] == (at_ms,):
+        return times_ms
+    if len(times_ms) >= MAX_HOLDS:
+        raise MalformedMessageError(f"a call has at most {MAX_HOLDS} holds")
+    return (*times_ms[:place], at_ms, *times_ms[place:])
+
+
+def _with_key(keys: tuple[DtmfKey, ...], key: DtmfKey) -> tuple[DtmfKey, ...]:
+    place = bisect_left(keys, _order(key), key=_order)
+    if keys[place : place + 1] == (key,):
+        return keys
+    if len(keys) >= MAX_DTMF_KEYS:
+        raise MalformedMessageError(f"a call has at most {MAX_DTMF_KEYS} keys pressed")
+    return (*keys[:place], key, *keys[place:])
+
+
+def _order(key: DtmfKey) -> tuple[int, int, str]:
+    return key.at_ms, key.channel, key.digit

@@ -1,4 +1,4 @@
-"""Return the tallies of what a call's machine set aside, for its shell to export."""
+"""Tallies of what a call's machine set aside, for its shell to export."""
 
 from dataclasses import dataclass
 
@@ -14,6 +14,12 @@ class InputCounters:
         late_events: Messages after the end of the call.
         missing_turns: Turns that detect_turns announced and that never came.
         models_replaced: Channels whose end-of-turn model was gone when the call was restored.
+        read_again: Inputs that were done before a takeover, and ignored after it.
+        late_chunks: Refused, since the audio clock had passed them.
+        unconfirmed_jumps: Chunks refused because no audio around them confirmed their time.
+        time_mismatches: Chunks laid at the audio clock against their own time.
+        renumbered: Chunks that followed on by their time against their number.
+        layout_changes: Times that the channels or the sample rate of a call changed.
     """
 
     duplicates: int = 0
@@ -22,3 +28,9 @@ class InputCounters:
     late_events: int = 0
     missing_turns: int = 0
     models_replaced: int = 0
+    read_again: int = 0
+    late_chunks: int = 0
+    unconfirmed_jumps: int = 0
+    time_mismatches: int = 0
+    renumbered: int = 0
+    layout_changes: int = 0

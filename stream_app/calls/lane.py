@@ -1,4 +1,4 @@
-"""Return a call's deterministic lane: its channels merged by the audio clock, finals in place.
+"""A call's deterministic lane: its channels merged by the audio clock, finals in place.
 
 Two things hold an event back. It waits until every channel has been heard up to its time, so
 that the order does not depend on how the audio was cut into chunks; and it waits for the finals
@@ -10,8 +10,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from heapq import heappop, heappush
 
+from schemas.base import Party
 from stream_app.calls.effects import Effect
-from stream_app.calls.segmenter import SegmenterEvent
+from stream_app.calls.segmenter import Activity, Rebuild, Segment
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +23,20 @@ class PartialPlace:
     place: str
 
 
-LaneEvent = SegmenterEvent | PartialPlace
+@dataclass(frozen=True, slots=True)
+class PartyActivity:
+    """Activity of a channel, and whose channel it was then."""
+
+    activity: Activity
+    party: Party
+
+    @property
+    def at_ms(self) -> int:
+        """Return its audio clock."""
+        return self.activity.at_ms
+
+
+LaneEvent = PartyActivity | Segment | Rebuild | PartialPlace
 
 
 @dataclass(order=True, slots=True)
@@ -45,12 +59,11 @@ class ChannelMerge:
         self._latest_ms = [0] * channels
         self._place = 0
 
-    def push(self, channel: int, events: Iterable[LaneEvent]) -> None:
-        """Take in events of a channel, in their order."""
-        for event in events:
-            self._latest_ms[channel] = max(self._latest_ms[channel], event.at_ms)
-            self._place += 1
-            heappush(self._queue, _Queued(self._latest_ms[channel], channel, self._place, event))
+    def push(self, channel: int, event: LaneEvent) -> None:
+        """Take in the next event of a channel."""
+        self._latest_ms[channel] = max(self._latest_ms[channel], event.at_ms)
+        self._place += 1
+        heappush(self._queue, _Queued(self._latest_ms[channel], channel, self._place, event))
 
     def pop(self, heard_ms: int | None = None) -> Iterable[tuple[int, LaneEvent]]:
         """Yield (channel, event) up to what every channel has heard; all of them without one."""

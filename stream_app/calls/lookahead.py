@@ -1,4 +1,4 @@
-"""Return which audio a chunk will bring each channel, so that many calls can be scored at once."""
+"""Which audio a chunk will bring each channel, so that many calls can be scored at once."""
 
 from collections.abc import Iterator, Sequence
 
@@ -7,33 +7,31 @@ from models.audio.samples import FloatArray
 from models.vad.front_end import ChannelFrontEnd
 from schemas.audio import AudioChunk
 from schemas.errors import AudioFormatError
+from stream_app.calls.call_input import CallInput
 from stream_app.calls.channel import Channel
 from stream_app.calls.chunk_audio import checked_duration
-from stream_app.calls.sequencer import DRIFT_MS, ChunkSequencer, to_ms
 
 
 def upcoming_audio(
-    chunk: AudioChunk, sequencer: ChunkSequencer, channels: Sequence[Channel], rate_hz: int
+    chunk: AudioChunk, call_input: CallInput, channels: Sequence[Channel]
 ) -> Iterator[tuple[ChannelFrontEnd, FloatArray]]:
     """Yield front ends with the samples that feeding the chunk will insert into them next.
 
-    Only what is certain enough: nothing for a chunk that is not the next one, or a front end that
-    is to be rebuilt first. Changes nothing.
+    Only what is certain enough: nothing for a chunk that does not follow on at once, or a front
+    end that is to be rebuilt first. Changes nothing.
 
     Args:
         chunk: As it came.
-        sequencer: Of the call.
+        call_input: Of the call.
         channels: Of the call.
-        rate_hz: Sample rate of the call.
     """
-    point = sequencer.point
-    gap_ms = chunk.start_ms - to_ms(point.clock, rate_hz)
-    if chunk.seq != point.next_seq or gap_ms > DRIFT_MS:
-        return
+    rate_hz = call_input.facts.sample_rate_hz
     try:
-        checked_duration(chunk, rate_hz=rate_hz, channels=len(channels))
+        samples = checked_duration(chunk, rate_hz=rate_hz, channels=len(channels))
     except AudioFormatError:
         return  # feeding it says so
+    if not call_input.follows_on(chunk, samples):
+        return
     for channel, payload in zip(channels, chunk.payloads, strict=True):
         front_end = channel.warm_front_end
         if payload and front_end is not None:

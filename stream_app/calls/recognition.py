@@ -8,6 +8,7 @@ from models.asr.guards import DEFAULT_GUARDS, GuardConfig, apply_guards
 from models.asr.hypothesis import Hypothesis
 from models.audio.samples import SAMPLE_RATE_HZ, FloatArray
 from models.languages import primary_subtag
+from schemas.base import Party
 
 FAILED = "failed"  # beside the guards' names: there was no decode to guard
 
@@ -24,6 +25,7 @@ class RecognitionRequest:
         draft: Tokens of the segment's last partial, for a decode that need not be exact.
         is_exact: The result must not depend on what is decoded beside it.
         domain: Of the call; not for the recognizer, but for who reads the transcript.
+        party: Who speaks on the channel, for the same reader.
     """
 
     call_id: str
@@ -38,6 +40,7 @@ class RecognitionRequest:
     draft: tuple[int, ...] = ()
     is_exact: bool = True
     domain: str = ""
+    party: Party = "unknown"
 
     @property
     def slot(self) -> tuple[str, int]:
@@ -48,6 +51,11 @@ class RecognitionRequest:
     def identity(self) -> tuple[str, int, bool]:
         """Return what tells it from every other one of its call."""
         return (self.segment_id, self.audio_ms, self.is_final)
+
+    @property
+    def place(self) -> str:
+        """Return what tells it from every other partial of the call."""
+        return f"{self.segment_id}/{self.audio_ms}"
 
     @property
     def audio_ms(self) -> int:

@@ -73,6 +73,7 @@ class SegmenterPoint(msgspec.Struct, frozen=True, kw_only=True):
         active_from_ms: Activity up to here has been reported.
         last_speech_ms: End of the last speech, -1 before any.
         since_ms: Begin of the present state.
+        is_fresh: The audio had stopped before it: a segment begins no earlier than the origin.
     """
 
     origin_ms: int = 0
@@ -81,6 +82,7 @@ class SegmenterPoint(msgspec.Struct, frozen=True, kw_only=True):
     active_from_ms: int = NEVER_MS
     last_speech_ms: int = NEVER_MS
     since_ms: int = 0
+    is_fresh: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,6 +141,11 @@ class Segmenter:
         return self._time_ms(self._next_index)
 
     @property
+    def origin_ms(self) -> int:
+        """Return where the front end's present frames begin to count."""
+        return self._point.origin_ms
+
+    @property
     def reported_ms(self) -> int:
         """Return the audio clock up to which everything was said before the present origin."""
         return self._point.active_from_ms
@@ -187,6 +194,7 @@ class Segmenter:
             last_speech_ms=NEVER_MS,
             active_from_ms=at_ms,
             since_ms=at_ms,
+            is_fresh=True,
         )
         events.append(Rebuild(at_ms, point))
         self._begin(point)
@@ -223,6 +231,8 @@ class Segmenter:
 
     def _first_index(self) -> int:
         """Return the first frame that a new segment may begin with: behind the last speech."""
+        if self._point.is_fresh:
+            return 0
         origin_ms, last_speech_ms = self._point.origin_ms, self._point.last_speech_ms
         frames_before = min(WARM_UP_FRAMES, origin_ms // FRAME_MS)  # none before the call
         return max(-frames_before, -((origin_ms - max(last_speech_ms, 0)) // FRAME_MS))

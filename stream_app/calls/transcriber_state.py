@@ -1,4 +1,4 @@
-"""Parts of a call of `transcribe`: configuration, checkpoint, open channels."""
+"""Configuration and checkpoint of a call of `transcribe`."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -8,11 +8,8 @@ import msgspec
 from models.asr.normalisation import WordStyle
 from models.asr.policies import DEFAULT_POLICY, PolicyConfig
 from models.vad.front_end import ChannelFrontEnd
-from stream_app.calls.call_facts import CallFacts
-from stream_app.calls.channel import Channel
-from stream_app.calls.channel_partials import ChannelPartials
+from stream_app.calls.call_input import InputPoint
 from stream_app.calls.segmenter import SegmentConfig, SegmenterPoint
-from stream_app.calls.sequencer import SequencePoint
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,25 +47,11 @@ class TranscriberState(msgspec.Struct, frozen=True, kw_only=True):
     """What the checkpoint of an open call holds.
 
     Attributes:
-        input: Position of the first chunk that is still needed.
+        input: State of the input before the first message that is still needed.
+        channels: Every channel that the call ever had; those of the present layout come first.
+        model: Name and version of the weights.
     """
 
-    facts: CallFacts
-    input: SequencePoint
+    input: InputPoint
     channels: tuple[ChannelResume, ...]
     model: str
-
-
-class OpenChannel:
-    """A channel's pipeline with what the messages about it need."""
-
-    def __init__(self, channel: Channel, partials: ChannelPartials, resume: ChannelResume) -> None:
-        self.pipeline = channel
-        self.partials = partials
-        self.resume = resume
-        self.lane_seq = resume.lane_seq
-
-    def next_lane_seq(self) -> int:
-        """Return the number of the next deterministic message."""
-        self.lane_seq += 1
-        return self.lane_seq - 1

@@ -1,4 +1,4 @@
-"""Return the messages that transcribe writes, from what its parts say."""
+"""Messages that transcribe writes, from what its parts say."""
 
 from models.asr.agreement import PartialHypothesis
 from models.asr.hypothesis import PUNCTUATION, bare_text
@@ -50,7 +50,6 @@ def activity_message(
 def final_message(
     result: RecognitionResult,
     segment: Segment,
-    party: Party,
     lane_seq: int,
     *,
     style: WordStyle = "spoken",
@@ -66,7 +65,7 @@ def final_message(
         call_id=request.call_id,
         captured_at_ns=request.captured_at_ns,
         channel=request.channel,
-        party=party,
+        party=request.party,
         lane_seq=lane_seq,
         segment_id=request.segment_id,
         revision=request.audio_ms,
@@ -87,7 +86,6 @@ def final_message(
 def partial_message(
     result: RecognitionResult,
     partial: PartialHypothesis,
-    party: Party,
     *,
     style: WordStyle = "spoken",
 ) -> TranscriptPartial:
@@ -102,7 +100,7 @@ def partial_message(
         call_id=request.call_id,
         captured_at_ns=request.captured_at_ns,
         channel=request.channel,
-        party=party,
+        party=request.party,
         segment_id=request.segment_id,
         revision=request.audio_ms,
         start_ms=request.start_ms,

@@ -4,7 +4,7 @@ What the transport does with Kafka stands here in a few lines of plain Python, s
 stop a worker between any two messages and see what the next one makes of what is left.
 """
 
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -12,6 +12,7 @@ from typing import Any
 import msgspec
 
 from schemas.base import Message
+from schemas.errors import AudioFormatError, MalformedMessageError
 from schemas.operations import Checkpoint
 from stream_app.calls.effects import CallMachine, Commit, Effect, Emit, Infer, Refuse
 from stream_app.calls.ended_call import EndedCall, is_lost_audio
@@ -59,6 +60,7 @@ class Worker:
         infer: The model.
         inference_lag: Messages that pass before a result comes back.
         durability_lag: Effects that a crash takes with it.
+        committed: How often each input was acknowledged, durable or not.
         refuses_late: Whether a message beyond the end of its closed call is refused.
     """
 
@@ -74,6 +76,7 @@ class Worker:
     in_flight: deque[tuple[int, str, Any]] = field(default_factory=deque)
     on_their_way: deque[Effect] = field(default_factory=deque)
     offset: int = -1
+    committed: Counter[int] = field(default_factory=Counter)
 
     def run(self, *, messages: int | None = None) -> None:
         """Process ``messages`` from the watermark on; all of them, and to the end, without."""
@@ -96,7 +99,10 @@ class Worker:
                 self.machines[call_id] = self.create(call_id, checkpoint)
         ended = self.closed.get(call_id)
         if ended is None:
-            return self.machines[call_id].feed(message, self.offset)
+            try:
+                return self.machines[call_id].feed(message, self.offset)
+            except (AudioFormatError, MalformedMessageError) as error:
+                return (Refuse(self.offset, str(error)), Commit((self.offset,)))
         is_refused = self.refuses_late(message)
         return ended.take(message, self.offset, agent="test", is_refused=is_refused)
 
@@ -106,6 +112,8 @@ class Worker:
                 self.in_flight.append((self.offset, call_id, effect.request))
             else:
                 self.on_their_way.append(effect)
+            if isinstance(effect, Commit):
+                self.committed.update(effect.offsets)
         self._settle(self.durability_lag)
 
     def _resolve(self, until: int) -> None:

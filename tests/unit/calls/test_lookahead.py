@@ -96,7 +96,7 @@ def test_the_next_chunk_is_announced_for_each_channel() -> None:
 @pytest.mark.parametrize(
     "changes",
     [
-        pytest.param({"seq": 7}, id="out of order"),
+        pytest.param({"seq": 7, "start_ms": 700}, id="out of order"),
         pytest.param({"start_ms": 900}, id="after a gap"),
         pytest.param({"sample_rate_hz": 16_000}, id="of another rate"),
         pytest.param({"payloads": (b"\x00" * 800,)}, id="of another layout"),
@@ -107,6 +107,12 @@ def test_nothing_is_announced_that_may_come_otherwise(changes: dict[str, object]
     machine, chunk = next_chunk()
 
     assert not list(machine.upcoming_audio(msgspec.structs.replace(chunk, **changes)))
+
+
+def test_a_chunk_that_follows_on_by_its_time_is_announced_whatever_its_number() -> None:
+    machine, chunk = next_chunk()
+
+    assert list(machine.upcoming_audio(msgspec.structs.replace(chunk, seq=10**9)))
 
 
 def test_a_channel_without_audio_is_not_announced() -> None:

@@ -140,6 +140,7 @@ def test_a_short_gap_becomes_silence_on_the_clock() -> None:
         {"encoding": "pcm16", "payloads": (bytes(801), bytes(801))},
         {"seq": -1},
         {"start_ms": -100},
+        {"start_ms": 24 * 3_600_000 + 1},
     ],
 )
 def test_audio_that_does_not_fit_its_call_is_refused_and_the_call_goes_on(
@@ -160,23 +161,6 @@ def test_audio_that_does_not_fit_its_call_is_refused_and_the_call_goes_on(
 def test_an_unsupported_sample_rate_fails_the_call_loudly() -> None:
     with pytest.raises(AudioFormatError, match="7999"):
         transcriber("c").feed(msgspec.structs.replace(call_started("c"), sample_rate_hz=7_999), 0)
-
-
-@pytest.mark.parametrize(
-    "changes", [{"parties": ("agent",)}, {"sample_rate_hz": 16_000, "parties": ("a", "b")}]
-)
-def test_a_start_that_contradicts_the_audio_before_it_is_refused(
-    changes: dict[str, object],
-) -> None:
-    machine = transcriber("c")
-    chunks = recorded_chunks("c", 0, 500)
-    machine.feed(chunks[0], 0)
-
-    with pytest.raises(AudioFormatError, match="contradicts the audio"):
-        machine.feed(msgspec.structs.replace(call_started("c"), **changes), 1)
-
-    machine.feed(chunks[1], 2)
-    assert machine.last_seq == 1
 
 
 def test_audio_after_the_end_is_refused_with_one_alert() -> None:

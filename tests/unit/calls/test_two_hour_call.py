@@ -10,7 +10,6 @@ import msgspec
 import numpy as np
 import pytest
 
-from models.audio.samples import FloatArray
 from models.vad.front_end import ChannelFrontEnd
 from schemas.audio import AudioChunk
 from schemas.transcripts import TranscriptFinal, TranscriptPartial
@@ -19,6 +18,7 @@ from stream_app.calls.recognition import RecognitionRequest
 from stream_app.calls.segmenter import SegmentConfig
 from stream_app.calls.transcriber import CallTranscriber
 from stream_app.calls.transcriber_state import TranscriberConfig
+from tests.support.level_detector import LevelDetector
 from tests.support.recorded_calls import call_started, fingerprint, recorded_chunks
 
 CHUNK_MS = 200
@@ -26,21 +26,6 @@ ROUND_MS = 40_000  # of the bundled call, again and again
 ROUNDS = 2 * 3_600_000 // ROUND_MS
 EARLY = 10  # the first rounds fill what has a bound
 STATELESS = (type, ModuleType, FunctionType, BuiltinFunctionType, MethodType)
-
-
-class LevelDetector:
-    """Speech is what is loud: the real one would take most of the test's time."""
-
-    sample_rate_hz = 8_000
-
-    def initial_state(self) -> FloatArray:
-        """Return nothing."""
-        return np.zeros(0, dtype=np.float32)
-
-    def probabilities(self, frames: FloatArray, state: FloatArray) -> tuple[FloatArray, FloatArray]:
-        """Return near certainty of either."""
-        levels = np.sqrt(np.square(frames).mean(axis=1))
-        return np.where(levels > 0.01, 0.95, 0.02).astype(np.float32), state
 
 
 class LongCall:
