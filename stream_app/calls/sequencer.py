@@ -257,11 +257,12 @@ class ChunkSequencer:
     def _mistimed(self) -> ArrivedChunk | None:
         """Return the expected chunk if the chunks after it show that its time is corrupt."""
         by_number = self._held.by_number()
-        seq, clock = self.point.next_seq, self.point.clock
-        while (held := by_number.get(seq)) is not None:
-            if seq > self.point.next_seq and held.begins_at(clock, self._drift):
-                return by_number[self.point.next_seq]
-            seq, clock = seq + 1, clock + held.samples
+        for expected in (self.point.next_seq, self.point.alt_seq):
+            seq, clock = expected, self.point.clock
+            while (held := by_number.get(seq)) is not None:
+                if seq > expected and held.begins_at(clock, self._drift):
+                    return by_number[expected]
+                seq, clock = seq + 1, clock + held.samples
         return None
 
     def _after_gap(self) -> ArrivedChunk | None:
@@ -305,15 +306,19 @@ class ChunkSequencer:
     def _resolve(self, held: ArrivedChunk, sequencing: Sequencing) -> None:
         """Give a chunk its place, or refuse it, although nothing confirms its time."""
         gap = held.start - self.point.clock
-        if held.seq == self.point.next_seq and gap > self._samples(FILL_LIMIT_MS):
+        is_jump = gap > self._samples(FILL_LIMIT_MS)
+        if is_jump and self._is_expected(held):
             self._counters.time_mismatches += 1
             self._release(held, sequencing)
-        elif self._is_behind(held):
+        elif self._is_behind(held) or (is_jump and not self._is_likely(held)):
             self._refuse(held, sequencing)
-        elif gap <= self._samples(FILL_LIMIT_MS) or self._is_as_long_as_numbered(held):
-            self._release(held, sequencing, is_after_gap=True)
         else:
-            self._refuse(held, sequencing)
+            self._release(held, sequencing, is_after_gap=True)
+
+    def _is_likely(self, held: ArrivedChunk) -> bool:
+        """Return whether the numbers agree with a jump, or some audio behind it does."""
+        run = self._held.run_from(held, self._drift, self._samples(REORDER_MS))
+        return self._is_as_long_as_numbered(held) or self._is_proof(run, REORDER_MS)
 
     def _release(
         self, held: ArrivedChunk, sequencing: Sequencing, *, is_after_gap: bool = False

@@ -241,9 +241,8 @@ class CallTranscriber:
         self._input.take(offset)
         effects = self._let_go("gap")
         self._input.change_layout(facts)
-        count, rate_hz = facts.layout
-        had_channels = self._channels.move_to(to_ms(self._input.point.clock, rate_hz), count)
-        self.counters.layout_changes += had_channels
+        clock_ms = to_ms(self._input.point.clock, facts.sample_rate_hz)
+        self.counters.layout_changes += self._channels.move_to(clock_ms, len(facts.parties))
         return effects
 
     # Order
@@ -342,8 +341,7 @@ class CallTranscriber:
             self._queue.push(Commit(offsets, self._checkpoint()))
 
     def _checkpoint(self) -> Checkpoint:
-        point = self._input.resume_point()
-        resumes = self._channels.resumes
+        point, resumes = self._input.resume_point(), self._channels.resumes
         state: dict[str, object] = {"input": point, "channels": resumes, "model": self._model}
         if self.ended is not None:
             state = self.ended.to_state()
