@@ -12,9 +12,19 @@ import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
-from stream_app.transport.under_way import SHARED_BYTES, Area, Suspects, read_marks
+import structlog
 
-MAX_CONVICTED = 1_024  # the newest; older ones are dead letters by then
+from stream_app.transport.under_way import (
+    SHARED_BYTES,
+    Area,
+    Suspects,
+    read_input_mark,
+    read_marks,
+)
+
+log = structlog.get_logger(__name__)
+
+MAX_CONVICTED = 512  # the newest, which fit into a pipe; older ones are dead letters by then
 QUICK_CONVICTIONS = 16  # in a row without a delay; more say that nothing works here
 
 
@@ -68,6 +78,7 @@ class Quarantine:
             self._suspected = every - {convicted}
         if convicted is None:
             return False
+        log.error("agent.work_set_aside", **_described(convicted, under_way))
         self._convicted = [*self._convicted, convicted][-MAX_CONVICTED:]
         self._in_a_row += 1
         return self._in_a_row <= QUICK_CONVICTIONS
@@ -92,6 +103,14 @@ def culprit(under_way: Mapping[Area, Sequence[bytes]], suspected: frozenset[byte
         return None
     ((area, mark),) = again
     return mark if len(under_way[area]) == 1 else None
+
+
+def _described(mark: bytes, under_way: Mapping[Area, Sequence[bytes]]) -> dict[str, object]:
+    area = next(area for area, marks in under_way.items() if mark in marks)
+    if area != "inputs":
+        return {"work": area, "mark": mark.hex()}
+    partition, offset = read_input_mark(mark)
+    return {"work": area, "partition": partition, "offset": offset}
 
 
 def _suspects_under_way(

@@ -51,6 +51,12 @@ def input_mark(partition: int, offset: int) -> bytes:
     return _INPUT.pack(partition, offset)
 
 
+def read_input_mark(mark: bytes) -> tuple[int, int]:
+    """Return partition and offset of an input."""
+    partition, offset = _INPUT.unpack(mark)
+    return partition, offset
+
+
 def request_mark(partition: int, call_id: str, identity: tuple[object, ...]) -> bytes:
     """Return the mark of an inference request; see `effects.InferenceRequest.identity`."""
     text = repr((partition, call_id, identity)).encode(errors="replace")

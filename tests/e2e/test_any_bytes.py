@@ -106,9 +106,17 @@ async def spread(
     placed = {}
     for topic in TOPICS:
         for number, value in zip(range(EACH), inputs(topic, rng), strict=False):
-            key = rng.choice([None, b"", b"\xff\x00", f"any.{number}~{run}".encode()])
+            keys = [b"", b"\xff\x00", f"any.{number}~{run}".encode()]
+            key = rng.choice(keys if value is None else [None, *keys])
             partition = number % partitions
-            sent = await producer.send_and_wait(topic, value, key=key, partition=partition)
+            sent = await producer.send_and_wait(
+                topic,
+                value,
+                key=key,
+                partition=partition,
+                timestamp_ms=rng.choice([None, None, 0, 1]),
+                headers=rng.choice([[], [("h" * 1_000, b"\xff" * 1_000)] * 10]),
+            )
             placed[topic, partition, int(sent.offset)] = value
     return placed
 
