@@ -22,6 +22,7 @@ from stream_app.transport.metrics import Metrics
 from stream_app.transport.partitions import Partitions
 from stream_app.transport.polls import Poll
 from stream_app.transport.runtime import AgentRuntime
+from stream_app.transport.sessions import PartitionSession
 from stream_app.transport.under_way import (
     SET_ASIDE,
     SHARED_BYTES,
@@ -262,3 +263,33 @@ def test_a_request_that_fails_for_its_values_leaves_none() -> None:
 def test_a_request_has_the_same_mark_in_every_process_and_another_than_its_neighbours() -> None:
     assert urgent("one").mark == urgent("one").mark
     assert len({urgent(name, call).mark for name in ("a", "b") for call in ("c", "d")}) == 4
+
+
+@pytest.mark.parametrize(("suspects", "fed"), [(NOBODY, [0, 1, 2]), (convicted(1), [0, 2])])
+async def test_what_is_read_again_of_an_open_call_is_marked_too(
+    suspects: Suspects, fed: list[int]
+) -> None:
+    """It was fed before its process died, and ends the next one as well."""
+    bench = Bench()
+    seen: list[int] = []
+    area = mmap.mmap(-1, SHARED_BYTES)
+
+    class Reader(Summer):
+        def feed(self, _: Any, offset: int) -> Sequence[Effect]:
+            assert read_marks(area)["inputs"] == (input_mark(0, offset),)
+            seen.append(offset)
+            return ()
+
+    partitions: Any = Partitions(
+        KafkaSettings(), bench.runtime.definition, NoCheckpoints(),
+        metrics=bench.runtime.metrics, on_failure=bench.runtime.fail,
+        under_way=UnderWay(area, suspects),
+    )  # fmt: skip
+    session = PartitionSession(TP0, 1, lambda _: None)
+    session.machines["c"] = Reader("c")
+
+    for offset in range(3):
+        partitions._feed_one(session, key(offset), {"c": 0})
+
+    assert seen == fed
+    assert read_marks(area)["inputs"] == ()
