@@ -72,6 +72,8 @@ def dead_letter(message: Message, refusal: Refusal) -> Record:
         return abridged_letter(value, place, refusal, details=value.details)
     if len(key or b"") + len(value or b"") > LARGEST_BYTES:
         return abridged_letter(value or b"", place, refusal, key=key)
+    if key is None and value is None:
+        value = b""  # other clients write such records, ours does not
     return Record(DEAD_LETTERS, _cut_key(key), value, headers=_headers(place, refusal))
 
 

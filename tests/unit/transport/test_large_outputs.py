@@ -43,7 +43,7 @@ def large_checkpoint(text: str = HUGE) -> Checkpoint:
     )
 
 
-def raw(offset: int, value: bytes, key: bytes = b"c") -> Message:
+def raw(offset: int, value: bytes | None, key: bytes | None = b"c") -> Message:
     return Message(AUDIO, PARTITION, offset, 1.0, 0, [], key, value, None, tp=TP(AUDIO, PARTITION))
 
 
@@ -73,6 +73,24 @@ def test_an_input_that_fits_goes_to_the_dead_letters_whole() -> None:
 
     assert sent == value
     assert "abridged" not in headers
+
+
+@pytest.mark.parametrize("key", [None, b"", b"\xff\x00"])
+@pytest.mark.parametrize("value", [None, b""])
+def test_an_input_of_nothing_has_a_dead_letter_too(key: bytes | None, value: bytes | None) -> None:
+    """Java clients write records with neither key nor value."""
+
+    async def scenario(setting: Setting) -> None:
+        setting.session.keep(raw(7, value, key))
+        setting.put(Refuse(7, "no good"), Commit((7,)))
+        await setting.outbox.flush()
+
+    setting = run(scenario)
+
+    ((_, sent),) = letters(setting)
+    assert sent in {value, b""}
+    assert setting.acknowledged == [7]
+    assert not setting.failures
 
 
 def test_an_input_too_large_for_a_dead_letter_is_described() -> None:

@@ -48,6 +48,7 @@ class FakeProducer:
     ) -> "asyncio.Future[None]":
         """Take a message."""
         assert timestamp_ms is None
+        assert key is not None or value is not None, "aiokafka sends no such record"
         while self.is_held:  # noqa: ASYNC110 - the test lets go
             await asyncio.sleep(0.005)
         is_refused = self._largest is not None and len(value or b"") > self._largest
