@@ -6,6 +6,7 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 import structlog
@@ -19,6 +20,7 @@ from stream_app.transport.partitions import Consumer, Partitions
 from stream_app.transport.sessions import PartitionSession
 
 NS = 1_000_000_000
+MAX_MARKERS = 256  # of one look: when a gateway of thousands dies, the loop must not stand still
 LOG_APPEND_TIME = 1  # Kafka's number for timestamps that the brokers give
 
 log = structlog.get_logger(__name__)
@@ -174,9 +176,12 @@ class StallMarker:
         held = set(self._partitions)
         self._watches = {s: watch for s, watch in self._watches.items() if s in held}
         self.take_up(held, now_s)
+        room = MAX_MARKERS
         for session, watch in self._watches.items():
             through_ns = self._partitions.read_through_ns(session, self._consumer)
-            for call_id, stage in watch.due(through_ns / NS) if through_ns is not None else ():
+            due = watch.due(through_ns / NS) if through_ns is not None else ()
+            for call_id, stage in islice(due, room):
+                room -= 1
                 if call_id in session.machines:
                     self._append(session, call_id, stage, self._policy)
                 else:

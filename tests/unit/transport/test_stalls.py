@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import pytest
 
 from stream_app.transport.definitions import StallPolicy
-from stream_app.transport.stalls import StallWatch
+from stream_app.transport.stalls import MAX_MARKERS, StallWatch
 from tests.support.silent_calls import Partition, SilenceWorker, marker_of
 
 POLICY = StallPolicy(15, 600, 3_600, marker_of)
@@ -132,6 +132,21 @@ def test_a_dead_call_is_closed_while_others_on_its_partition_are_live() -> None:
     assert kinds(partition, "dead") == ["stall", "stale"]
     assert kinds(partition, "live") == []
     assert worker.session.machines.keys() == {"live"}
+
+
+def test_thousands_that_fall_silent_at_once_are_told_over_some_looks() -> None:
+    """The loop has other calls to serve."""
+    partition = Partition(POLICY)
+    worker = partition.start()
+    worker.fetch()
+    for number in range(1_000):
+        partition.append(str(number), "chunk", 0)
+    serve(worker, 17)
+    assert 0 < len(partition.markers) <= 2 * MAX_MARKERS
+
+    serve(worker, 10)
+
+    assert len({entry.call_id for entry, _ in partition.markers}) == 1_000
 
 
 def test_audio_that_stands_unread_in_the_log_keeps_a_call_open() -> None:
