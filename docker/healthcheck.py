@@ -1,9 +1,10 @@
-"""Exit with 0 if an agent of this container answers with its metrics, else with 1.
+"""Exit with 0 if an agent of this container lives and none says that it does not, else with 1.
 
-Runs on the standard library alone. Each agent serves its metrics on a port of its own, from
-``CALLSTREAM_METRICS__PORT`` on.
+Runs on the standard library alone. Each agent answers on a port of its own, from
+``CALLSTREAM_METRICS__PORT`` on. A worker that waits for its brokers lives.
 """
 
+import http.client
 import os
 import sys
 import urllib.error
@@ -18,16 +19,19 @@ def main() -> int:
     first = int(os.environ.get("CALLSTREAM_METRICS__PORT", "0"))
     if not first:
         return 0  # nothing was asked to answer
-    return 0 if any(_answers(port) for port in range(first, first + AGENTS)) else 1
+    answers = [_is_live(port) for port in range(first, first + AGENTS)]
+    return 0 if True in answers and False not in answers else 1
 
 
-def _answers(port: int) -> bool:
-    address = f"http://127.0.0.1:{port}/metrics"
+def _is_live(port: int) -> bool | None:
+    """Return what an agent says of itself, None where nobody answers."""
     try:
-        with urllib.request.urlopen(address, timeout=TIMEOUT_S) as response:
-            return b"callstream_events" in response.read()
-    except (urllib.error.URLError, OSError):
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/healthz", timeout=TIMEOUT_S):
+            return True
+    except urllib.error.HTTPError:
         return False
+    except (OSError, http.client.HTTPException):
+        return None
 
 
 if __name__ == "__main__":

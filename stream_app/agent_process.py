@@ -25,6 +25,7 @@ from stream_app.heartbeat import beat
 from stream_app.logging import configure_logging
 from stream_app.settings import MetricsSettings, Settings, settings_from_json
 from stream_app.transport.broker import adapt_to_broker
+from stream_app.transport.health import serve_health
 from stream_app.transport.lifeline import die_with_parent
 from stream_app.transport.under_way import Suspects, UnderWay, shared_area
 
@@ -116,7 +117,7 @@ def _serve_metrics(metrics: MetricsSettings, app: "AgentApp", agent: str) -> Non
         return
     port = metrics.port + AGENTS.index(agent)
     try:
-        app.runtime.metrics.serve(metrics.host, port)
+        serve_health(metrics.host, port, app.runtime.metrics.registry, app.runtime.health)
     except OSError as error:
         raise ConfigurationError(f"metrics cannot be served on port {port}: {error}") from error
 

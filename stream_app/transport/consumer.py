@@ -24,7 +24,7 @@ from stream_app.transport.polls import Poll
 
 POLL_TIMEOUT_S = 1.0
 IDLE_AFTER_S = 1.0
-NS_PER_MS = 1_000_000
+NS_PER_MS, NS_PER_S = 1_000_000, 1_000_000_000
 IDLE_FETCH_MAX_WAIT_MS = 200  # every fetch costs half a millisecond, also one that brings nothing
 
 FAUST_LOGGER = get_logger("faust.callstream")  # Faust names loggers after our modules otherwise
@@ -124,6 +124,20 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
             if state is not None and state.has_valid_position and state.timestamp is not None
         }
 
+    def hears_brokers(self, max_silence_s: float) -> bool:
+        """Return whether the brokers answer.
+
+        The group has a coordinator, and a fetch was answered not long ago; it is not asked for
+        while what came with the last ones waits to be read.
+        """
+        client = self._consumer
+        if client is None or client._coordinator.coordinator_id is None:  # noqa: SLF001
+            return False
+        if not client.assignment() or client._fetcher._records:  # noqa: SLF001
+            return True
+        seen_ns = [state.seen_ns for state in self.reading_states().values()]
+        return bool(seen_ns) and time.monotonic_ns() - max(seen_ns) <= max_silence_s * NS_PER_S
+
 
 class Consumer(driver.Consumer):
     """Faust's consumer with an acknowledgement tracker of our own for each partition."""
@@ -173,6 +187,10 @@ class Consumer(driver.Consumer):
     def handed_on(self, tp: TP) -> int | None:
         """Return the offset behind what was handed on of a partition, None before the first."""
         return self._positions.get(tp)
+
+    def hears_brokers(self, max_silence_s: float) -> bool:
+        """Return whether the brokers have answered within that time."""
+        return cast("ConsumerThread", self._thread).hears_brokers(max_silence_s)
 
     def note_ends(self) -> Mapping[TP, ReadingState]:
         """Return how far each partition is read, after setting its clock by where its log ends."""

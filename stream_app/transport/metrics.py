@@ -1,6 +1,8 @@
 """The Prometheus metrics of a worker process."""
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, start_http_server
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+
+from stream_app.transport.health import Health
 
 LAG_BUCKETS_S = (0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 5.0)
 INFERENCE_BUCKETS_S = (
@@ -70,7 +72,17 @@ class Metrics:
             "pending_final_audio_seconds", "Audio of the finals that are not finished."
         )
         self.oldest_unacked_s = self._gauge(
-            "oldest_unacknowledged_seconds", "Age of the oldest input that is not acknowledged."
+            "oldest_unacknowledged_seconds",
+            "Age of the oldest input that is not acknowledged; a silent call holds its last one.",
+        )
+        self.oldest_unread_s = self._gauge(
+            "oldest_unread_seconds",
+            "Time since all input that was on the log had been taken in; the lag of the worker.",
+        )
+        self._live = self._gauge("live", "1 while the event loop turns.")
+        self._ready = self._gauge(
+            "ready",
+            "1 while the agent has its partitions and their checkpoints, and the brokers answer.",
         )
         self.restarts = self._counter(
             "restarts", "Times that the supervisor started this agent again."
@@ -91,9 +103,10 @@ class Metrics:
             "durable_seconds", "Time from a commit to its acknowledgement.", DURABLE_BUCKETS_S
         )
 
-    def serve(self, host: str, port: int) -> None:
-        """Answer Prometheus on ``host:port``, from a thread of its own."""
-        start_http_server(port, host, self.registry)
+    def show(self, health: Health) -> None:
+        """Say with every scrape whether the worker lives and is ready."""
+        self._live.set_function(lambda: health.is_live)
+        self._ready.set_function(lambda: health.is_ready)
 
     def _counter(self, name: str, text: str) -> Counter:
         return Counter(f"callstream_{name}", text, ["agent"], registry=self.registry).labels(

@@ -51,6 +51,10 @@ class Consumer(Protocol):
         """Return when the messages of a partition came to its log."""
         ...
 
+    def hears_brokers(self, max_silence_s: float) -> bool:
+        """Return whether the brokers answer."""
+        ...
+
 
 class Partitions:
     """The sessions of the partitions that this worker holds.

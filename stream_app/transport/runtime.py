@@ -24,6 +24,7 @@ from stream_app.transport.clients import start_producer
 from stream_app.transport.definitions import AgentDefinition
 from stream_app.transport.failures import Failure
 from stream_app.transport.feeds import Feed, Resolution, feed_all, resolve_all
+from stream_app.transport.health import Health
 from stream_app.transport.inference import InferenceThread, Job, RequestQueue
 from stream_app.transport.machine_thread import MachineThread
 from stream_app.transport.metrics import Metrics
@@ -34,7 +35,7 @@ from stream_app.transport.polls import Stream
 from stream_app.transport.sessions import Machine, PartitionSession
 from stream_app.transport.stalls import StallMarker
 from stream_app.transport.under_way import AREAS, SET_ASIDE, Area, UnderWay, input_mark
-from stream_app.transport.watchdog import Watchdog
+from stream_app.transport.watchdog import Gauges, Pulse, Watchdog
 
 FLUSH_TIMEOUT_S = 5.0
 FAILURE_EXIT_CODE = 1
@@ -89,6 +90,8 @@ class AgentRuntime:
             on_failure=self._fail_outside,
             under_way=self._under_way,
         )
+        self.health = Health(settings.worker.max_silence_s)
+        self.metrics.show(self.health)
         self._producer: AIOKafkaProducer | None = None
         self._outbox: Outbox | None = None
         self._inference: InferenceThread | None = None
@@ -118,8 +121,10 @@ class AgentRuntime:
         if self._inference is not None:
             self._inference.start()
         self._stalls = StallMarker(self.definition, self.partitions, consumer, self._outbox)
-        looks = (self._check_threads, self._stalls.look)
-        self._spawn(Watchdog(self.partitions, self._inference, self.metrics, looks).run())
+        pulse = Pulse(self.partitions, consumer, self.health, self._settings.kafka)
+        gauges = Gauges(self.partitions, consumer, self.metrics)
+        looks = (pulse.look, gauges.look, self._check_threads, self._stalls.look)
+        self._spawn(Watchdog(self.metrics, looks).run())
         if self.definition.watch is not None:
             self._spawn(ModelWatcher(self.definition.watch, self.metrics).run())
 
@@ -384,6 +389,7 @@ class AgentRuntime:
         max_busy_s = self._settings.overload.max_final_s
         self._machines.check(max_busy_s)
         if self._inference is not None:
+            self.metrics.pending_audio_s.set(self._inference.pending_urgent_ms / 1000)
             self._inference.check(max_busy_s)
 
     def _spawn(self, work: Coroutine[Any, Any, None], *, blamed: Sequence[Area] = AREAS) -> None:

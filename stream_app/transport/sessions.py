@@ -95,6 +95,7 @@ class PartitionSession:
 
     Attributes:
         last_offset: Of the last message taken, -1 before the first.
+        last_timestamp_s: What its timestamp says (Unix), None before the first.
         fed_offset: Up to this one the machines have been fed.
         restored_at_ms: When the checkpoint was written, by the timestamp of its record (Unix, ms),
             of each call restored from one.
@@ -112,6 +113,7 @@ class PartitionSession:
         self.generation = generation
         self.is_current = True
         self.last_offset = -1
+        self.last_timestamp_s: float | None = None
         self.fed_offset = -1
         self.first_offsets: dict[str, int] = {}
         self.machines: dict[str, Machine] = {}
@@ -193,6 +195,7 @@ class PartitionSession:
         """Hold a message until it is acknowledged."""
         self._messages[message.offset] = message
         self.last_offset = message.offset
+        self.last_timestamp_s = message.timestamp
 
     def message(self, offset: int) -> Message | None:
         """Return a message that is not acknowledged yet."""

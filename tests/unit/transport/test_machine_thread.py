@@ -106,9 +106,7 @@ async def test_a_worker_whose_machines_hang_ends() -> None:
 
     hanging = asyncio.create_task(runtime._machines.call(hang))
     await asyncio.to_thread(began.wait, 60)
-    runtime._spawn(
-        Watchdog(runtime.partitions, None, runtime.metrics, [runtime._check_threads]).run()
-    )
+    runtime._spawn(Watchdog(runtime.metrics, [runtime._check_threads]).run())
     await asyncio.wait_for(ended.wait(), 60)
 
     may_end.set()

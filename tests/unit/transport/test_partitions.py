@@ -77,6 +77,10 @@ class FakeConsumer:
         """Return the acknowledgements."""
         return
 
+    def hears_brokers(self, _: float) -> bool:
+        """Return that nobody answers."""
+        return False
+
     def handed_on(self, _: TP) -> None:
         """Return how far it is read."""
         return
