@@ -45,6 +45,25 @@ def footprint(
 
 
 @app.command()
+def checkpoints(
+    calls: Annotated[int, typer.Option(min=1, help="Calls at once, all day long.")] = 64,
+    days: Annotated[int, typer.Option(min=1, help="Days of closed calls on the topic.")] = 1,
+    uncleaned: Annotated[int, typer.Option(min=300, help="Seconds not compacted yet.")] = 3600,
+    rounds: Annotated[int, typer.Option(min=1, help="Loads of each agent.")] = 3,
+    out: Annotated[Path, typer.Option(help="Folder for the JSON.")] = Path("runs/checkpoints"),
+) -> None:
+    """Measure what is written of a day of calls, and how long a takeover reads it."""
+    from rich.console import Console  # noqa: PLC0415
+
+    from benchmarks.checkpoints import CheckpointOptions, measure, table  # noqa: PLC0415
+
+    options = CheckpointOptions(
+        DEMO_CALL, calls_at_once=calls, days=days, uncleaned_s=uncleaned, rounds=rounds
+    )
+    Console().print(table(measure(options, out)))
+
+
+@app.command()
 def engine(  # noqa: PLR0913, PLR0917 - typer options
     models: Annotated[
         str, typer.Option(help="Sizes (random weights), 'bundled', or paths; comma-separated.")

@@ -76,7 +76,8 @@ class TopicWatch:
     def closed(self) -> set[tuple[str, str]]:
         """Return (agent, call id) of the closing checkpoints."""
         records = [r for r in self.of(topics.CHECKPOINTS) if _key(r).startswith(AGENTS)]
-        checkpoints = [decode_json(record.value, Checkpoint) for record in records]
+        values = [record.value for record in records if record.value is not None]
+        checkpoints = [decode_json(value, Checkpoint) for value in values]
         return {(c.agent, c.call_id) for c in checkpoints if c.is_closed}
 
     def of(self, topic: str, call_id: str = "") -> Iterator[ConsumerRecord]:
