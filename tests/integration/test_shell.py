@@ -17,6 +17,7 @@ from stream_app.transport.broker import EmbeddedBroker
 from stream_app.worker import Supervisor
 from tests.integration.traffic import (
     await_alerts,
+    await_committed,
     committed,
     end,
     key,
@@ -40,8 +41,7 @@ def test_poison_becomes_dead_letters_and_the_call_goes_on(settings: Settings) ->
         send(settings, *(key("c", number) for number in range(1, 5)), end("c"))
         only.wait_ready()
         result = await_alerts(settings, "end", 1)
-        time.sleep(1.0)
-        offsets = committed(settings)
+        offsets = await_committed(settings, 6 + len(POISON))
 
     letters = read(settings, DEAD_LETTERS)
     assert [letter.value for letter in letters] == list(POISON)
@@ -52,7 +52,7 @@ def test_poison_becomes_dead_letters_and_the_call_goes_on(settings: Settings) ->
     assert headers["offset"] == b"2"
     assert headers["reason"]
     assert result.details["c/end/5"] == {"sum": "5", "keys": "5"}
-    assert sum(offsets.values()) == 6 + len(POISON)
+    assert offsets == 6 + len(POISON)
 
 
 def test_audio_after_the_end_is_refused(settings: Settings) -> None:
@@ -80,11 +80,10 @@ def test_a_commit_never_passes_a_message_that_is_held(settings: Settings) -> Non
         time.sleep(1.5)
         held = committed(settings)
         send(settings, key("held", 3), key("held", 4))
-        time.sleep(2.0)
-        freed = committed(settings)
+        freed = await_committed(settings, 5 + 6 * len(others))
 
     assert 0 in held.values()
-    assert sum(freed.values()) == 5 + 6 * len(others)
+    assert freed == 5 + 6 * len(others)
 
 
 @pytest.mark.slow

@@ -183,3 +183,13 @@ def committed(settings: Settings) -> dict[int, int]:
         return offsets
 
     return asyncio.run(ask())
+
+
+def await_committed(settings: Settings, messages: int) -> int:
+    """Return how many messages are committed, once it is so many, or after a minute."""
+    deadline = time.monotonic() + DONE_TIMEOUT_S
+    while True:
+        done = sum(committed(settings).values())
+        if done >= messages or time.monotonic() > deadline:
+            return done
+        time.sleep(0.25)

@@ -10,7 +10,7 @@ from schemas.errors import MalformedMessageError
 from schemas.operations import Checkpoint
 from stream_app.calls.ended_call import EndedCall
 from stream_app.settings import KafkaSettings
-from stream_app.topics import AUDIO
+from stream_app.topics import AUDIO, kept_ms
 from stream_app.transport.checkpoints import CheckpointStore, SavedCalls
 from stream_app.transport.closed_calls import wall_clock_ms
 from stream_app.transport.definitions import AgentDefinition
@@ -162,6 +162,25 @@ def test_a_restored_call_knows_when_it_was_saved() -> None:
     session.machines["c"].ended = EndedCall(9)  # type: ignore[misc]
     session.close("c")
     assert session.restored_at_ms == {}
+
+
+def test_a_closed_call_is_known_for_as_long_as_the_input_topic_is_kept() -> None:
+    """A message that outlives its own retention is still told from one of a new call."""
+    at_ms = {"young": NOW_MS - kept_ms(AUDIO) + 60_000, "old": NOW_MS - kept_ms(AUDIO) - 1}
+    saved = SavedCalls()
+    for call_id, written_ms in at_ms.items():
+        saved.merge(checkpoint(call_id, is_closed=True), b"toy:c:w", written_ms)
+
+    async def play() -> PartitionSession | None:
+        partitions, _ = make(FakeStore({0: saved}))
+        partitions.begin([TP0], FakeConsumer())
+        return await partitions.session_of(message(TP0, 4, 1))
+
+    session = asyncio.run(play())
+
+    assert session is not None
+    assert session.ended("young") == EndedCall(9)
+    assert session.ended("old") is None
 
 
 def test_a_state_that_cannot_be_used_costs_its_call_only() -> None:
