@@ -38,6 +38,7 @@ class ClosedCalls:
         self._kept_ms = kept_ms
         self._now_ms = now_ms
         self._calls: OrderedDict[str, _ClosedCall] = OrderedDict()
+        self._is_told = False
 
     def __len__(self) -> int:
         """Return how many calls are remembered."""
@@ -78,6 +79,7 @@ class ClosedCalls:
         if oldest.closed_at_ms < horizon_ms:
             return True
         is_too_many = len(self._calls) > MAX_CLOSED_CALLS
-        if is_too_many:
-            log.warning("closed_call.forgotten_early", limit=MAX_CLOSED_CALLS)
+        if is_too_many and not self._is_told:
+            self._is_told = True
+            log.warning("closed_calls.forgotten_early", limit=MAX_CLOSED_CALLS)
         return is_too_many
