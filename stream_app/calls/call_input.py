@@ -71,12 +71,14 @@ class CallInput:
 
     Attributes:
         facts: After the last input.
+        chunks_taken: How many chunks were taken in, without those before ``point``.
     """
 
     def __init__(self, point: InputPoint | None, counters: InputCounters) -> None:
         point = point or InputPoint(resume_offset=0)
         seen = array("I", point.seen)
         self.facts = point.facts
+        self.chunks_taken = 0
         self._counters = counters
         self._resume_offset = self._next_offset = point.resume_offset
         self._waiting = {held.offset: held for held in point.held}
@@ -106,6 +108,7 @@ class CallInput:
 
     def put_back(self, chunk: AudioChunk, offset: int, *, samples: int) -> None:
         """Let a chunk wait that was waiting at a takeover."""
+        self.chunks_taken += 1
         self._order.put_back(chunk, self._waiting.pop(offset), samples=samples)
 
     def follows_on(self, chunk: AudioChunk, samples: int) -> bool:
@@ -117,6 +120,7 @@ class CallInput:
         before = self._step_at(offset)
         sequencing = self._order.insert(chunk, offset, samples=samples)
         if sequencing.is_taken:
+            self.chunks_taken += 1
             before.digest = sequencing.digest
             self._begin(before)
             self._extend(sequencing)

@@ -98,6 +98,11 @@ class CallTranscriber:
         return self._input.point.last_seq
 
     @property
+    def chunks_taken(self) -> int:
+        """Return how many chunks were taken in since it was created or restored."""
+        return self._input.chunks_taken
+
+    @property
     def is_on_hold(self) -> bool:
         """Return whether a CallHeld stands without a later CallResumed."""
         return self._facts.is_on_hold

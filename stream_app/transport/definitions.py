@@ -17,8 +17,8 @@ class WatchedCall(Protocol):
     """What a call shows to whoever watches over its silence."""
 
     @property
-    def last_seq(self) -> int:
-        """Number of its last chunk, -1 before any."""
+    def chunks_taken(self) -> int:
+        """How many chunks were taken in since it was created or restored; others were dropped."""
         ...
 
     @property

@@ -36,7 +36,7 @@ class _Silence:
         queued_s: When the call is looked at again; later entries of the queue are void.
     """
 
-    last_seq: int
+    chunks_taken: int
     is_on_hold: bool
     fed_s: float
     heard_s: float
@@ -75,9 +75,9 @@ class StallWatch:
             heard_s: When the message came to the log.
         """
         silence = self._speaking.get(call_id) or self._stalled.get(call_id)
-        if silence is None or silence.last_seq != call.last_seq:
+        if silence is None or silence.chunks_taken != call.chunks_taken:
             self._stalled.pop(call_id, None)
-            self._speaking[call_id] = _Silence(call.last_seq, call.is_on_hold, fed_s, heard_s)
+            self._speaking[call_id] = _Silence(call.chunks_taken, call.is_on_hold, fed_s, heard_s)
             self._speaking.move_to_end(call_id)
         elif silence.is_on_hold != call.is_on_hold or silence.fed_s == fed_s:
             silence.is_on_hold = call.is_on_hold

@@ -73,6 +73,11 @@ class Summer:
         """Return whether the call is finished."""
         return self.ended is not None
 
+    @property
+    def chunks_taken(self) -> int:
+        """Return how many keys were taken in."""
+        return self._numbers
+
     def feed(self, message: AudioTopicMessage, offset: int) -> Sequence[Effect]:
         """Return the effects of one input."""
         if self.ended is not None:

@@ -57,6 +57,7 @@ class FakeCall:
     ) -> None:
         self.call_id = call_id
         self.last_seq = last_seq
+        self.chunks_taken = 0
         self.stalled = stalled
         self.is_on_hold = is_on_hold
         self.ended: EndedCall | None = None
@@ -64,6 +65,7 @@ class FakeCall:
     def take(self, entry: Entry) -> bool:
         """Return whether that leads to a checkpoint that acknowledges everything so far."""
         if entry.kind == "chunk":
+            self.chunks_taken += entry.seq > self.last_seq
             self.last_seq = max(self.last_seq, entry.seq)
             return self.last_seq % SAVED_EVERY == SAVED_EVERY - 1
         if entry.kind in {"held", "resumed"}:

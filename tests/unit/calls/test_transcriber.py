@@ -192,6 +192,20 @@ def test_audio_after_the_end_is_refused_with_one_alert() -> None:
     assert (closing.is_closed, closing.state) == (True, {"end_offset": 61})
 
 
+def test_a_gateway_that_numbers_every_chunk_alike_is_not_silent() -> None:
+    """The count of its chunks tells, not their numbers; what is sent twice is no audio."""
+    machine, taken = transcriber("c"), []
+    machine.feed(call_started("c"), 0)
+    for offset, sent in enumerate(recorded_chunks("c", 20_000, 22_000), start=1):
+        alike = msgspec.structs.replace(sent, seq=0)
+        for again in (False, True):
+            machine.feed(alike, 2 * offset + again)
+        taken.append(machine.chunks_taken)
+
+    assert taken == list(range(1, 21))
+    assert machine.last_seq == 0
+
+
 def test_a_stall_marker_counts_only_if_no_later_chunk_stands_before_it() -> None:
     chunks = recorded_chunks("c", 0, 3_000)
     marker = CallStalled(event_id="m", call_id="c", captured_at_ns=1, after_seq=20)

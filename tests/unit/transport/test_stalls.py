@@ -17,7 +17,7 @@ MANY = 5_000
 class Call:
     """What a call shows."""
 
-    last_seq: int = 7
+    chunks_taken: int = 7
     is_on_hold: bool = False
 
 
