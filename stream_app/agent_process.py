@@ -14,16 +14,16 @@ import os
 import signal
 import sys
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 import structlog
 
 from schemas.codec import decode_json
-from schemas.errors import CallstreamError, ConfigurationError
+from schemas.errors import BrokerError, CallstreamError, ConfigurationError
 from stream_app.agents import AGENTS, define_agent
 from stream_app.heartbeat import beat
 from stream_app.logging import configure_logging
-from stream_app.settings import MetricsSettings, Settings, settings_from_json
+from stream_app.settings import KafkaSettings, MetricsSettings, Settings, settings_from_json
 from stream_app.transport.broker import adapt_to_broker
 from stream_app.transport.health import serve_health
 from stream_app.transport.lifeline import die_with_parent
@@ -31,6 +31,7 @@ from stream_app.transport.under_way import Suspects, UnderWay, shared_area
 
 if TYPE_CHECKING:
     from stream_app.app import AgentApp
+    from stream_app.transport.layout import Layout
 
 SWITCH_INTERVAL_S = 0.0005  # with the default a Python-bound thread delays the loop by 5 ms
 STOP_TIMEOUT_S = 10.0
@@ -85,13 +86,13 @@ async def _serve(
     under_way: UnderWay,
 ) -> int:
     from stream_app.app import create_app  # noqa: PLC0415 - Faust, after the choice of the loop
-    from stream_app.topics import CHECKPOINTS, DEAD_LETTERS, check_topics  # noqa: PLC0415
+    from stream_app.topics import check_topics  # noqa: PLC0415
     from stream_app.transport.runtime import AgentRuntime  # noqa: PLC0415
 
     beating = asyncio.create_task(beat(report))
     settings = await adapt_to_broker(settings)
     definition = define_agent(options.agent, settings)
-    await check_topics(settings.kafka, (definition.input_topic, CHECKPOINTS, DEAD_LETTERS))
+    layout = await check_topics(settings.kafka)
     app = create_app(settings, definition, AgentRuntime(settings, definition, under_way=under_way))
     app.runtime.metrics.restarts.inc(options.restarts)
     app.runtime.metrics.frozen_kills.inc(options.frozen_kills)
@@ -100,16 +101,40 @@ async def _serve(
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stopping.set)
     ready = asyncio.create_task(_report_ready(app, report))
     running = asyncio.create_task(app.run_until_stopped())
+    watching = asyncio.create_task(_watch_topics(settings.kafka, layout))
     waiting = asyncio.create_task(stopping.wait())
-    await asyncio.wait((running, waiting), return_when=asyncio.FIRST_COMPLETED)
+    await asyncio.wait((running, watching, waiting), return_when=asyncio.FIRST_COMPLETED)
     ready.cancel()
     beating.cancel()
+    if watching.done():
+        _end_with(watching.exception(), report)
     if running.done():
         error = running.exception() or app.crash_reason
         log.error("agent.stopped", exc_info=error)
         return FAILED
+    watching.cancel()
     await _stop(app)
     return 0
+
+
+async def _watch_topics(kafka: KafkaSettings, layout: "Layout") -> NoReturn:
+    from stream_app.transport.layout import layout_reader, watch_layout  # noqa: PLC0415
+
+    async with layout_reader(kafka, tuple(layout)) as look:
+        found = await watch_layout(look, layout)
+    raise BrokerError(f"the topics changed under the agent: {', '.join(found)}")
+
+
+def _end_with(error: BaseException | None, report: Callable[[str], None]) -> NoReturn:
+    """End at once: what is under way belongs to topics that are no more."""
+    from stream_app.transport.runtime import end_process  # noqa: PLC0415
+
+    if isinstance(error, CallstreamError):
+        log.error("agent.stopped", reason=str(error))
+    else:
+        log.error("agent.stopped", exc_info=error)
+    report(f"delayed {error}")
+    end_process()
 
 
 def _serve_metrics(metrics: MetricsSettings, app: "AgentApp", agent: str) -> None:

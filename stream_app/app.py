@@ -1,4 +1,4 @@
-"""Return the Faust app of an agent: one app, one consumer group and one process each."""
+"""The Faust app of an agent: one app, one consumer group and one process each."""
 
 import asyncio
 import tempfile
@@ -19,6 +19,7 @@ from stream_app.transport.consumer import (
     require_compiled_stream,
 )
 from stream_app.transport.definitions import AgentDefinition
+from stream_app.transport.metadata_requests import forbid_topic_creation
 from stream_app.transport.runtime import AgentRuntime
 
 GROUP_PREFIX = "callstream"
@@ -85,6 +86,7 @@ def create_app(
         ConfigurationError: Faust's compiled stream iterator is missing, or TLS files are.
     """
     require_compiled_stream()
+    forbid_topic_creation()
     app = AgentApp(group_of(definition.name), **_options(settings, definition))
     app.kafka = settings.kafka
     app.runtime = runtime or AgentRuntime(settings, definition)

@@ -14,6 +14,7 @@ from schemas.base import MAX_MESSAGE_BYTES, Message
 from schemas.errors import BrokerError
 from stream_app.settings import KafkaSettings
 from stream_app.transport.clients import client_options
+from stream_app.transport.layout import Layout, await_known, read_layout
 
 AUDIO = "calls.audio.v1"
 TRANSCRIPTS = "calls.transcripts.v1"
@@ -107,6 +108,8 @@ TOPICS: tuple[TopicSpec, ...] = (
     TopicSpec(DEAD_LETTERS, "bytes", 14 * DAY_MS),
 )
 
+NAMES = tuple(spec.name for spec in TOPICS)
+
 _TOPIC_OF_TYPE: dict[type, str] = {
     **dict.fromkeys(audio.AudioTopicMessage.__args__, AUDIO),
     **dict.fromkeys(transcripts.TranscriptTopicMessage.__args__, TRANSCRIPTS),
@@ -154,29 +157,17 @@ async def create_topics(kafka: KafkaSettings) -> tuple[str, ...]:
     """Return the names of the topics that did not exist and now do.
 
     Raises:
-        BrokerError: The brokers cannot be reached or refuse a topic.
+        BrokerError: The brokers cannot be reached, refuse a topic, or have one with another
+            partition count: then none is created.
     """
-    admin = await _connect(kafka)
-    try:
-        existing = set(await admin.list_topics())
-        missing = [spec for spec in TOPICS if spec.name not in existing]
-        if missing:
-            response = await admin.create_topics(
-                [
-                    NewTopic(
-                        spec.name,
-                        kafka.partitions,
-                        kafka.replication_factor,
-                        topic_configs=spec.config,
-                    )
-                    for spec in missing
-                ]
-            )
-            _check(response.topic_errors)
-    except KafkaError as error:
-        raise BrokerError(f"topics cannot be created: {error!r}") from error
-    finally:
-        await admin.close()
+    found = await read_layout(kafka, NAMES)
+    wrong = [name for name in found if found[name].partitions != kafka.partitions]
+    if wrong:
+        raise BrokerError(_wrong_counts(found, wrong, kafka.partitions))
+    missing = [spec for spec in TOPICS if spec.name not in found]
+    if missing:
+        await _create(kafka, missing)
+        await await_known(kafka, NAMES)
     return tuple(spec.name for spec in missing)
 
 
@@ -201,20 +192,60 @@ async def describe_topics(kafka: KafkaSettings) -> tuple[TopicState, ...]:
     )
 
 
-async def check_topics(kafka: KafkaSettings, names: Sequence[str]) -> None:
-    """Do nothing if the topics exist with equal partition counts.
+async def check_topics(kafka: KafkaSettings, needed: Sequence[str] = ()) -> Layout:
+    """Return the topics as they are, if all exist with equal partition counts.
+
+    Args:
+        kafka: How to reach the brokers.
+        needed: If one of these is missing, the error names no others.
 
     Raises:
-        BrokerError: One does not; the message says what to do.
+        BrokerError: One is missing, or the counts differ; the message says what to do.
     """
-    states = [state for state in await describe_topics(kafka) if state.spec.name in names]
-    missing = [state.spec.name for state in states if not state.partitions]
+    layout = await read_layout(kafka, NAMES)
+    missing = [name for name in needed if name not in layout]
+    missing = missing or [name for name in NAMES if name not in layout]
     if missing:
         message = f"no topic {', '.join(missing)}: run `callstream topics create` first"
         raise BrokerError(message)
-    if len({state.partitions for state in states}) > 1:
-        counts = ", ".join(f"{state.spec.name} {state.partitions}" for state in states)
+    if len({topic.partitions for topic in layout.values()}) > 1:
+        counts = ", ".join(f"{name} {layout[name].partitions}" for name in NAMES)
         raise BrokerError(f"the topics must have equal partition counts, but have: {counts}")
+    return layout
+
+
+async def _create(kafka: KafkaSettings, missing: Sequence[TopicSpec]) -> None:
+    admin = await _connect(kafka)
+    try:
+        response = await admin.create_topics(
+            [
+                NewTopic(
+                    spec.name,
+                    kafka.partitions,
+                    kafka.replication_factor,
+                    topic_configs=spec.config,
+                )
+                for spec in missing
+            ]
+        )
+        _check(response.topic_errors)
+    except KafkaError as error:
+        raise BrokerError(f"topics cannot be created: {error!r}") from error
+    finally:
+        await admin.close()
+
+
+def _wrong_counts(found: Layout, wrong: Sequence[str], wanted: int) -> str:
+    counts = sorted({topic.partitions for topic in found.values()})
+    differences = "; ".join(
+        f"{', '.join(name for name in wrong if found[name].partitions == count)}: {count}"
+        for count in counts
+        if count != wanted
+    )
+    advice = "delete these topics, which loses what is on them, and run this again"
+    if len(counts) == 1:
+        advice = f"set CALLSTREAM_KAFKA__PARTITIONS={counts[0]}, or {advice}"
+    return f"partitions instead of {wanted}: {differences}; nothing was created: {advice}"
 
 
 async def _connect(kafka: KafkaSettings) -> AIOKafkaAdminClient:

@@ -1,26 +1,46 @@
 """`callstream topics`: what is on the brokers, and what should be."""
 
+from typing import TYPE_CHECKING
+
 import typer
 
-from stream_app.cli.groups import FAILURE
+from stream_app.cli.groups import FAILURE, print_failure
 from stream_app.cli.options import BrokersOption, settings_for
 from stream_app.cli.running import quiet_libraries, run_until_signal
+
+if TYPE_CHECKING:
+    from stream_app.settings import KafkaSettings
+    from stream_app.topics import TopicState
 
 app = typer.Typer(no_args_is_help=True, help="Create and describe the topics.")
 
 
 @app.command()
 def create(brokers: BrokersOption = None) -> None:
-    """Create the topics that do not exist."""
-    from stream_app.topics import create_topics  # noqa: PLC0415
-
+    """Create the topics that do not exist; the exit code is 1 if one is not as it should be."""
     quiet_libraries()
     kafka = settings_for(brokers).kafka
-    created = run_until_signal(lambda: create_topics(kafka))
+    created, states = run_until_signal(lambda: _create(kafka))
     for name in created:
         typer.echo(f"created {name} with {kafka.partitions} partitions")
+    wrong = [state for state in states if state.differences and state.spec.name not in created]
+    for state in wrong:
+        typer.echo(f"{state.spec.name}: {'; '.join(state.differences)}")
+    if wrong:
+        print_failure(
+            f"{len(wrong)} topics exist and are not as they should be: nothing was changed of them;"
+            " alter them with the tools of your brokers, or change the settings"
+        )
+        raise typer.Exit(FAILURE)
     if not created:
         typer.echo("all topics exist")
+
+
+async def _create(kafka: "KafkaSettings") -> "tuple[tuple[str, ...], tuple[TopicState, ...]]":
+    from stream_app.topics import create_topics, describe_topics  # noqa: PLC0415
+
+    created = await create_topics(kafka)
+    return created, await describe_topics(kafka)
 
 
 @app.command()

@@ -1,4 +1,4 @@
-"""Read topics as any Kafka consumer would: no group, no Faust."""
+"""Topics read as by any Kafka consumer: no group, no Faust."""
 
 import time
 from collections.abc import AsyncIterator
@@ -79,12 +79,15 @@ async def follow(
     """Yield a follower of the topics ``names``, from their beginning or from now on.
 
     Raises:
-        BrokerError: No broker answers, or a topic is missing.
+        BrokerError: No broker answers, or the topics are not as they should be.
     """
+    layout = await topics.check_topics(kafka, names)
+    partitions = [
+        TopicPartition(name, number) for name in names for number in range(layout[name].partitions)
+    ]
     consumer = create_reader(kafka)
     try:
         await _start(consumer, kafka)
-        partitions = await _partitions(consumer, names)
         consumer.assign(partitions)
         if not is_from_beginning:
             await consumer.seek_to_end(*partitions)
@@ -98,18 +101,6 @@ async def _start(consumer: AIOKafkaConsumer, kafka: KafkaSettings) -> None:
         await consumer.start()
     except (KafkaError, OSError) as error:
         raise BrokerError(f"no broker answers at {kafka.bootstrap_servers}") from error
-
-
-async def _partitions(consumer: AIOKafkaConsumer, names: tuple[str, ...]) -> list[TopicPartition]:
-    known = await consumer.topics()
-    missing = [name for name in names if name not in known]
-    if missing:
-        raise BrokerError(f"no topic {', '.join(missing)}: run `callstream topics create` first")
-    return [
-        TopicPartition(name, number)
-        for name in names
-        for number in sorted(consumer.partitions_for_topic(name) or ())
-    ]
 
 
 def _age(record: Any) -> tuple[int, int]:

@@ -1,4 +1,4 @@
-"""Produce the messages of replayed calls, idempotent and in order."""
+"""The messages of replayed calls on their way to the brokers, idempotent and in order."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -6,13 +6,14 @@ from contextlib import asynccontextmanager
 from typing import Protocol
 
 from aiokafka import AIOKafkaProducer
-from aiokafka.errors import KafkaError, UnknownTopicOrPartitionError
+from aiokafka.errors import KafkaError
 
 from schemas.audio import AudioMessage
 from schemas.codec import encode_audio
 from schemas.errors import BrokerError
 from stream_app.replay.stopping import stop_client
 from stream_app.settings import KafkaSettings
+from stream_app.topics import check_topics
 from stream_app.transport.clients import start_producer
 
 
@@ -75,21 +76,11 @@ async def open_publisher(kafka: KafkaSettings, topic: str) -> AsyncIterator[Kafk
     """Yield a publisher to ``topic``.
 
     Raises:
-        BrokerError: No broker answers, or the topic does not exist.
+        BrokerError: No broker answers, or the topics are not as they should be.
     """
+    await check_topics(kafka, (topic,))
     producer = await start_producer(kafka)
     try:
-        await _check_topic(producer, topic)
         yield KafkaPublisher(producer, topic)
     finally:
         await stop_client(producer)
-
-
-async def _check_topic(producer: AIOKafkaProducer, topic: str) -> None:
-    try:
-        await producer.partitions_for(topic)
-    except UnknownTopicOrPartitionError as error:
-        message = f"no topic {topic}: run `callstream topics create` first"
-        raise BrokerError(message) from error
-    except KafkaError as error:
-        raise BrokerError(f"cannot produce to {topic}: {error}") from error

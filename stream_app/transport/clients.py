@@ -1,4 +1,4 @@
-"""Return Kafka clients and their options from the settings."""
+"""Kafka clients and their options, from the settings."""
 
 import asyncio
 import ssl
@@ -15,6 +15,7 @@ from aiokafka.partitioner import DefaultPartitioner, murmur2
 from schemas.errors import BrokerError, ConfigurationError
 from stream_app.settings import KafkaSettings
 from stream_app.transport.batches import bound_batches
+from stream_app.transport.metadata_requests import forbid_topic_creation
 
 MAX_REQUEST_BYTES = 4 * 1024 * 1024
 MAX_BATCH_BYTES = 256 * 1024
@@ -59,7 +60,8 @@ def tls_context(kafka: KafkaSettings) -> ssl.SSLContext | None:
 
 
 def client_options(kafka: KafkaSettings) -> dict[str, Any]:
-    """Return the options that every aiokafka client takes."""
+    """Return the options that every aiokafka client takes; none of them will create topics."""
+    forbid_topic_creation()
     options: dict[str, Any] = {
         "bootstrap_servers": kafka.bootstrap_servers,
         "security_protocol": kafka.security_protocol,

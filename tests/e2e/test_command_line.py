@@ -1,11 +1,9 @@
 """The commands together: `callstream worker` and `callstream replay`, with the bundled weights."""
 
 import asyncio
-import os
 import secrets
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,6 +15,7 @@ import soundfile
 
 from stream_app import topics
 from stream_app.settings import KafkaSettings
+from tests.e2e.command_line import CALLSTREAM, environment
 from tests.e2e.fleet import ROOT
 from tests.e2e.lanes import Lane, call_id, difference
 from tests.e2e.scenario import Broker
@@ -24,25 +23,9 @@ from tests.e2e.topic_watch import TopicWatch
 from tests.support.recorded_calls import RATE_HZ, demo_audio
 
 pytestmark = pytest.mark.e2e
-CALLSTREAM = str(Path(sys.executable).parent / "callstream")
 STRETCH_S = (20, 33)
 START_TIMEOUT_S = 120.0
 STOP_TIMEOUT_S = 30.0
-
-
-def environment(kafka: KafkaSettings) -> dict[str, str]:
-    """Return our environment with the settings that reach the broker."""
-    names = (
-        "bootstrap_servers",
-        "partitions",
-        "replication_factor",
-        "session_timeout_s",
-        "heartbeat_s",
-        "is_idempotent",
-        "is_static_member",
-    )
-    settings = {f"CALLSTREAM_KAFKA__{name.upper()}": str(getattr(kafka, name)) for name in names}
-    return {**os.environ, **settings, "OMP_NUM_THREADS": "1"}
 
 
 @contextmanager

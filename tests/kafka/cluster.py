@@ -134,7 +134,7 @@ class KafkaNode:
             "controller.listener.names": "CONTROLLER",
             "inter.broker.listener.name": "CLIENTS",
             "log.dirs": self.folder / "data",
-            "auto.create.topics.enable": "false",
+            "auto.create.topics.enable": "true",  # as Apache Kafka comes: no client of ours asks
             "default.replication.factor": NODES,
             "min.insync.replicas": 2,
             "offsets.topic.replication.factor": NODES,

@@ -1,0 +1,24 @@
+"""The command line as a user starts it: a process, with settings from its environment."""
+
+import os
+import sys
+from pathlib import Path
+
+from stream_app.settings import KafkaSettings
+
+CALLSTREAM = str(Path(sys.executable).parent / "callstream")
+
+
+def environment(kafka: KafkaSettings) -> dict[str, str]:
+    """Return our environment with the settings that reach the broker."""
+    names = (
+        "bootstrap_servers",
+        "partitions",
+        "replication_factor",
+        "session_timeout_s",
+        "heartbeat_s",
+        "is_idempotent",
+        "is_static_member",
+    )
+    settings = {f"CALLSTREAM_KAFKA__{name.upper()}": str(getattr(kafka, name)) for name in names}
+    return {**os.environ, **settings, "OMP_NUM_THREADS": "1"}
