@@ -56,8 +56,7 @@ def main() -> int:
         return asyncio.run(_serve(settings, options, report, under_way))
     except CallstreamError as error:
         log.error("agent.not_started", reason=str(error), retryable=error.retryable)  # noqa: TRY400 - expected, so no traceback
-        report(f"{'delayed' if error.retryable else 'failed'} {error}")
-        return FAILED if error.retryable else MISCONFIGURED
+        return _report_failure(error, report)
 
 
 def _options() -> argparse.Namespace:
@@ -101,18 +100,21 @@ async def _serve(
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stopping.set)
     ready = asyncio.create_task(_report_ready(app, report))
     running = asyncio.create_task(app.run_until_stopped())
-    watching = asyncio.create_task(_watch_topics(settings.kafka, layout))
+    watches = (
+        asyncio.create_task(_watch_topics(settings.kafka, layout)),
+        asyncio.create_task(_watch_rivals(app, settings.worker.id)),
+    )
     waiting = asyncio.create_task(stopping.wait())
-    await asyncio.wait((running, watching, waiting), return_when=asyncio.FIRST_COMPLETED)
-    ready.cancel()
-    beating.cancel()
-    if watching.done():
-        _end_with(watching.exception(), report)
+    await asyncio.wait((running, *watches, waiting), return_when=asyncio.FIRST_COMPLETED)
+    for task in (ready, beating, *watches):
+        if not task.done():
+            task.cancel()
+        elif (error := task.exception()) is not None:
+            _end_with(error, report)
     if running.done():
         error = running.exception() or app.crash_reason
         log.error("agent.stopped", exc_info=error)
         return FAILED
-    watching.cancel()
     await _stop(app)
     return 0
 
@@ -125,16 +127,30 @@ async def _watch_topics(kafka: KafkaSettings, layout: "Layout") -> NoReturn:
     raise BrokerError(f"the topics changed under the agent: {', '.join(found)}")
 
 
-def _end_with(error: BaseException | None, report: Callable[[str], None]) -> NoReturn:
-    """End at once: what is under way belongs to topics that are no more."""
-    from stream_app.transport.runtime import end_process  # noqa: PLC0415
+async def _watch_rivals(app: "AgentApp", worker_id: str) -> NoReturn:
+    rival = await app.wait_for_rival()
+    message = f"another worker with the id '{worker_id}' is at work, connected from {rival.host}"
+    raise ConfigurationError(f"{message}: give each an id of its own (CALLSTREAM_WORKER__ID)")
 
-    if isinstance(error, CallstreamError):
-        log.error("agent.stopped", reason=str(error))
-    else:
-        log.error("agent.stopped", exc_info=error)
-    report(f"delayed {error}")
-    end_process()
+
+def _end_with(error: BaseException, report: Callable[[str], None]) -> NoReturn:
+    """End at once: what is under way belongs to others, or to topics that are no more."""
+    is_expected = isinstance(error, CallstreamError)
+    log.error("agent.stopped", reason=str(error), exc_info=None if is_expected else error)
+    _exit(_report_failure(error, report))
+
+
+def _report_failure(error: BaseException, report: Callable[[str], None]) -> int:
+    """Return the exit code after an error, and tell the supervisor why."""
+    is_final = isinstance(error, CallstreamError) and not error.retryable
+    report(f"{'failed' if is_final else 'delayed'} {error}")
+    return MISCONFIGURED if is_final else FAILED
+
+
+def _exit(code: int) -> NoReturn:
+    """End the process; threads of libraries must not hold up the end."""
+    sys.stderr.flush()
+    os._exit(code)
 
 
 def _serve_metrics(metrics: MetricsSettings, app: "AgentApp", agent: str) -> None:
@@ -175,6 +191,4 @@ def _reporter(descriptor: int) -> Callable[[str], None]:
 
 
 if __name__ == "__main__":
-    code = main()
-    sys.stderr.flush()
-    os._exit(code)  # threads of libraries must not hold up the end
+    _exit(main())

@@ -20,6 +20,8 @@ from stream_app.transport.consumer import (
 )
 from stream_app.transport.definitions import AgentDefinition
 from stream_app.transport.metadata_requests import forbid_topic_creation
+from stream_app.transport.process_mark import own_mark
+from stream_app.transport.rivals import Holder
 from stream_app.transport.runtime import AgentRuntime
 
 GROUP_PREFIX = "callstream"
@@ -41,12 +43,14 @@ class AgentApp(faust.App):
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
         self._resumed = asyncio.Event()
+        self._rivals: asyncio.Queue[Holder] = asyncio.Queue()
 
     async def run_until_stopped(self) -> None:
         """Run until the app stops or crashes."""
         self.finalize()
         consumer = cast("Consumer", self.consumer)
         consumer.on_flow_resumed = self._resumed.set
+        consumer.on_rival = self._rivals.put_nowait
         await self.runtime.start(consumer)
         await self.start()
         await self.wait_until_stopped()
@@ -55,6 +59,10 @@ class AgentApp(faust.App):
         """Wait until the first assignment has been taken up."""
         await self._resumed.wait()
         await self.runtime.partitions.wait_until_loaded()
+
+    async def wait_for_rival(self) -> Holder:
+        """Return the process that runs this agent under our worker id, once there is one."""
+        return await self._rivals.get()
 
     async def stop_in_order(self) -> None:
         """Take no more events, make durable what is under way, commit, and stop."""
@@ -125,6 +133,7 @@ def _options(settings: Settings, definition: AgentDefinition) -> dict[str, Any]:
     instance = f"{group_of(definition.name)}.{worker_id}" if worker_id else None
     return {
         "broker": [f"kafka://{server.strip()}" for server in kafka.bootstrap_servers.split(",")],
+        "broker_client_id": own_mark(),
         "broker_credentials": _credentials(kafka),
         "broker_session_timeout": kafka.session_timeout_s,
         "broker_heartbeat_interval": kafka.heartbeat_s,

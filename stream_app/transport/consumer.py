@@ -21,6 +21,7 @@ from stream_app.transport.acknowledgements import AckTracker
 from stream_app.transport.batches import bound_batches
 from stream_app.transport.log_clock import LogClock, ReadingState
 from stream_app.transport.polls import Poll
+from stream_app.transport.rivals import Holder, guard
 
 POLL_TIMEOUT_S = 1.0
 IDLE_AFTER_S = 1.0
@@ -60,6 +61,21 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
     fetch_max_wait_ms = 20
     leaves_group = True
     _heard_s = 0.0
+
+    async def on_start(self) -> None:
+        """Connect; as a static member, join only once no rival is alive."""
+        await super().on_start()
+        coordinator = self._ensure_consumer()._coordinator  # noqa: SLF001
+        if coordinator._group_instance_id:  # noqa: SLF001
+            guard(
+                coordinator,
+                session_timeout_s=self.app.conf.broker_session_timeout,
+                on_rival=self._tell_of_rival,
+            )
+
+    def _tell_of_rival(self, rival: Holder) -> None:
+        consumer = cast("Consumer", self.consumer)
+        consumer.loop.call_soon_threadsafe(consumer.on_rival, rival)
 
     async def on_thread_stop(self) -> None:
         """Disconnect, and leave the group if that is set.
@@ -153,6 +169,7 @@ class Consumer(driver.Consumer):
         self._generation = 0
         self._poll_interval_s = transport.fetch_max_wait_ms / 1000
         self.on_flow_resumed: Callable[[], None] = lambda: None
+        self.on_rival: Callable[[Holder], None] = lambda _: None
         super().__init__(transport, callback, *args, **options)
 
     def _new_consumer_thread(self) -> ConsumerThread:

@@ -6,7 +6,7 @@ import secrets
 import sys
 import time
 from collections.abc import Callable, Coroutine, Iterable, Sequence
-from typing import Any, NoReturn
+from typing import Any
 
 import structlog
 from aiokafka import AIOKafkaProducer
@@ -45,7 +45,7 @@ MAX_FED_TOGETHER = 64  # bounds for how long results of the model wait behind in
 log = structlog.get_logger(__name__)
 
 
-def end_process() -> NoReturn:
+def end_process() -> None:
     """End the process at once: nothing more is acknowledged, and another worker takes over."""
     sys.stdout.flush()
     sys.stderr.flush()

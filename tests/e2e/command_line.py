@@ -1,12 +1,14 @@
 """The command line as a user starts it: a process, with settings from its environment."""
 
 import os
+import subprocess
 import sys
 from pathlib import Path
 
 from stream_app.settings import KafkaSettings
 
 CALLSTREAM = str(Path(sys.executable).parent / "callstream")
+TIMEOUT_S = 120.0
 
 
 def environment(kafka: KafkaSettings) -> dict[str, str]:
@@ -22,3 +24,15 @@ def environment(kafka: KafkaSettings) -> dict[str, str]:
     )
     settings = {f"CALLSTREAM_KAFKA__{name.upper()}": str(getattr(kafka, name)) for name in names}
     return {**os.environ, **settings, "OMP_NUM_THREADS": "1"}
+
+
+def callstream(kafka: KafkaSettings, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Return how a command ended, and what it wrote."""
+    return subprocess.run(
+        [CALLSTREAM, *arguments],
+        env=environment(kafka),
+        capture_output=True,
+        text=True,
+        timeout=TIMEOUT_S,
+        check=False,
+    )

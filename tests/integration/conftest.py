@@ -8,13 +8,16 @@ import pytest
 from stream_app.settings import Settings
 from stream_app.topics import create_topics
 from stream_app.transport.broker import EmbeddedBroker
+from tests.integration.admin import delete, existing
 from tests.kafka.cluster import KafkaCluster
 from tests.kafka.cluster import create_topics as create_topics_on
 from tests.kafka.libraries import KafkaUnavailableError, kafka_jars
+from tests.kafka.running import running_cluster
 
 SETTINGS = Settings().replace(
     kafka={"partitions": 4}, stalls={"stall_after_s": 2.0, "stale_after_s": 4.0}
 )
+BARE_SETTINGS = Settings().replace(kafka={"partitions": 3, "request_timeout_s": 5.0})
 
 
 @pytest.fixture
@@ -46,3 +49,25 @@ def any_broker(
         settings = cluster.settings(patient)
         asyncio.run(create_topics_on(settings.kafka))
         yield settings
+
+
+@pytest.fixture(scope="session")
+def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[KafkaCluster]:
+    """Apache Kafka that creates every topic it is asked for, as it does by default."""
+    with running_cluster(tmp_path_factory.mktemp("kafka")) as cluster:
+        settings = cluster.settings(BARE_SETTINGS)
+        asyncio.run(create_topics_on(settings.kafka))  # waits until the brokers are there
+        yield cluster
+
+
+@pytest.fixture(params=["embedded", pytest.param("kafka", marks=pytest.mark.kafka)])
+def bare(request: pytest.FixtureRequest) -> Iterator[Settings]:
+    """Settings of a broker that has no topics."""
+    if request.param == "embedded":
+        with EmbeddedBroker() as embedded:
+            yield embedded.settings(BARE_SETTINGS)
+        return
+    cluster: KafkaCluster = request.getfixturevalue("cluster")
+    settings = cluster.settings(BARE_SETTINGS)
+    asyncio.run(delete(settings.kafka, *existing(settings.kafka)))
+    yield settings

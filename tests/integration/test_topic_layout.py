@@ -1,100 +1,29 @@
 """Only `topics create` makes topics, and an agent whose topics change says so and ends."""
 
 import asyncio
-import subprocess
 import time
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from pathlib import Path
 
 import orjson
 import pytest
-from aiokafka.admin import AIOKafkaAdminClient, NewPartitions
+from aiokafka.admin import NewPartitions
 from aiokafka.errors import KafkaError
 
 from schemas.errors import BrokerError
 from stream_app import topics
+from stream_app.demo.session import DEMO_CALL
 from stream_app.settings import KafkaSettings, Settings
-from stream_app.transport.broker import EmbeddedBroker
-from stream_app.transport.clients import client_options, create_reader, start_producer
+from stream_app.transport.clients import create_reader, start_producer
 from stream_app.transport.layout import read_layout
 from stream_app.worker import Supervisor
-from tests.e2e.command_line import CALLSTREAM, environment
-from tests.integration.traffic import TOY
-from tests.kafka.cluster import KafkaCluster
-from tests.kafka.cluster import create_topics as create_topics_on
-from tests.kafka.running import running_cluster
+from tests.e2e.command_line import callstream
+from tests.integration.admin import create_alone, delete, existing, with_admin
+from tests.integration.traffic import TOY, await_alerts, end, key, send
 
 pytestmark = pytest.mark.e2e
-DEMO_CALL = Path(topics.__file__).parent / "assets" / "demo_call" / "call.wav"
+ON_KAFKA = pytest.param("kafka", marks=pytest.mark.kafka)
 LIMIT_S = 60.0
-SETTINGS = Settings().replace(kafka={"partitions": 3, "request_timeout_s": 5.0})
-
-
-@pytest.fixture(scope="module")
-def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[KafkaCluster]:
-    """Apache Kafka that creates every topic it is asked for, as it does by default."""
-    with running_cluster(tmp_path_factory.mktemp("kafka")) as cluster:
-        settings = cluster.settings(SETTINGS)
-        asyncio.run(create_topics_on(settings.kafka))  # waits until the brokers are there
-        yield cluster
-
-
-@pytest.fixture(params=["embedded", pytest.param("kafka", marks=pytest.mark.kafka)])
-def bare(request: pytest.FixtureRequest) -> Iterator[Settings]:
-    """Settings of a broker that has no topics."""
-    if request.param == "embedded":
-        with EmbeddedBroker() as embedded:
-            yield embedded.settings(SETTINGS)
-        return
-    cluster: KafkaCluster = request.getfixturevalue("cluster")
-    settings = cluster.settings(SETTINGS)
-    asyncio.run(delete(settings.kafka, *existing(settings.kafka)))
-    yield settings
-
-
-async def _with_admin(
-    kafka: KafkaSettings, work: Callable[[AIOKafkaAdminClient], Awaitable[object]]
-) -> object:
-    admin = AIOKafkaAdminClient(**client_options(kafka))
-    try:
-        await admin.start()
-        return await work(admin)
-    finally:
-        await admin.close()
-
-
-async def delete(kafka: KafkaSettings, *names: str) -> None:
-    """Delete topics and wait until no broker knows them."""
-    if names:
-        await _with_admin(kafka, lambda admin: admin.delete_topics(list(names)))
-    deadline = time.monotonic() + LIMIT_S
-    while set(await read_layout(kafka, topics.NAMES)) & set(names):
-        assert time.monotonic() < deadline
-        await asyncio.sleep(0.1)
-
-
-async def widen(kafka: KafkaSettings, name: str, partitions: int) -> None:
-    await _with_admin(
-        kafka, lambda admin: admin.create_partitions({name: NewPartitions(partitions)})
-    )
-
-
-def existing(kafka: KafkaSettings) -> list[str]:
-    """Return the names of all topics but those of the brokers themselves."""
-    found = asyncio.run(_with_admin(kafka, lambda admin: admin.list_topics()))
-    assert isinstance(found, list)
-    return [name for name in found if not name.startswith("__")]
-
-
-def callstream(kafka: KafkaSettings, *arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [CALLSTREAM, *arguments],
-        env=environment(kafka),
-        capture_output=True,
-        text=True,
-        timeout=LIMIT_S,
-        check=False,
-    )
 
 
 @pytest.mark.parametrize(
@@ -146,8 +75,10 @@ def test_other_partition_counts_are_named_and_nothing_is_created(bare: Settings)
 
 
 def test_unequal_counts_stop_every_command(bare: Settings) -> None:
-    asyncio.run(topics.create_topics(bare.kafka))
-    asyncio.run(widen(bare.kafka, topics.TURNS, 4))
+    asyncio.run(create_alone(bare.kafka, topics.TURNS, 4))
+    others = [name for name in topics.NAMES if name != topics.TURNS]
+    for name in others:
+        asyncio.run(create_alone(bare.kafka, name, 3))
 
     result = callstream(bare.kafka, "replay", str(DEMO_CALL), "--speed", "max")
 
@@ -166,12 +97,8 @@ async def recreated(kafka: KafkaSettings) -> None:
 
 
 async def widened(kafka: KafkaSettings) -> None:
-    await widen(kafka, topics.AUDIO, 5)
-
-
-async def make_right(kafka: KafkaSettings) -> None:
-    await delete(kafka, topics.AUDIO)
-    await topics.create_topics(kafka)
+    wider = {topics.AUDIO: NewPartitions(5)}
+    await with_admin(kafka, lambda admin: admin.create_partitions(wider))
 
 
 def reasons(log: Path, event: str) -> list[str]:
@@ -180,35 +107,71 @@ def reasons(log: Path, event: str) -> list[str]:
     return [str(each.get("reason")) for each in events if each["event"] == event]
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize(
-    ("change", "reason"),
-    [
-        (deleted, "calls.audio.v1 is gone"),
-        (recreated, "calls.audio.v1 was deleted and created anew"),
-        (widened, "calls.audio.v1 has 5 partitions instead of 3"),
-    ],
-)
-def test_an_agent_whose_topic_changes_says_so_ends_and_comes_back(
-    bare: Settings,
-    tmp_path: Path,
-    change: Callable[[KafkaSettings], Awaitable[None]],
-    reason: str,
+def end_by(
+    change: Callable[[KafkaSettings], Coroutine[None, None, None]],
+    settings: Settings,
+    supervisor: Supervisor,
+    log: Path,
+) -> str:
+    """Return the reason that an agent gives for its end after a change of its topics."""
+    asyncio.run(topics.create_topics(settings.kafka))
+    supervisor.start()
+    supervisor.wait_ready()
+    first = supervisor.pid(TOY)
+    asyncio.run(change(settings.kafka))
+    deadline = time.monotonic() + LIMIT_S
+    while supervisor.pid(TOY) == first:
+        assert time.monotonic() < deadline, log.read_text()[-3000:]
+        time.sleep(0.05)
+    return reasons(log, "agent.stopped")[0]
+
+
+@pytest.fixture
+def log(tmp_path: Path) -> Path:
+    return tmp_path / "agent.log"
+
+
+@pytest.fixture
+def agent(bare: Settings, log: Path) -> Iterator[Supervisor]:
+    """The supervisor of an agent, not started yet."""
+    with log.open("wb") as file:
+        supervisor = Supervisor(bare, [TOY], log_file=file)
+        yield supervisor
+        supervisor.stop()
+
+
+def test_an_agent_whose_topic_is_deleted_ends_until_it_is_there_again(
+    bare: Settings, agent: Supervisor, log: Path
 ) -> None:
-    """It used to be ready while it read nothing; it comes back once the topics are right."""
+    """It used to be ready while it read nothing."""
+    assert end_by(deleted, bare, agent, log).endswith("calls.audio.v1 is gone")
+    with pytest.raises(BrokerError, match="topics create"):
+        agent.wait_ready(4.0)
+
     asyncio.run(topics.create_topics(bare.kafka))
-    log = tmp_path / "agent.log"
-    with log.open("wb") as file, Supervisor(bare, [TOY], log_file=file) as supervisor:
-        supervisor.wait_ready()
-        first = supervisor.pid(TOY)
-        asyncio.run(change(bare.kafka))  # type: ignore[arg-type]
-        deadline = time.monotonic() + LIMIT_S
-        while supervisor.pid(TOY) == first:
-            assert time.monotonic() < deadline, log.read_text()[-3000:]
-            time.sleep(0.05)
-        assert reasons(log, "agent.stopped")[0].endswith(reason)
-        if change is not recreated:
-            with pytest.raises(BrokerError, match=topics.AUDIO):
-                supervisor.wait_ready(4.0)
-            asyncio.run(make_right(bare.kafka))
-        supervisor.wait_ready()
+    agent.wait_ready()
+
+
+def test_an_agent_whose_topic_is_created_anew_reads_the_new_one(
+    bare: Settings, agent: Supervisor, log: Path
+) -> None:
+    """From its beginning: offsets of the old one mean nothing there."""
+    reason = end_by(recreated, bare, agent, log)
+    send(bare, key("c", 0), end("c"))
+    agent.wait_ready()
+    result = await_alerts(bare, "end", 1)
+
+    assert reason.endswith("calls.audio.v1 was deleted and created anew")
+    assert result.count("end") == 1
+
+
+@pytest.mark.parametrize("bare", [ON_KAFKA], indirect=True)  # the embedded broker widens none
+def test_an_agent_whose_topic_is_widened_ends_until_all_are(
+    bare: Settings, agent: Supervisor, log: Path
+) -> None:
+    """The calls of the new partitions would never be read."""
+    reason = end_by(widened, bare, agent, log)
+
+    assert reason.endswith("calls.audio.v1 has 5 partitions instead of 3")
+    with pytest.raises(BrokerError, match="equal partition counts"):
+        agent.wait_ready(4.0)
