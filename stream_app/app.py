@@ -51,6 +51,7 @@ class AgentApp(faust.App):
         consumer = cast("Consumer", self.consumer)
         consumer.on_flow_resumed = self._resumed.set
         consumer.on_rival = self._rivals.put_nowait
+        consumer.on_expired = self.runtime.note_skipped
         await self.runtime.start(consumer)
         await self.start()
         await self.wait_until_stopped()

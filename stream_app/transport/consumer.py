@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any, ClassVar, cast
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.errors import KafkaError
 from faust.transport.consumer import ensure_TPset
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP, Message
@@ -24,6 +25,7 @@ from stream_app.transport.polls import Poll
 from stream_app.transport.rivals import Holder, guard
 
 POLL_TIMEOUT_S = 1.0
+BEGINNINGS_TIMEOUT_S = 5.0
 IDLE_AFTER_S = 1.0
 NS_PER_MS, NS_PER_S = 1_000_000, 1_000_000_000
 IDLE_FETCH_MAX_WAIT_MS = 200  # every fetch costs half a millisecond, also one that brings nothing
@@ -61,6 +63,10 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
     fetch_max_wait_ms = 20
     leaves_group = True
     _heard_s = 0.0
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        self._told_up_to: dict[TopicPartition, int] = {}
+        super().__init__(*args, **options)
 
     async def on_start(self) -> None:
         """Connect; as a static member, join only once no rival is alive."""
@@ -114,15 +120,52 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
     async def _seek_to_starts(self) -> dict[TP, int]:
         consumer = self._ensure_consumer()
         assigned = consumer.assignment()
-        starts = {partition: await consumer.committed(partition) for partition in assigned}
-        fresh = [partition for partition, offset in starts.items() if offset is None]
-        if fresh:
-            starts |= await consumer.beginning_offsets(fresh)
+        committed = {partition: await consumer.committed(partition) for partition in assigned}
+        beginnings = await self._beginnings(committed)
+        starts = {
+            partition: self._start(partition, committed, beginnings) for partition in assigned
+        }
         still_ours = consumer.assignment()
         for partition, offset in starts.items():
             if partition in still_ours:
                 consumer.seek(partition, offset)
         return {TP(tp.topic, tp.partition): offset for tp, offset in starts.items()}
+
+    async def _beginnings(
+        self, committed: Mapping[TopicPartition, int | None]
+    ) -> Mapping[TopicPartition, int]:
+        """Return where logs begin; of partitions with an offset only if that is known soon."""
+        consumer = self._ensure_consumer()
+        fresh = [partition for partition, offset in committed.items() if offset is None]
+        others = [partition for partition in committed if partition not in fresh]
+        found: dict[TopicPartition, int] = {}
+        if fresh:
+            found |= await consumer.beginning_offsets(fresh)
+        if others:
+            try:
+                async with asyncio.timeout(BEGINNINGS_TIMEOUT_S):
+                    found |= await consumer.beginning_offsets(others)
+            except (KafkaError, TimeoutError) as error:
+                self.log.warning("beginnings of the logs are not known: %r", error)
+        return found
+
+    def _start(
+        self,
+        partition: TopicPartition,
+        committed: Mapping[TopicPartition, int | None],
+        beginnings: Mapping[TopicPartition, int],
+    ) -> int:
+        """Return where to read on: what expired unread is told once, and passed over."""
+        wanted = committed[partition]
+        first = beginnings.get(partition, 0)
+        if wanted is None or wanted >= first:
+            return first if wanted is None else wanted
+        since = max(wanted, self._told_up_to.get(partition, 0))
+        if since < first:
+            self._told_up_to[partition] = first
+            tp = TP(partition.topic, partition.partition)
+            cast("Consumer", self.consumer).on_expired(tp, since, first - since)
+        return first
 
     def reading_states(self) -> dict[TP, ReadingState]:
         """Return how far each partition is read, without those of which nothing is known yet."""
@@ -170,6 +213,7 @@ class Consumer(driver.Consumer):
         self._poll_interval_s = transport.fetch_max_wait_ms / 1000
         self.on_flow_resumed: Callable[[], None] = lambda: None
         self.on_rival: Callable[[Holder], None] = lambda _: None
+        self.on_expired: Callable[[TP, int, int], None] = lambda *_: None
         super().__init__(transport, callback, *args, **options)
 
     def _new_consumer_thread(self) -> ConsumerThread:

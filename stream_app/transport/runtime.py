@@ -183,8 +183,9 @@ class AgentRuntime:
             session = await self.partitions.session_of(message)
             if session is None or message.offset <= session.last_offset:
                 continue
-            if session.last_offset >= 0:
-                self.metrics.skipped_offsets.inc(message.offset - session.last_offset - 1)
+            if 0 <= session.last_offset < message.offset - 1:
+                first = session.last_offset + 1
+                self.note_skipped(message.tp, first, message.offset - first)
             session.keep(message)
             kept.append((session, message))
         self.metrics.events.inc(len(kept))
@@ -251,6 +252,11 @@ class AgentRuntime:
         if self._consumer is None:
             return now_ns
         return self._consumer.log_clock(message.tp).arrived_ns(message.offset, now_ns)
+
+    def note_skipped(self, tp: TP, first: int, count: int) -> None:
+        """Tell of input that was no longer in the log when it was to be read; in any thread."""
+        self.metrics.skipped_offsets.inc(count)
+        log.error("input.expired", partition=tp.partition, first=first, messages=count)
 
     def _fail_outside(self, error: BaseException) -> None:
         """End the process for what no input or request has led to."""

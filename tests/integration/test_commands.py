@@ -1,4 +1,4 @@
-"""Every command that touches a broker, once on each kind of broker: what it says and how it ends."""
+"""Every command that touches a broker, once on each kind of broker: words and exit codes."""
 
 import asyncio
 import signal

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import orjson
 import pytest
-from aiokafka.admin import NewPartitions
+from aiokafka import TopicPartition
+from aiokafka.admin import NewPartitions, RecordsToDelete
 from aiokafka.errors import KafkaError
 
 from schemas.errors import BrokerError
@@ -19,7 +20,7 @@ from stream_app.transport.layout import read_layout
 from stream_app.worker import Supervisor
 from tests.e2e.command_line import callstream
 from tests.integration.admin import create_alone, delete, existing, with_admin
-from tests.integration.traffic import TOY, await_alerts, end, key, send
+from tests.integration.traffic import TOY, await_alerts, committed, end, key, send, worker
 
 pytestmark = pytest.mark.e2e
 ON_KAFKA = pytest.param("kafka", marks=pytest.mark.kafka)
@@ -101,10 +102,16 @@ async def widened(kafka: KafkaSettings) -> None:
     await with_admin(kafka, lambda admin: admin.create_partitions(wider))
 
 
-def reasons(log: Path, event: str) -> list[str]:
+def events(log: Path, name: str) -> list[dict[str, object]]:
     lines = [line for line in log.read_bytes().splitlines() if line.startswith(b"{")]
-    events = [orjson.loads(line) for line in lines]
-    return [str(each.get("reason")) for each in events if each["event"] == event]
+    return [event for event in map(orjson.loads, lines) if event["event"] == name]
+
+
+def wait_until(condition: Callable[[], bool], what: str) -> None:
+    deadline = time.monotonic() + LIMIT_S
+    while not condition():
+        assert time.monotonic() < deadline, f"no {what}"
+        time.sleep(0.05)
 
 
 def end_by(
@@ -119,11 +126,8 @@ def end_by(
     supervisor.wait_ready()
     first = supervisor.pid(TOY)
     asyncio.run(change(settings.kafka))
-    deadline = time.monotonic() + LIMIT_S
-    while supervisor.pid(TOY) == first:
-        assert time.monotonic() < deadline, log.read_text()[-3000:]
-        time.sleep(0.05)
-    return reasons(log, "agent.stopped")[0]
+    wait_until(lambda: supervisor.pid(TOY) != first, "end of the agent")
+    return str(events(log, "agent.stopped")[0]["reason"])
 
 
 @pytest.fixture
@@ -175,3 +179,26 @@ def test_an_agent_whose_topic_is_widened_ends_until_all_are(
     assert reason.endswith("calls.audio.v1 has 5 partitions instead of 3")
     with pytest.raises(BrokerError, match="equal partition counts"):
         agent.wait_ready(4.0)
+
+
+@pytest.mark.parametrize("bare", [ON_KAFKA], indirect=True)  # the embedded broker deletes nothing
+def test_input_that_expired_unread_is_told(bare: Settings, agent: Supervisor, log: Path) -> None:
+    """Retention took six messages that nobody had read; what is left is read on."""
+    settings = bare.replace(kafka={"partitions": 1})
+    asyncio.run(topics.create_topics(settings.kafka))
+    with worker(settings) as first:
+        first.wait_ready()
+        send(settings, key("c", 0), end("c"))
+        await_alerts(settings, "end", 1)
+        wait_until(lambda: committed(settings)[0] == 2, "commit")
+    send(settings, *(key("lost", number) for number in range(6)), key("d", 0), end("d"))
+    until = {TopicPartition(topics.AUDIO, 0): RecordsToDelete(before_offset=8)}
+    asyncio.run(with_admin(settings.kafka, lambda admin: admin.delete_records(until)))
+
+    agent.start()
+    agent.wait_ready()
+    result = await_alerts(settings, "end", 2)
+
+    (expired,) = events(log, "input.expired")
+    assert (expired["partition"], expired["first"], expired["messages"]) == (0, 2, 6)
+    assert result.count("sum") == 2
