@@ -1,6 +1,7 @@
 """Return every setting of callstream: one root, read once from ``CALLSTREAM_*`` variables."""
 
 import os
+import re
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal, Self
 
@@ -11,6 +12,7 @@ from pydantic import (
     SecretStr,
     ValidationError,
     field_serializer,
+    field_validator,
     model_validator,
 )
 from pydantic_settings import (
@@ -32,6 +34,8 @@ Precision = Literal["auto", "fp32", "int8", "bf16", "fp16"]
 Policy = Literal["auto", "local_agreement", "attention_guided", "utterance_only"]
 WordStyle = Literal["spoken", "normalised"]
 Words = Annotated[tuple[str, ...], NoDecode]
+_SERVER = re.compile(r"(?:\[[0-9A-Fa-f:.]+\]|[^\s,:\[\]]+)(?::(\d{1,5}))?")
+_MAX_PORT = 65_535
 
 
 class _Part(BaseModel):
@@ -82,12 +86,23 @@ class KafkaSettings(_Part):
         """The supervisor hands the settings to its children through a pipe, as JSON."""
         return value.get_secret_value()
 
+    @field_validator("bootstrap_servers")
+    @classmethod
+    def _hosts_and_ports(cls, value: str) -> str:
+        for server in value.split(","):
+            found = _SERVER.fullmatch(server.strip())
+            if found is None or not 0 < int(found[1] or 1) <= _MAX_PORT:
+                raise ValueError(f"'{server.strip()}' is no HOST:PORT")
+        return value
+
     @model_validator(mode="after")
     def _complete(self) -> Self:
         if self.security_protocol.startswith("SASL") and not self.sasl_username:
             raise ValueError(f"{self.security_protocol} needs sasl_username and sasl_password")
         if self.heartbeat_s >= self.session_timeout_s:
             raise ValueError("heartbeat_s must be shorter than session_timeout_s")
+        if self.request_timeout_s < self.session_timeout_s:
+            raise ValueError("request_timeout_s must not be shorter than session_timeout_s")
         return self
 
 

@@ -106,7 +106,9 @@ def _replay(
     with own_stderr() as stream, ReplayProgress(Console(file=stream), len(calls)) as progress:
         for notice in notices:
             progress.print_line("note", "yellow", notice)
-        outcomes = run_until_signal(lambda: _produce(calls, options, settings, progress))
+        outcomes = (
+            run_until_signal(lambda: _produce(calls, options, settings, progress)) if calls else []
+        )
     failed = sum(1 for outcome in outcomes if outcome.problem)
     if failed or not outcomes:
         print_failure(f"{failed} of {len(outcomes)} calls failed" if outcomes else "no calls found")

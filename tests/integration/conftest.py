@@ -17,7 +17,7 @@ from tests.kafka.running import running_cluster
 SETTINGS = Settings().replace(
     kafka={"partitions": 4}, stalls={"stall_after_s": 2.0, "stale_after_s": 4.0}
 )
-BARE_SETTINGS = Settings().replace(kafka={"partitions": 3, "request_timeout_s": 5.0})
+BARE_SETTINGS = Settings().replace(kafka={"partitions": 3, "request_timeout_s": 11.0})
 
 
 @pytest.fixture

@@ -17,7 +17,7 @@ from schemas.export import schema_files
 from stream_app.cli import groups
 from stream_app.cli.app import app
 from stream_app.cli.demo import introduction
-from stream_app.cli.options import parse_speed
+from stream_app.cli.options import parse_speed, settings_for
 from stream_app.demo.session import DEMO_CALL, load_call
 from stream_app.settings import Settings
 
@@ -110,6 +110,28 @@ def test_a_broker_that_does_not_answer_is_one_line(arguments: list[str]) -> None
     assert result.exit_code == 1
     last = result.stderr.splitlines()[-1]
     assert last.startswith(f"callstream: no broker answers at {NOBODY}")
+
+
+@pytest.mark.parametrize("servers", ["", "host:abc", "host:99999", "a:1,,b:2", "host:1 host:2"])
+def test_brokers_that_are_no_hosts_and_ports_are_one_line(servers: str) -> None:
+    result = run("watch", "--brokers", servers)
+
+    assert result.exit_code == 2
+    assert "CALLSTREAM_KAFKA__BOOTSTRAP_SERVERS: Value error" in result.stderr
+    assert "is no HOST:PORT" in result.stderr
+    assert result.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize("servers", ["kafka", "k-1.example:9092, k-2.example:9092", "[::1]:9092"])
+def test_brokers_may_be_several_and_leave_the_port_out(servers: str) -> None:
+    assert settings_for(servers).kafka.bootstrap_servers == servers
+
+
+def test_a_replay_of_nothing_asks_no_broker(tmp_path: Path) -> None:
+    result = run("replay", tmp_path, "--brokers", NOBODY)
+
+    assert result.exit_code == 1
+    assert result.stderr == "callstream: no calls found\n"
 
 
 def test_an_unknown_setting_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
