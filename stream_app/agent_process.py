@@ -27,7 +27,7 @@ from stream_app.settings import KafkaSettings, MetricsSettings, Settings, settin
 from stream_app.transport.broker import adapt_to_broker
 from stream_app.transport.health import serve_health
 from stream_app.transport.lifeline import die_with_parent
-from stream_app.transport.under_way import Suspects, UnderWay, shared_area
+from stream_app.transport.under_way import AREAS, Suspects, UnderWay, shared_area
 
 if TYPE_CHECKING:
     from stream_app.app import AgentApp
@@ -110,6 +110,7 @@ async def _serve(
         if not task.done():
             task.cancel()
         elif (error := task.exception()) is not None:
+            under_way.clear(*AREAS)  # none of it is to blame
             _end_with(error, report)
     if running.done():
         error = running.exception() or app.crash_reason
