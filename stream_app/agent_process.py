@@ -19,11 +19,11 @@ from typing import TYPE_CHECKING, NoReturn
 import structlog
 
 from schemas.codec import decode_json
-from schemas.errors import BrokerError, CallstreamError, ConfigurationError
+from schemas.errors import CallstreamError, ConfigurationError
 from stream_app.agents import AGENTS, define_agent
 from stream_app.heartbeat import beat
 from stream_app.logging import configure_logging
-from stream_app.settings import KafkaSettings, MetricsSettings, Settings, settings_from_json
+from stream_app.settings import MetricsSettings, Settings, settings_from_json
 from stream_app.transport.broker import adapt_to_broker
 from stream_app.transport.health import serve_health
 from stream_app.transport.lifeline import die_with_parent
@@ -31,7 +31,6 @@ from stream_app.transport.under_way import AREAS, Suspects, UnderWay, shared_are
 
 if TYPE_CHECKING:
     from stream_app.app import AgentApp
-    from stream_app.transport.layout import Layout
 
 SWITCH_INTERVAL_S = 0.0005  # with the default a Python-bound thread delays the loop by 5 ms
 STOP_TIMEOUT_S = 10.0
@@ -86,6 +85,7 @@ async def _serve(
 ) -> int:
     from stream_app.app import create_app  # noqa: PLC0415 - Faust, after the choice of the loop
     from stream_app.topics import check_topics  # noqa: PLC0415
+    from stream_app.transport.layout import fail_on_change  # noqa: PLC0415
     from stream_app.transport.runtime import AgentRuntime  # noqa: PLC0415
 
     beating = asyncio.create_task(beat(report))
@@ -101,7 +101,7 @@ async def _serve(
     ready = asyncio.create_task(_report_ready(app, report))
     running = asyncio.create_task(app.run_until_stopped())
     watches = (
-        asyncio.create_task(_watch_topics(settings.kafka, layout)),
+        asyncio.create_task(fail_on_change(settings.kafka, layout)),
         asyncio.create_task(_watch_rivals(app, settings.worker.id)),
     )
     waiting = asyncio.create_task(stopping.wait())
@@ -118,14 +118,6 @@ async def _serve(
         return FAILED
     await _stop(app)
     return 0
-
-
-async def _watch_topics(kafka: KafkaSettings, layout: "Layout") -> NoReturn:
-    from stream_app.transport.layout import layout_reader, watch_layout  # noqa: PLC0415
-
-    async with layout_reader(kafka, tuple(layout)) as look:
-        found = await watch_layout(look, layout)
-    raise BrokerError(f"the topics changed under the agent: {', '.join(found)}")
 
 
 async def _watch_rivals(app: "AgentApp", worker_id: str) -> NoReturn:

@@ -1,10 +1,11 @@
 """Topics read as by any Kafka consumer: no group, no Faust."""
 
+import asyncio
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Never
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
@@ -20,6 +21,7 @@ from stream_app import topics
 from stream_app.replay.stopping import stop_client
 from stream_app.settings import KafkaSettings
 from stream_app.transport.clients import create_reader
+from stream_app.transport.layout import fail_on_change
 
 RESULT_TOPICS = (topics.TRANSCRIPTS, topics.TURNS, topics.FINALIZED, topics.ALERTS)
 _JSON_TYPES: dict[str, Any] = {
@@ -51,17 +53,25 @@ class Arrival:
 
 
 class Follower:
-    """A consumer of all partitions of some topics."""
+    """A consumer of all partitions of some topics.
 
-    def __init__(self, consumer: AIOKafkaConsumer) -> None:
+    Args:
+        consumer: Has its partitions already.
+        changing: Fails when the topics are no more what they were.
+    """
+
+    def __init__(self, consumer: AIOKafkaConsumer, changing: "asyncio.Future[Never]") -> None:
         self._consumer = consumer
+        self._changing = changing
 
     async def next_batch(self) -> list[Arrival]:
         """Return what has come, oldest first, waiting a moment for it; may be empty.
 
         Raises:
-            BrokerError: The broker is gone.
+            BrokerError: The broker is gone, or the topics have changed.
         """
+        if self._changing.done():
+            self._changing.result()
         try:
             batches = await self._consumer.getmany(timeout_ms=_POLL_MS)
         except KafkaError as error:
@@ -82,6 +92,7 @@ async def follow(
         BrokerError: No broker answers, or the topics are not as they should be.
     """
     layout = await topics.check_topics(kafka, names)
+    changing = asyncio.create_task(fail_on_change(kafka, layout))
     partitions = [
         TopicPartition(name, number) for name in names for number in range(layout[name].partitions)
     ]
@@ -91,8 +102,10 @@ async def follow(
         consumer.assign(partitions)
         if not is_from_beginning:
             await consumer.seek_to_end(*partitions)
-        yield Follower(consumer)
+        yield Follower(consumer, changing)
     finally:
+        changing.cancel()
+        await asyncio.gather(changing, return_exceptions=True)
         await stop_client(consumer)
 
 

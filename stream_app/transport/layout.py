@@ -8,6 +8,7 @@ import random
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from typing import NoReturn
 
 import structlog
 from aiokafka.client import AIOKafkaClient
@@ -120,6 +121,17 @@ async def watch_layout(
             continue
         found = [seen] if not found or found[-1] != seen else [*found, seen][-LOOKS:]
     return found[-1]
+
+
+async def fail_on_change(kafka: KafkaSettings, layout: Layout) -> NoReturn:
+    """Watch the topics until cancelled.
+
+    Raises:
+        BrokerError: One of them is gone, or is not what it was in ``layout``.
+    """
+    async with layout_reader(kafka, tuple(layout)) as look:
+        found = await watch_layout(look, layout)
+    raise BrokerError(f"the topics have changed: {', '.join(found)}")
 
 
 def _change(name: str, before: TopicLayout, now: TopicLayout | None) -> str:

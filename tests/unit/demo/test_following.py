@@ -2,7 +2,7 @@
 
 import asyncio
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Never
 
 import pytest
 from aiokafka.errors import KafkaError
@@ -40,8 +40,14 @@ class FakeConsumer:
         return dict(enumerate(self._partitions))
 
 
-def batch(consumer: Any) -> list[Arrival]:
-    return asyncio.run(Follower(consumer).next_batch())
+def batch(consumer: Any, change: Exception | None = None) -> list[Arrival]:
+    async def next_batch() -> list[Arrival]:
+        changing: asyncio.Future[Never] = asyncio.get_running_loop().create_future()
+        if change is not None:
+            changing.set_exception(change)
+        return await Follower(consumer, changing).next_batch()
+
+    return asyncio.run(next_batch())
 
 
 def record(message: Message | AudioMessage, timestamp: int) -> Record:
@@ -80,3 +86,11 @@ def test_what_cannot_be_read_arrives_without_a_message() -> None:
 def test_a_broken_connection_is_a_failure() -> None:
     with pytest.raises(BrokerError, match=r"cannot be read any further: .*gone"):
         batch(FakeConsumer(error=KafkaError("gone")))
+
+
+def test_topics_that_have_changed_end_the_following() -> None:
+    """Nothing would come any more, and nobody would know why."""
+    consumer = FakeConsumer([record(started(), 1)])
+
+    with pytest.raises(BrokerError, match="is gone"):
+        batch(consumer, BrokerError("the topics have changed: calls.turns.v1 is gone"))
