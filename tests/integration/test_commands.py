@@ -168,7 +168,7 @@ def test_a_worker_that_was_killed_is_followed_without_waiting(
     bare: Settings, tmp_path: Path
 ) -> None:
     """Its members stand in the group until their sessions end, but nobody takes them for alive."""
-    kafka = bare.replace(kafka={"session_timeout_s": 30.0}).kafka
+    kafka = bare.replace(kafka={"session_timeout_s": 30.0, "request_timeout_s": 40.0}).kafka
     asyncio.run(topics.create_topics(kafka))
     arguments = ("worker", "--agents", "finalize")
     with running(Command(kafka, tmp_path, *arguments, id="phoenix")) as first:
