@@ -184,13 +184,13 @@ async def _ask_any(client: AIOKafkaClient, names: Sequence[str]) -> Layout:
 
 async def _ask(client: AIOKafkaClient, node: int, names: Sequence[str]) -> Layout:
     response = await client.send(node, LayoutRequest(names))
-    layout = {}
+    found = {}
     for topic in response.to_object()["topics"]:
         error = for_code(topic["error_code"])
         if topic["partitions"]:
             identity = topic.get("topic_id", NO_ID)
             known = "" if identity == NO_ID else identity.hex()
-            layout[topic["topic"]] = TopicLayout(len(topic["partitions"]), known)
+            found[topic["topic"]] = TopicLayout(len(topic["partitions"]), known)
         elif error not in _NOT_THERE:
             raise error(topic["topic"])
-    return layout
+    return {name: found[name] for name in names if name in found}

@@ -142,6 +142,7 @@ def agent(bare: Settings, log: Path) -> Iterator[Supervisor]:
         supervisor = Supervisor(bare, [TOY], log_file=file)
         yield supervisor
         supervisor.stop()
+    print(log.read_text()[-6000:])  # noqa: T201 - pytest shows it on failure
 
 
 def test_an_agent_whose_topic_is_deleted_ends_until_it_is_there_again(
