@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, NoReturn
 import structlog
 
 from schemas.codec import decode_json
-from schemas.errors import CallstreamError, ConfigurationError
+from schemas.errors import BrokerError, CallstreamError, ConfigurationError
 from stream_app.agents import AGENTS, define_agent
 from stream_app.heartbeat import beat
 from stream_app.logging import configure_logging
@@ -111,6 +111,8 @@ async def _serve(
             task.cancel()
         elif (error := task.exception()) is not None:
             under_way.clear(*AREAS)  # none of it is to blame
+            if isinstance(error, BrokerError):
+                await app.leave_group()
             _end_with(error, report)
     if running.done():
         error = running.exception() or app.crash_reason

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any, cast
 
 import faust
+from aiokafka.errors import KafkaError
 from faust.types.auth import CredentialsT
 from mode.supervisors import CrashingSupervisor
 
@@ -26,6 +27,7 @@ from stream_app.transport.runtime import AgentRuntime
 
 GROUP_PREFIX = "callstream"
 STREAM_BUFFER_MESSAGES = 1024
+LEAVE_TIMEOUT_S = 5.0
 
 
 class AgentApp(faust.App):
@@ -64,6 +66,19 @@ class AgentApp(faust.App):
     async def wait_for_rival(self) -> Holder:
         """Return the process that runs this agent under our worker id, once there is one."""
         return await self._rivals.get()
+
+    async def leave_group(self) -> None:
+        """Leave the consumer group before the end, for some seconds at most.
+
+        A static member that comes back is given the partitions it had, without a rebalance: none
+        or too few of them, where its topics were away or fewer at the last one.
+        """
+        consumer = cast("Consumer", self.consumer)
+        try:
+            async with asyncio.timeout(LEAVE_TIMEOUT_S):
+                await consumer.disconnect()
+        except (KafkaError, TimeoutError) as error:
+            consumer.log.warning("the group was not left: %r", error)
 
     async def stop_in_order(self) -> None:
         """Take no more events, make durable what is under way, commit, and stop."""

@@ -84,18 +84,27 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
         consumer.loop.call_soon_threadsafe(consumer.on_rival, rival)
 
     async def on_thread_stop(self) -> None:
-        """Disconnect, and leave the group if that is set.
+        """Disconnect, and leave the group if that is set."""
+        if self._consumer is not None:
+            self._settle_leaving(self._consumer._coordinator)  # noqa: SLF001
+        await super().on_thread_stop()
+
+    async def disconnect(self) -> None:
+        """Do the same while the rest goes on; nothing can be read or committed afterwards."""
+        consumer = self._ensure_consumer()
+        self._settle_leaving(consumer._coordinator)  # noqa: SLF001
+        await consumer.stop()
+
+    def _settle_leaving(self, coordinator: Any) -> None:
+        """Have the coordinator leave the group as it stops, or not.
 
         aiokafka leaves it with a generation and without an instance id: a static member that
         stops would keep its partitions until its session ends.
         """
-        if self._consumer is not None:
-            coordinator = self._consumer._coordinator  # noqa: SLF001
-            if self.leaves_group:
-                coordinator._group_instance_id = None  # noqa: SLF001
-            else:
-                coordinator.generation = driver.DEFAULT_GENERATION_ID
-        await super().on_thread_stop()
+        if self.leaves_group:
+            coordinator._group_instance_id = None  # noqa: SLF001
+        else:
+            coordinator.generation = driver.DEFAULT_GENERATION_ID
 
     def _create_worker_consumer(self, transport: Any) -> AIOKafkaConsumer:
         bound_batches()
@@ -222,6 +231,11 @@ class Consumer(driver.Consumer):
         thread.fetch_max_wait_ms = transport.fetch_max_wait_ms
         thread.leaves_group = transport.leaves_group
         return thread
+
+    async def disconnect(self) -> None:
+        """Leave the group at once, if that is set; for a process that is about to end."""
+        thread = cast("ConsumerThread", self._thread)
+        await thread.call_thread(thread.disconnect)
 
     def next_generation(self) -> int:
         """Return the number of the generation that begins; called in the consumer's thread."""

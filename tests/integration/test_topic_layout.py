@@ -154,7 +154,9 @@ def test_an_agent_whose_topic_is_deleted_ends_until_it_is_there_again(
         agent.wait_ready(4.0)
 
     asyncio.run(topics.create_topics(bare.kafka))
+    send(bare, key("c", 0), end("c"))
     agent.wait_ready()
+    assert await_alerts(bare, "end", 1).count("end") == 1
 
 
 def test_an_agent_whose_topic_is_created_anew_reads_the_new_one(
