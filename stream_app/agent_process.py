@@ -115,6 +115,7 @@ async def _serve(
                 await app.leave_group()
             _end_with(error, report)
     if running.done():
+        under_way.clear(*AREAS)  # what fails in our own work ends the process where it stands
         error = running.exception() or app.crash_reason
         log.error("agent.stopped", exc_info=error)
         return FAILED
