@@ -128,10 +128,12 @@ async def test_kills_from_outside_set_nothing_aside(
     async with begin() as run:
         killed = {0}
         for at_ms in (4_000, 6_000, 8_000):
-            await run.fed(at_ms)  # so each of them has worked, and is at work
+            await run.feed.until(at_ms)  # so each of them has work
             killed.add(worker.pid(TRANSCRIBE))
             os.kill(worker.pid(TRANSCRIBE), signal.SIGKILL)
-            await run.watch.until(lambda: worker.pid(TRANSCRIBE) not in killed, "start")
+            await run.watch.until(
+                lambda: worker.pid(TRANSCRIBE) not in killed and worker.is_ready, "start"
+            )
         await run.assert_unchanged(timeout_s=TIMEOUT_S)
         letters = list(run.watch.of(topics.DEAD_LETTERS))
 
