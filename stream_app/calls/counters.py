@@ -1,6 +1,7 @@
 """Tallies of what a call's machine set aside, for its shell to export."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, fields
+from operator import attrgetter
 
 
 @dataclass(slots=True)
@@ -34,3 +35,20 @@ class InputCounters:
     time_mismatches: int = 0
     renumbered: int = 0
     layout_changes: int = 0
+    _told: tuple[int, ...] = field(default=(), repr=False, compare=False)
+
+    def gains(self) -> dict[str, int]:
+        """Return by how much each kind has grown since this was asked last; only what has."""
+        values = _values(self)
+        if values == self._told:
+            return {}
+        before, self._told = self._told or (0,) * len(KINDS), values
+        return {
+            kind: value - told
+            for kind, value, told in zip(KINDS, values, before, strict=True)
+            if value > told
+        }
+
+
+KINDS = tuple(each.name for each in fields(InputCounters) if not each.name.startswith("_"))
+_values = attrgetter(*KINDS)

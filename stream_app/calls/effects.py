@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from schemas.base import Message
 from schemas.operations import Checkpoint
+from stream_app.calls.counters import InputCounters
 
 if TYPE_CHECKING:
     from stream_app.calls.ended_call import EndedCall
@@ -99,6 +100,11 @@ class CallMachine(Protocol[InputT_contra, ResultT_contra]):
     @property
     def ended(self) -> "EndedCall | None":
         """Where the call ended, None while it goes on; all that is kept once it is closed."""
+        ...
+
+    @property
+    def counters(self) -> InputCounters:
+        """What the call set aside so far."""
         ...
 
     def feed(self, message: InputT_contra, offset: int) -> Sequence[Effect]:

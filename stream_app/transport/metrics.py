@@ -1,7 +1,11 @@
 """The Prometheus metrics of a worker process."""
 
+from collections.abc import Mapping
+
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
+
+from stream_app.calls.counters import KINDS
 from stream_app.transport.health import Health
 
 LAG_BUCKETS_S = (0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 5.0)
@@ -40,6 +44,14 @@ class Metrics:
             "refused_outputs", "Outputs and checkpoints that were too large to send."
         )
         self.late_events = self._counter("late_events", "Events of calls that were closed.")
+        self._set_aside = Counter(
+            "callstream_set_aside",
+            "What open calls received and did not use, or used with a doubt, by kind.",
+            ["agent", "kind"],
+            registry=self.registry,
+        )
+        for kind in KINDS:
+            self._set_aside.labels(agent, kind)
         self.generations = self._counter("generations", "Times a partition was taken up.")
         self.skipped_offsets = self._counter(
             "skipped_offsets", "Offsets of the input that were not in the log when it was read."
@@ -107,6 +119,11 @@ class Metrics:
         """Say with every scrape whether the worker lives and is ready."""
         self._live.set_function(lambda: health.is_live)
         self._ready.set_function(lambda: health.is_ready)
+
+    def add_set_aside(self, gains: Mapping[str, int]) -> None:
+        """Count what a call set aside, by the names of `InputCounters`."""
+        for kind, gain in gains.items():
+            self._set_aside.labels(self._agent, kind).inc(gain)
 
     def _counter(self, name: str, text: str) -> Counter:
         return Counter(f"callstream_{name}", text, ["agent"], registry=self.registry).labels(

@@ -348,6 +348,7 @@ class AgentRuntime:
     def _carry_out(self, step: Feed | Resolution) -> None:
         self._apply(step)
         if step.machine is not None:
+            self.metrics.add_set_aside(step.machine.counters.gains())
             self._close_if_finished(step.session, step.call_id, step.machine)
 
     def _close_if_finished(self, session: PartitionSession, call_id: str, machine: Machine) -> None:

@@ -14,6 +14,7 @@ from schemas.audio import AudioTopicMessage, CallEnded, CallStalled, DtmfPressed
 from schemas.codec import decode_audio
 from schemas.errors import AudioFormatError
 from schemas.operations import Alert, Checkpoint
+from stream_app.calls.counters import InputCounters
 from stream_app.calls.effects import Commit, Effect, Emit, Infer
 from stream_app.calls.ended_call import EndedCall, is_lost_audio
 from stream_app.settings import Settings
@@ -57,6 +58,7 @@ class Summer:
         self._numbers = numbers
         self._total = total
         self._waiting: dict[int, tuple[tuple[int, ...], int]] = {}
+        self.counters = InputCounters()
         self._group: list[int] = []
         self._end: list[int] = []
 

@@ -6,6 +6,7 @@ from typing import Any
 from faust.types import TP
 
 from schemas.errors import AudioFormatError
+from stream_app.calls.counters import InputCounters
 from stream_app.calls.effects import Commit, Effect, Refuse
 from stream_app.calls.ended_call import EndedCall
 from stream_app.transport.feeds import Feed, Resolution, feed_all, resolve_all
@@ -20,6 +21,7 @@ class Recorder:
 
     def __init__(self, *, refuses_odd: bool = False) -> None:
         self.fed: list[int] = []
+        self.counters = InputCounters()
         self._refuses_odd = refuses_odd
 
     def feed(self, message: int, offset: int) -> tuple[Effect, ...]:

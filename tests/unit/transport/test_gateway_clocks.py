@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from faust.types import TP, Message
 
+from stream_app.calls.counters import InputCounters
 from stream_app.calls.effects import Effect, Infer
 from stream_app.calls.ended_call import EndedCall
 from stream_app.settings import KafkaSettings, Settings
@@ -55,6 +56,7 @@ class Asker:
 
     def __init__(self, _: object) -> None:
         """Begin."""
+        self.counters = InputCounters()
 
     def feed(self, chunk: Chunk, _: int) -> tuple[Effect, ...]:
         """Return a request."""

@@ -6,6 +6,7 @@ from typing import Any
 from faust.types import TP, Message
 
 from schemas.errors import AudioFormatError
+from stream_app.calls.counters import InputCounters
 from stream_app.calls.effects import Commit, Effect, Refuse
 from stream_app.calls.ended_call import EndedCall
 from stream_app.settings import KafkaSettings, Settings
@@ -37,6 +38,7 @@ class Listener:
     def __init__(self, call_id: str) -> None:
         self.call_id = call_id
         self.heard: list[str] = []
+        self.counters = InputCounters()
         self.ended: EndedCall | None = None
 
     @property
@@ -50,6 +52,7 @@ class Listener:
             raise AudioFormatError("bad")
         if message.word == "late":
             return (Refuse(offset, "late"), Commit((offset,)))
+        self.counters.duplicates += message.word in self.heard
         self.heard.append(message.word)
         if message.word == "end":
             self.ended = EndedCall(offset)
@@ -190,6 +193,20 @@ async def test_a_call_that_ends_with_its_first_message_is_closed() -> None:
 
     assert bench.heard == {"b": ["one"]}
     assert bench.count("late_events") == 1
+
+
+async def test_what_a_call_sets_aside_is_counted_once() -> None:
+    """By kind, as it grows: also of calls that stay open for hours."""
+    bench = Bench()
+
+    await bench.take("a:one", "a:one", "b:two")
+    await bench.take("b:two", "a:three")
+    await bench.take("a:end")
+
+    sample = bench.runtime.metrics.registry.get_sample_value
+    name = "callstream_set_aside_total"
+    assert sample(name, {"agent": "toy", "kind": "duplicates"}) == 2
+    assert sample(name, {"agent": "toy", "kind": "late_chunks"}) == 0
 
 
 async def test_calls_beyond_the_limit_are_refused_and_those_that_are_open_go_on() -> None:

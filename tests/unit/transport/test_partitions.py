@@ -8,6 +8,7 @@ from faust.types import TP, Message
 
 from schemas.errors import MalformedMessageError
 from schemas.operations import Checkpoint
+from stream_app.calls.counters import InputCounters
 from stream_app.calls.ended_call import EndedCall
 from stream_app.settings import KafkaSettings
 from stream_app.topics import AUDIO, kept_ms
@@ -28,6 +29,7 @@ class Machine:
 
     def __init__(self, origin: object) -> None:
         self.origin = origin
+        self.counters = InputCounters()
         self.is_closed = False
         self.ended: EndedCall | None = None
 
