@@ -17,12 +17,12 @@ from schemas.audio import AudioChunk
 from stream_app.calls.call_facts import CallFacts
 from stream_app.calls.counters import InputCounters
 from stream_app.calls.sequencer import (
-    SEEN_CHUNKS,
     ChunkSequencer,
     HeldInput,
     SequencedChunk,
     SequencePoint,
     Sequencing,
+    remember,
     to_position,
 )
 
@@ -84,7 +84,7 @@ class CallInput:
         self._waiting = {held.offset: held for held in point.held}
         self._unacknowledged = set(self._waiting)
         self._steps: deque[_Step] = deque()
-        self._past = deque(seen, maxlen=SEEN_CHUNKS)
+        self._past = seen[:]
         self._captures: deque[tuple[int, int]] = deque()
         self._order = self._sequencer(point.order, seen)
 
@@ -180,14 +180,14 @@ class CallInput:
             facts=here.facts,
             order=here.order,
             held=here.held,
-            seen=array("I", self._past).tobytes(),
+            seen=self._past.tobytes(),
         )
 
     def _acknowledge(self, done: Iterable[_Step]) -> tuple[int, ...]:
         for step in done:
             self._unacknowledged.add(step.offset)
             if step.digest is not None:
-                self._past.append(step.digest)
+                remember(self._past, step.digest)
         here = self._steps[0] if self._steps else self._step_at(self._next_offset)
         needed = {held.offset for held in here.held}
         offsets = sorted(

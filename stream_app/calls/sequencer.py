@@ -6,7 +6,7 @@ lies ahead. Everything else waits until later chunks say which of the two is rig
 depends on a timer, and nothing is dropped without being counted.
 """
 
-from collections import deque
+from array import array
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
@@ -35,6 +35,12 @@ def to_position(at_ms: int, rate_hz: int) -> int:
 def to_ms(position: int, rate_hz: int) -> int:
     """Return the first whole millisecond at or after a sample's time."""
     return -(-position * 1000 // rate_hz)
+
+
+def remember(seen: "array[int]", digest: int) -> None:
+    """Add a digest to the last ones."""
+    seen.append(digest)
+    del seen[:-SEEN_CHUNKS]
 
 
 class SequencePoint(msgspec.Struct, frozen=True, kw_only=True):
@@ -145,7 +151,7 @@ class ChunkSequencer:
         self._drift = to_position(DRIFT_MS, rate_hz)
         self._counters = counters or InputCounters()
         self._held = HeldChunks()
-        self.seen = deque(seen, maxlen=SEEN_CHUNKS)
+        self.seen = array("I", seen)
         self.point = point or SequencePoint()
 
     @property
@@ -174,7 +180,7 @@ class ChunkSequencer:
             return Sequencing(is_taken=False)
         if self._is_late(arrived):
             return Sequencing(refused=[self._refusal(arrived)], is_taken=False)
-        self.seen.append(arrived.digest)
+        remember(self.seen, arrived.digest)
         self.point = msgspec.structs.replace(self.point, last_seq=arrived.seq)
         self._held.add(arrived)
         return self._settle(Sequencing(digest=arrived.digest))
