@@ -100,6 +100,11 @@ class SequencedChunk:
         """Return the sample after its last one."""
         return self.start + self.samples
 
+    @property
+    def silence(self) -> int:
+        """Return how many samples of silence fill the gap before it."""
+        return 0 if self.is_after_jump else self.start - self.audio_end
+
 
 @dataclass(slots=True)
 class Sequencing:

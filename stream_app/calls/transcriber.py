@@ -4,8 +4,7 @@ A chunk passes `feed` -> `CallInput` (order, gaps, facts) -> `Channel` (resample
 -> `ChannelMerge` (audio-clock order) -> `OrderedEffects` (finals in place). An input is
 acknowledged when every channel's front end would be rebuilt from later audio: at a
 `segmenter.Rebuild`, together with the checkpoint from which a fresh worker goes on. Where the
-audio stops (a stall, another layout) the channels are closed and let go of, and nothing before
-that place is needed any more.
+audio stops (a stall, another layout) the channels are let go of, and all input before it is done.
 """
 
 from collections.abc import Iterable
@@ -132,8 +131,7 @@ class CallTranscriber:
         """Return what feeding the message will insert into which front ends, as far as known."""
         if not isinstance(message, AudioChunk) or not self._channels or self.ended:
             return ()
-        pipelines = [channel.pipeline for channel in self._channels]
-        return upcoming_audio(message, self._input, pipelines)
+        return upcoming_audio(message, self._input, [c.pipeline for c in self._channels])
 
     def feed(self, message: AudioTopicMessage, offset: int) -> list[Effect]:
         """Return the effects of a message of the audio topic.
@@ -146,8 +144,7 @@ class CallTranscriber:
             return self._take_late(self.ended, message, offset)
         if self._input.is_done(offset):
             self.counters.read_again += 1
-            self._queue.push(Commit((offset,)))
-            return self._queue.release()
+            return [Commit((offset,))]
         if isinstance(message, AudioChunk):
             effects = self._feed_chunk(message, offset)
         elif isinstance(message, CallStarted):
@@ -171,16 +168,15 @@ class CallTranscriber:
     # Audio
 
     def _feed_chunk(self, chunk: AudioChunk, offset: int) -> list[Effect]:
-        layout = (len(chunk.payloads), chunk.sample_rate_hz)
-        if self._facts.is_started:
-            layout = self._facts.layout
+        facts = self._facts
+        layout = facts.layout if facts.is_started else (len(chunk.payloads), chunk.sample_rate_hz)
         samples = checked_duration(chunk, channels=layout[0], rate_hz=layout[1])
         if self._input.is_waiting(offset):
             self._input.put_back(chunk, offset, samples=samples)
             return []
         effects: list[Effect] = []
-        if layout != self._facts.layout:
-            effects += self._change_layout(self._facts.with_audio(*layout), offset)
+        if layout != facts.layout:
+            effects += self._change_layout(facts.with_audio(*layout), offset)
             self._commit(self._input.release_all(before=offset))
         sequencing = self._input.insert(chunk, offset, samples=samples)
         effects += self._process(sequencing)
@@ -204,9 +200,10 @@ class CallTranscriber:
 
     def _insert(self, sequenced: SequencedChunk) -> list[Effect]:
         effects: list[Effect] = []
-        silence = 0 if sequenced.is_after_jump else sequenced.start - sequenced.audio_end
         for number, channel in enumerate(self._channels):
-            audio = channel_audio(sequenced.chunk, number, sequenced.samples, silence=silence)
+            audio = channel_audio(
+                sequenced.chunk, number, sequenced.samples, silence=sequenced.silence
+            )
             events = channel.pipeline.insert(sequenced.end - len(audio), audio)
             effects += self._take_in(number, channel.due(events))
             effects += self._ask_partial(number)
@@ -217,10 +214,8 @@ class CallTranscriber:
         effects: list[Effect] = []
         for event in events:
             if isinstance(event, Segment):
-                request = self._request(
-                    number, event.start_ms, event.samples, event.end_ms, is_final=True
-                )
-                effects.append(Infer(request, is_urgent=True))
+                audio = (event.start_ms, event.samples, event.end_ms)
+                effects.append(Infer(self._request(number, *audio, is_final=True), is_urgent=True))
             if isinstance(event, Activity):
                 self._channels.merge.push(number, PartyActivity(event, self._facts.parties[number]))
             else:
@@ -330,8 +325,8 @@ class CallTranscriber:
         return self._take_facts(self._facts, offset)
 
     def _take_late(self, ended: EndedCall, message: AudioTopicMessage, offset: int) -> list[Effect]:
-        effects = ended.take(message, offset, agent=AGENT, is_refused=is_lost_audio(message))
-        for effect in effects:
+        is_refused = is_lost_audio(message)
+        for effect in ended.take(message, offset, agent=AGENT, is_refused=is_refused):
             self._queue.push(effect)
         return self._queue.release()
 

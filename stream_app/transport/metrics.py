@@ -4,7 +4,6 @@ from collections.abc import Mapping
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
-
 from stream_app.calls.counters import KINDS
 from stream_app.transport.health import Health
 
