@@ -106,7 +106,7 @@ async def _serve(
     )
     waiting = asyncio.create_task(stopping.wait())
     await asyncio.wait((running, *watches, waiting), return_when=asyncio.FIRST_COMPLETED)
-    for task in (ready, beating, *watches):
+    for task in (ready, *watches):
         if not task.done():
             task.cancel()
         elif (error := task.exception()) is not None:
@@ -120,6 +120,7 @@ async def _serve(
         log.error("agent.stopped", exc_info=error)
         return FAILED
     await _stop(app)
+    beating.cancel()
     return 0
 
 
