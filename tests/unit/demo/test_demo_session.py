@@ -158,6 +158,23 @@ def test_json_lines_hold_every_message_but_audio(capfdbinary: pytest.CaptureFixt
     assert written(notes) == "starting\n"
 
 
+def test_json_lines_on_a_terminal_are_obeyed_by_none(
+    capfdbinary: pytest.CaptureFixture[bytes],
+) -> None:
+    """Their values are as they came."""
+    hostile = "\x9b2J \u202e\x1b[2Jhello"
+    notes = console(is_terminal=False)
+    screen = JsonScreen(notes)
+    screen.add(arrival(final(0, 900, hostile), 2), [])
+    screen.note(f"two {hostile}\nlines")
+
+    out = capfdbinary.readouterr().out.decode()
+
+    assert out.rstrip("\n").isprintable()
+    assert orjson.loads(out)["text"] == hostile
+    assert written(notes) == "two  hello\nlines\n"
+
+
 def test_without_a_terminal_lines_are_plain_and_never_wrapped() -> None:
     target = console(is_terminal=False)
     screen = open_screen(target, target, is_json=False)
