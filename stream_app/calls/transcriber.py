@@ -74,17 +74,12 @@ class CallTranscriber:
 
     @classmethod
     def restore(cls, checkpoint: Checkpoint, config: TranscriberConfig) -> "CallTranscriber":
-        """Return the machine that goes on from a checkpoint.
+        """Return the machine that goes on from the checkpoint of an open call.
 
         Raises:
             MalformedMessageError: The checkpoint's state is not one of this agent.
         """
-        if not checkpoint.is_closed:
-            state = from_state(checkpoint.state, TranscriberState)
-            return cls(checkpoint.call_id, config, state)
-        call = cls(checkpoint.call_id, config)
-        call.ended = EndedCall.from_state(checkpoint.state)
-        return call
+        return cls(checkpoint.call_id, config, from_state(checkpoint.state, TranscriberState))
 
     @property
     def is_closed(self) -> bool:
