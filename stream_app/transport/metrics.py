@@ -111,7 +111,9 @@ class Metrics:
             "inference_cpu_seconds", "CPU time of the inference thread in the model."
         )
         self.durable_seconds = self._histogram(
-            "durable_seconds", "Time from a commit to its acknowledgement.", DURABLE_BUCKETS_S
+            "durable_seconds",
+            "Time from when a commit is due to its acknowledgement.",
+            DURABLE_BUCKETS_S,
         )
 
     def show(self, health: Health) -> None:

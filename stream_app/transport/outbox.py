@@ -312,6 +312,8 @@ class Outbox:
         async with self._settling:
             began = time.monotonic()
             settlements = self._take_due(math.inf if is_last else time.monotonic())
+            if not settlements:
+                return
             for settlement in settlements:
                 await _all_durable(settlement.outputs)
                 settlement.lane.outputs.difference_update(settlement.outputs)

@@ -220,6 +220,26 @@ def test_checkpoints_of_an_open_call_keep_their_pace() -> None:
     assert setting.acknowledged == [4, 1, 2, 3]
 
 
+def test_only_what_is_settled_is_measured() -> None:
+    """A commit that waits for its pace is looked at ten times a second."""
+
+    async def scenario(setting: Setting) -> None:
+        setting.take(1, 2)
+        setting.put(Commit((1,), checkpoint(1)))
+        for _ in range(3):
+            setting.put(Commit((2,)), call_id="d")
+            await until(lambda: setting.acknowledged == [2])
+            await setting.outbox._settle()
+        await setting.outbox.flush()
+
+    setting = run(scenario, checkpoint_interval_s=10.0)
+
+    name, labels = "callstream_durable_seconds_count", {"agent": "toy"}
+    measured = setting.metrics.registry.get_sample_value(name, labels)
+    assert measured is not None
+    assert measured <= 4  # of the three commits of the other call and the flush
+
+
 def test_each_interval_writes_the_checkpoint_of_its_end() -> None:
     async def scenario(setting: Setting) -> None:
         setting.take(1, 2)
