@@ -16,6 +16,7 @@ from stream_app.settings import KafkaSettings
 from stream_app.transport.clients import create_producer
 
 END_MS = 1 << 40
+NS = 1_000_000_000
 
 
 class CallFeed:
@@ -24,6 +25,7 @@ class CallFeed:
     Args:
         calls: Messages by call id.
         speed: Times real time; None for as fast as possible.
+        skews_s: How far off the clock of a call's gateway is.
     """
 
     def __init__(
@@ -32,7 +34,9 @@ class CallFeed:
         calls: Mapping[str, Sequence[AudioMessage]],
         *,
         speed: float | None = None,
+        skews_s: Mapping[str, float] | None = None,
     ) -> None:
+        self._skews_s = skews_s or {}
         self._due = sorted(
             (item for messages in calls.values() for item in _timed(messages)),
             key=lambda item: item[0],
@@ -50,9 +54,10 @@ class CallFeed:
             if self._speed is not None:
                 wait_s = began_s + (due_ms - began_ms) / 1000 / self._speed - time.monotonic()
                 await asyncio.sleep(max(0.0, wait_s))
+            captured_at_ns = time.time_ns() + int(self._skews_s.get(message.call_id, 0.0) * NS)
             self._sent[message.call_id] = await self._producer.send(
                 topics.AUDIO,
-                topics.encode(msgspec.structs.replace(message, captured_at_ns=time.time_ns())),
+                topics.encode(msgspec.structs.replace(message, captured_at_ns=captured_at_ns)),
                 key=message.call_id.encode(),
             )
         await self._producer.flush()
