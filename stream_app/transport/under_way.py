@@ -13,6 +13,7 @@ import mmap
 import os
 import struct
 import threading
+import time
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
 from typing import Literal, TypeVar
 
@@ -28,6 +29,8 @@ ItemT = TypeVar("ItemT")
 
 SET_ASIDE = "under way at two deaths in a row"
 TURN_POLL_S = 0.002
+REST_SHARE = 9  # times the work: a suspect is at work for a tenth of the time
+LONGEST_REST_S = 0.1
 
 Area = Literal["inputs", "requests", "results"]
 AREAS: tuple[Area, ...] = ("inputs", "requests", "results")
@@ -134,16 +137,23 @@ class UnderWay:
 
     @contextlib.asynccontextmanager
     async def alone_on_loop(self, marks: Iterable[bytes]) -> AsyncIterator[None]:
-        """Do the same on the event loop, which goes on meanwhile."""
+        """Do the same on the event loop, which goes on meanwhile, and rest after each suspect.
+
+        Else a worker that catches up would be at work on one suspect or another all the time, and
+        a second kill from outside would find one alone.
+        """
         if self._suspected.isdisjoint(marks):
             yield
             return
         while not self._turn.acquire(blocking=False):  # noqa: ASYNC110 - a thread releases it
             await asyncio.sleep(TURN_POLL_S)
+        began_s = time.monotonic()
         try:
             yield
         finally:
             self._turn.release()
+        worked_s = time.monotonic() - began_s
+        await asyncio.sleep(min(REST_SHARE * worked_s, LONGEST_REST_S))
 
     def clear(self, *areas: Area) -> None:
         """Forget what is under way in some areas: it is not to blame for what comes."""

@@ -107,7 +107,8 @@ async def spread(
     for topic in TOPICS:
         for number, value in zip(range(EACH), inputs(topic, rng), strict=False):
             keys = [b"", b"\xff\x00", f"any.{number}~{run}".encode()]
-            key = rng.choice(keys if value is None else [None, *keys])
+            needs_key = value is None or topic == topics.CHECKPOINTS  # it is compacted
+            key = rng.choice(keys if needs_key else [None, *keys])
             partition = number % partitions
             sent = await producer.send_and_wait(
                 topic,

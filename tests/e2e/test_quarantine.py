@@ -46,6 +46,19 @@ def starts(tmp_path: Path) -> int:
     return (tmp_path / LOG).read_text(errors="replace").count(lethal_agent.BEGIN)
 
 
+def checkpoints(run: Run) -> int:
+    """Return how many transcribe has written: with each it is past what it began with."""
+    records = run.watch.of(topics.CHECKPOINTS)
+    return sum((record.key or b"").startswith(b"transcribe:") for record in records)
+
+
+async def at_work(run: Run, worker: Supervisor, written: int) -> None:
+    """Wait until the worker is ready and has written more checkpoints than so many."""
+    await run.watch.until(
+        lambda: worker.is_ready and checkpoints(run) > written, "checkpoint of a new process"
+    )
+
+
 def alerts(run: Run, kind: str, call_id: str) -> int:
     values = [orjson.loads(record.value) for record in run.watch.of(topics.ALERTS)]
     return sum((value["kind"], value["call_id"]) == (kind, call_id) for value in values)
@@ -124,16 +137,14 @@ async def test_a_lethal_decode_comes_out_without_words_and_everything_else_is_wh
 async def test_kills_from_outside_set_nothing_aside(
     worker: Supervisor, begin: Begin, tmp_path: Path
 ) -> None:
-    """Three in a row while calls go on: every word is there, nothing is a dead letter."""
+    """Three while calls go on: every word is there, nothing is a dead letter."""
     async with begin() as run:
-        killed = {0}
         for at_ms in (4_000, 6_000, 8_000):
-            await run.feed.until(at_ms)  # so each of them has work
-            killed.add(worker.pid(TRANSCRIBE))
+            written = checkpoints(run)
+            await run.feed.until(at_ms)
+            await at_work(run, worker, written)
             os.kill(worker.pid(TRANSCRIBE), signal.SIGKILL)
-            await run.watch.until(
-                lambda: worker.pid(TRANSCRIBE) not in killed and worker.is_ready, "start"
-            )
+            await run.watch.until(lambda: not worker.is_ready, "end")
         await run.assert_unchanged(timeout_s=TIMEOUT_S)
         letters = list(run.watch.of(topics.DEAD_LETTERS))
 
