@@ -1,4 +1,4 @@
-"""Return what one channel's audio leads to: its front end, rebuilt when the segmenter says so."""
+"""One channel's audio, its front end, and when that is rebuilt."""
 
 import numpy as np
 

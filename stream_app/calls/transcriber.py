@@ -74,12 +74,16 @@ class CallTranscriber:
 
     @classmethod
     def restore(cls, checkpoint: Checkpoint, config: TranscriberConfig) -> "CallTranscriber":
-        """Return the machine that goes on from the checkpoint of an open call.
+        """Return the machine that goes on from a checkpoint; that of a closed call takes nothing.
 
         Raises:
             MalformedMessageError: The checkpoint's state is not one of this agent.
         """
-        return cls(checkpoint.call_id, config, from_state(checkpoint.state, TranscriberState))
+        if not checkpoint.is_closed:
+            return cls(checkpoint.call_id, config, from_state(checkpoint.state, TranscriberState))
+        call = cls(checkpoint.call_id, config)
+        call.ended = EndedCall.from_state(checkpoint.state)
+        return call
 
     @property
     def is_closed(self) -> bool:

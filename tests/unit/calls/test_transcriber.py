@@ -206,6 +206,19 @@ def test_a_gateway_that_numbers_every_chunk_alike_is_not_silent() -> None:
     assert machine.last_seq == 0
 
 
+def test_a_machine_from_the_checkpoint_of_a_closed_call_takes_nothing() -> None:
+    messages = recorded_call("c", 0, 1_000)
+    durable = transcribed(messages)
+
+    machine = transcriber("c", durable.checkpoints["c"])
+
+    assert machine.is_closed
+    (again,) = machine.feed(messages[1], 1)
+    refused, *_ = machine.feed(messages[1], len(messages))
+    assert isinstance(again, Commit)
+    assert isinstance(refused, Refuse)
+
+
 def test_a_stall_marker_counts_only_if_no_later_chunk_stands_before_it() -> None:
     chunks = recorded_chunks("c", 0, 3_000)
     marker = CallStalled(event_id="m", call_id="c", captured_at_ns=1, after_seq=20)
