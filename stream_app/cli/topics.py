@@ -4,11 +4,13 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from stream_app.cli.groups import FAILURE, print_failure
+from stream_app.cli.groups import FAILURE
 from stream_app.cli.options import BrokersOption, settings_for
 from stream_app.cli.running import quiet_libraries, run_until_signal
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
     from stream_app.settings import KafkaSettings
     from stream_app.topics import TopicState
 
@@ -17,23 +19,27 @@ app = typer.Typer(no_args_is_help=True, help="Create and describe the topics.")
 
 @app.command()
 def create(brokers: BrokersOption = None) -> None:
-    """Create the topics that do not exist; the exit code is 1 if one is not as it should be."""
+    """Create the topics that do not exist; other partition counts are an error.
+
+    Other settings of a topic that exists are named and left as they are.
+    """
     quiet_libraries()
     kafka = settings_for(brokers).kafka
     created, states = run_until_signal(lambda: _create(kafka))
     for name in created:
         typer.echo(f"created {name} with {kafka.partitions} partitions")
-    wrong = [state for state in states if state.differences and state.spec.name not in created]
-    for state in wrong:
-        typer.echo(f"{state.spec.name}: {'; '.join(state.differences)}")
-    if wrong:
-        print_failure(
-            f"{len(wrong)} topics exist and are not as they should be: nothing was changed of them;"
-            " alter them with the tools of your brokers, or change the settings"
-        )
-        raise typer.Exit(FAILURE)
-    if not created:
+    notes = [*left_as_they_are(states)]
+    for note in notes:
+        typer.echo(note)
+    if not created and not notes:
         typer.echo("all topics exist")
+
+
+def left_as_they_are(states: "Sequence[TopicState]") -> "Iterator[str]":
+    """Yield a line for each topic whose settings differ: somebody may mean them to."""
+    for state in states:
+        if state.differences:
+            yield f"note: {state.spec.name} exists: {'; '.join(state.differences)}; left as it is"
 
 
 async def _create(kafka: "KafkaSettings") -> "tuple[tuple[str, ...], tuple[TopicState, ...]]":
