@@ -19,6 +19,7 @@ from stream_app.transport.inference import Job
 from stream_app.transport.log_clock import LogClock
 from stream_app.transport.partitions import Partitions
 from stream_app.transport.runtime import AgentRuntime
+from tests.support.process_end import unexpected_end
 
 TP0 = TP(AUDIO, 0)
 S = 1_000_000_000
@@ -130,7 +131,7 @@ class Bench:
         )
         self.sent: list[Chunk] = []
         self.taken = 0
-        self.runtime = AgentRuntime(Settings(), definition)
+        self.runtime = AgentRuntime(Settings(), definition, end=unexpected_end)
         self.consumer: Any = FakeConsumer()
         self.runtime.partitions = Partitions(
             KafkaSettings(), definition, NoCheckpoints(),

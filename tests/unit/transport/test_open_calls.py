@@ -18,6 +18,7 @@ from stream_app.transport.log_clock import LogClock
 from stream_app.transport.partitions import Partitions
 from stream_app.transport.runtime import AgentRuntime
 from stream_app.transport.sessions import PartitionSession
+from tests.support.process_end import unexpected_end
 
 TP0 = TP(AUDIO, 0)
 
@@ -117,7 +118,7 @@ class Bench:
             restore=lambda checkpoint: Listener(checkpoint.call_id),
         )
         settings = Settings().replace(overload={"max_open_calls": max_open_calls})
-        self.runtime = AgentRuntime(settings, definition)
+        self.runtime = AgentRuntime(settings, definition, end=unexpected_end)
         self.runtime.partitions = Partitions(
             KafkaSettings(), definition, NoCheckpoints(),
             metrics=self.runtime.metrics, on_failure=self.runtime.fail,

@@ -15,6 +15,7 @@ from stream_app.transport.definitions import AgentDefinition
 from stream_app.transport.inference import Job
 from stream_app.transport.runtime import AgentRuntime
 from stream_app.transport.sessions import PartitionSession
+from tests.support.process_end import unexpected_end
 
 PARTITION = TP(TRANSCRIPTS, 0)
 LIMIT = 10
@@ -30,7 +31,7 @@ class FakeInference:
 
 def runtime(held: int, inference: FakeInference, limit: int = LIMIT) -> AgentRuntime:
     """Return the runtime of an agent that holds so many inputs."""
-    runtime = AgentRuntime(Settings(), toy(max_unacknowledged=limit))
+    runtime = AgentRuntime(Settings(), toy(max_unacknowledged=limit), end=unexpected_end)
     session = PartitionSession(PARTITION, 1, lambda _: None)
     for offset in range(held):
         session.keep(Message(TRANSCRIPTS, 0, offset, 1.0, 0, [], b"c", b"v", None, tp=PARTITION))
@@ -120,7 +121,7 @@ async def test_urgent_requests_run_together_where_the_agent_says_so(
             loop.call_soon_threadsafe(is_over.set)
         return [*requests]
 
-    worker = AgentRuntime(Settings(), toy(infer=infer, max_urgent=max_urgent))
+    worker = AgentRuntime(Settings(), toy(infer=infer, max_urgent=max_urgent), end=unexpected_end)
     inference = worker._make_inference()
     assert inference is not None
     inference.start()

@@ -13,6 +13,7 @@ from stream_app.settings import Settings
 from stream_app.transport.consumer import ConsumerThread
 from stream_app.transport.runtime import AgentRuntime
 from tests.integration.toy import define
+from tests.support.process_end import unexpected_end
 
 AUDIO = [TopicPartition("calls.audio.v1", number) for number in range(3)]
 
@@ -109,7 +110,7 @@ async def test_a_partition_without_an_offset_needs_its_beginning() -> None:
 
 
 def test_what_expired_is_counted() -> None:
-    runtime = AgentRuntime(Settings(), define(Settings()))
+    runtime = AgentRuntime(Settings(), define(Settings()), end=unexpected_end)
 
     runtime.note_skipped(TP("calls.audio.v1", 1), 10, 40)
 
