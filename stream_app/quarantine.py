@@ -9,7 +9,7 @@ import mmap
 import os
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import structlog
@@ -94,15 +94,9 @@ class Quarantine:
 
 
 def culprit(under_way: Mapping[Area, Sequence[bytes]], suspected: frozenset[bytes]) -> bytes | None:
-    """Return what was suspected and alone at work this time, None where that is not one thing.
-
-    Work of other areas that was not suspected does not count: it was not under way before.
-    """
-    again = list(_suspects_under_way(under_way, suspected))
-    if len(again) != 1:
-        return None
-    ((area, mark),) = again
-    return mark if len(under_way[area]) == 1 else None
+    """Return what was suspected and alone at work this time, None where that is not so."""
+    every = [mark for marks in under_way.values() for mark in marks]
+    return every[0] if len(every) == 1 and every[0] in suspected else None
 
 
 def _described(mark: bytes, under_way: Mapping[Area, Sequence[bytes]]) -> dict[str, object]:
@@ -111,15 +105,6 @@ def _described(mark: bytes, under_way: Mapping[Area, Sequence[bytes]]) -> dict[s
         return {"work": area, "mark": mark.hex()}
     partition, offset = read_input_mark(mark)
     return {"work": area, "partition": partition, "offset": offset}
-
-
-def _suspects_under_way(
-    under_way: Mapping[Area, Sequence[bytes]], suspected: frozenset[bytes]
-) -> Iterator[tuple[Area, bytes]]:
-    for area, marks in under_way.items():
-        for mark in marks:
-            if mark in suspected:
-                yield area, mark
 
 
 def _anonymous_file() -> int:

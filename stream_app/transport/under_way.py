@@ -79,6 +79,39 @@ def _marks(shared: mmap.mmap, number: int) -> Iterator[bytes]:
         yield bytes(shared[at : at + MARK_BYTES])
 
 
+class _Turn:
+    """Who may work: any number side by side, or one suspect alone."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._working = 0
+        self._is_alone = False
+        self._asked_alone_s = 0.0
+
+    def take(self, *, alone: bool) -> bool:
+        """Return whether the work may begin; if not, ask again.
+
+        While a suspect waits nothing else begins, or it would wait for ever; but one that stopped
+        asking holds up nobody.
+        """
+        now_s = time.monotonic()
+        with self._lock:
+            if alone:
+                self._asked_alone_s = now_s
+            is_waited_for = not alone and now_s - self._asked_alone_s < 10 * TURN_POLL_S
+            if self._is_alone or is_waited_for or (alone and self._working):
+                return False
+            self._working += 1
+            self._is_alone = alone
+            return True
+
+    def give_back(self) -> None:
+        """End the work."""
+        with self._lock:
+            self._working -= 1
+            self._is_alone = False
+
+
 class UnderWay:
     """Marks of one process, and what is known of the deaths of those before it.
 
@@ -92,7 +125,7 @@ class UnderWay:
         known = suspects or Suspects()
         self._suspected = {bytes.fromhex(mark) for mark in known.suspected}
         self._convicted = frozenset(bytes.fromhex(mark) for mark in known.convicted)
-        self._turn = threading.Lock()
+        self._turn = _Turn()
 
     def apart(
         self, items: Sequence[ItemT], mark_of: Callable[[ItemT], bytes]
@@ -128,12 +161,20 @@ class UnderWay:
 
     @contextlib.contextmanager
     def alone(self, marks: Iterable[bytes]) -> Iterator[None]:
-        """Wait until no suspect is at work, if there is one among these marks; for threads."""
-        if self._suspected.isdisjoint(marks):
+        """Let a suspect among these marks be the only work of the process; for threads.
+
+        While there are suspects, all work asks here: the rest goes on side by side.
+        """
+        if not self._suspected:
             yield
             return
-        with self._turn:
+        is_suspect = not self._suspected.isdisjoint(marks)
+        while not self._turn.take(alone=is_suspect):
+            time.sleep(TURN_POLL_S)
+        try:
             yield
+        finally:
+            self._turn.give_back()
 
     @contextlib.asynccontextmanager
     async def alone_on_loop(self, marks: Iterable[bytes]) -> AsyncIterator[None]:
@@ -142,18 +183,20 @@ class UnderWay:
         Else a worker that catches up would be at work on one suspect or another all the time, and
         a second kill from outside would find one alone.
         """
-        if self._suspected.isdisjoint(marks):
+        if not self._suspected:
             yield
             return
-        while not self._turn.acquire(blocking=False):  # noqa: ASYNC110 - a thread releases it
+        is_suspect = not self._suspected.isdisjoint(marks)
+        while not self._turn.take(alone=is_suspect):  # noqa: ASYNC110 - a thread gives it back
             await asyncio.sleep(TURN_POLL_S)
         began_s = time.monotonic()
         try:
             yield
         finally:
-            self._turn.release()
-        worked_s = time.monotonic() - began_s
-        await asyncio.sleep(min(REST_SHARE * worked_s, LONGEST_REST_S))
+            self._turn.give_back()
+        if is_suspect:
+            worked_s = time.monotonic() - began_s
+            await asyncio.sleep(min(REST_SHARE * worked_s, LONGEST_REST_S))
 
     def clear(self, *areas: Area) -> None:
         """Forget what is under way in some areas: it is not to blame for what comes."""
