@@ -21,6 +21,7 @@ from stream_app.transport.partitions import Partitions
 from stream_app.transport.sessions import PartitionSession
 
 NOW_MS = wall_clock_ms()
+HOUR_MS = 3_600_000  # longer than any test run takes from its begin to here
 TP0, TP1 = TP(AUDIO, 0), TP(AUDIO, 1)
 
 
@@ -168,7 +169,8 @@ def test_a_restored_call_knows_when_it_was_saved() -> None:
 
 def test_a_closed_call_is_known_for_as_long_as_the_input_topic_is_kept() -> None:
     """A message that outlives its own retention is still told from one of a new call."""
-    at_ms = {"young": NOW_MS - kept_ms(AUDIO) + 60_000, "old": NOW_MS - kept_ms(AUDIO) - 1}
+    horizon_ms = NOW_MS - kept_ms(AUDIO)
+    at_ms = {"young": horizon_ms + HOUR_MS, "old": horizon_ms - 1}
     saved = SavedCalls()
     for call_id, written_ms in at_ms.items():
         saved.merge(checkpoint(call_id, is_closed=True), b"toy:c:w", written_ms)
