@@ -119,6 +119,7 @@ class Partitions:
         }
         self._metrics.generations.inc(len(self._sessions))
         self._load = asyncio.create_task(self._restore(tuple(self._sessions.values())))
+        self._load.add_done_callback(_note_failure)
         self._begun.set()
         self._begun = asyncio.Event()
 
@@ -218,3 +219,9 @@ class Partitions:
             except (MalformedMessageError, AudioFormatError):
                 return False  # it is a dead letter already
             return True
+
+
+def _note_failure(load: "asyncio.Task[None]") -> None:
+    """Take the exception of a load, which `on_failure` was told of, so that nobody logs it."""
+    if not load.cancelled():
+        load.exception()
