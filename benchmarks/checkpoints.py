@@ -44,6 +44,7 @@ SAMPLE_S = 0.005
 PRODUCED_TOGETHER = 2_000
 
 Timed = tuple[int, Any]  # when, in the time of the call (ms); what
+Committed = tuple[int, Checkpoint, bool]  # when; what; whether it follows an output
 
 
 @dataclass(frozen=True)
@@ -112,7 +113,7 @@ def table(report: Mapping[str, Any]) -> Table:
     return shown
 
 
-def _recorded(recording: Path, settings: Settings) -> dict[str, list[Timed]]:
+def _recorded(recording: Path, settings: Settings) -> dict[str, list[Committed]]:
     """Return the checkpoints that each agent commits of a call, with their time."""
     call = read_demo_call(recording)
     assert call.audio is not None  # noqa: S101 -- it was read with the call
@@ -125,11 +126,14 @@ def _recorded(recording: Path, settings: Settings) -> dict[str, list[Timed]]:
     return recorded
 
 
-def _run(definition: AgentDefinition, messages: Sequence[Timed]) -> tuple[list[Timed], list[Timed]]:
+def _run(
+    definition: AgentDefinition, messages: Sequence[Timed]
+) -> tuple[list[Timed], list[Committed]]:
     """Return what an agent makes of a call and what it commits, each with the time."""
     machine = definition.create(messages[0][1].call_id)
     outputs: list[Timed] = []
-    commits: list[Timed] = []
+    commits: list[Committed] = []
+    told = 0
     for offset, (at_ms, message) in enumerate(messages):
         pending: list[Any] = list(machine.feed(message, offset))
         while pending:
@@ -137,27 +141,32 @@ def _run(definition: AgentDefinition, messages: Sequence[Timed]) -> tuple[list[T
             if isinstance(effect, Emit) and not effect.is_volatile:
                 outputs.append((at_ms, effect.message))
             elif isinstance(effect, Commit) and effect.checkpoint is not None:
-                commits.append((at_ms, effect.checkpoint))
+                commits.append((at_ms, effect.checkpoint, len(outputs) > told))
+                told = len(outputs)
             elif isinstance(effect, Infer) and effect.is_urgent and definition.infer is not None:
                 pending += machine.resolve(definition.infer([effect.request])[0])
     return outputs, commits
 
 
-def _paced(commits: Iterable[Timed], interval_s: float) -> Iterator[Timed]:
-    """Yield what the outbox writes of commits: the last one of each interval, and the closing."""
+def _paced(commits: Iterable[Committed], interval_s: float) -> Iterator[Timed]:
+    """Yield what the outbox writes of commits: the last one of each interval, and the closing.
+
+    An interval ends with an output.
+    """
     due_ms: float | None = None
     last: Timed | None = None
-    for at_ms, checkpoint in commits:
-        if last is not None and due_ms is not None and at_ms >= due_ms:
+    for at_ms, checkpoint, follows_output in commits:
+        if last is not None and due_ms is not None and at_ms > due_ms:
             yield last
             due_ms = None
         last = (at_ms, checkpoint)
-        due_ms = at_ms + interval_s * 1000 if due_ms is None else due_ms
+        own_ms = at_ms if follows_output else at_ms + interval_s * 1000
+        due_ms = own_ms if due_ms is None else min(due_ms, own_ms)
     if last is not None:
         yield last
 
 
-def _rate(commits: Sequence[Timed], written: Sequence[Timed]) -> dict[str, float]:
+def _rate(commits: Sequence[Committed], written: Sequence[Timed]) -> dict[str, float]:
     minutes = written[-1][0] / 60_000
     sizes = [len(msgspec.json.encode(checkpoint)) for _, checkpoint in written]
     return {

@@ -50,7 +50,8 @@ class KafkaSettings(_Part):
         session_timeout_s: A worker silent for so long loses its partitions.
         commit_interval_s: How often acknowledged offsets are committed.
         checkpoint_interval_s: Changes of an open call within this time share one checkpoint, for
-            which their acknowledgements wait; outputs never do. A crash repeats so much work.
+            which their acknowledgements wait. Outputs never wait, and their checkpoint follows them
+            at once.
         max_poll_interval_s: A worker that takes no events for so long loses its partitions.
         fetch_max_wait_ms: Longest wait of a fetch for data, and shortest time between two polls:
             what comes meanwhile is taken together. Less is faster, more is cheaper.

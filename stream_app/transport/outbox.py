@@ -62,8 +62,9 @@ class Outbox:
     """Carries out effects in the order in which they come; one task sends, one settles.
 
     Commits that are due are settled together every 100 ms. One with a checkpoint is due after the
-    checkpoint interval, that of a closing call at once: of several commits of a call only the
-    last checkpoint is written, since it holds the others. An effect of a dropped session is void.
+    checkpoint interval; that of a closing call, or behind outputs, at once. Of several commits of a
+    call only the last checkpoint is written, since it holds the others. An effect of a dropped
+    session is void.
 
     What is too large to send, or cannot be encoded, is refused for its call alone: a dead letter
     describes it, an alert tells of it, and the call goes on without it. Without a checkpoint it

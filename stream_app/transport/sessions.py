@@ -47,13 +47,16 @@ class Lane:
         return not self.outputs and not self.commits
 
     def commit(self, commit: Commit, due_s: float) -> None:
-        """Take in a commit; an open call's checkpoint waits, with all others, until ``due_s``."""
+        """Take in a commit; a checkpoint waits, with all others, until ``due_s``.
+
+        The end of a call does not, nor does what follows outputs: after a crash they would be made
+        anew, by another version of a model perhaps.
+        """
         checkpoint = commit.checkpoint
-        if checkpoint is not None and checkpoint.is_closed:
-            self.due_s = 0.0
-        elif checkpoint is not None and not self._has_checkpoint:
-            self.due_s = due_s
-        self._has_checkpoint |= checkpoint is not None
+        if checkpoint is not None:
+            own_due_s = 0.0 if checkpoint.is_closed or self.outputs else due_s
+            self.due_s = min(self.due_s, own_due_s) if self._has_checkpoint else own_due_s
+            self._has_checkpoint = True
         self.commits.append(commit)
 
     def settle(self) -> "Settlement":

@@ -16,11 +16,20 @@ def checkpoint(position: int, *, is_closed: bool = False) -> Checkpoint:
 
 def test_of_the_commits_of_an_interval_the_last_one_is_written() -> None:
     """The interval begins with the first of them; the closing one is written at once."""
-    commits = [(at_ms, checkpoint(at_ms)) for at_ms in (0, 400, 900, 1_500, 2_600, 2_700)]
+    times_ms = (0, 400, 900, 1_500, 2_600, 2_700)
+    commits = [(at_ms, checkpoint(at_ms), False) for at_ms in times_ms]
 
     written = [at_ms for at_ms, _ in _paced(commits, 1.0)]
 
     assert written == [900, 1_500, 2_700]
+
+
+def test_an_output_ends_its_interval() -> None:
+    commits = [(at_ms, checkpoint(at_ms), at_ms == 400) for at_ms in (0, 400, 900, 1_300, 2_100)]
+
+    written = [at_ms for at_ms, _ in _paced(commits, 1.0)]
+
+    assert written == [400, 1_300, 2_100]
 
 
 def test_every_call_of_the_day_is_closed_but_those_of_the_end() -> None:
