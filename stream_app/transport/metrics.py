@@ -55,6 +55,16 @@ class Metrics:
         self.skipped_offsets = self._counter(
             "skipped_offsets", "Offsets of the input that were not in the log when it was read."
         )
+        self._add_model_metrics()
+        self._add_state_metrics()
+
+    def _add_model_metrics(self) -> None:
+        self.inference_seconds = self._histogram(
+            "inference_seconds", "Time of one call of the model.", INFERENCE_BUCKETS_S
+        )
+        self.inference_cpu_s = self._counter(
+            "inference_cpu_seconds", "CPU time of the inference thread in the model."
+        )
         self.shed_requests = self._counter(
             "shed_requests", "Inference requests dropped: replaced by a newer one, or too old."
         )
@@ -77,6 +87,8 @@ class Metrics:
         self.model_refusals = self._counter(
             "model_refusals", "Times that new files of the model were refused; the old ones stay."
         )
+
+    def _add_state_metrics(self) -> None:
         self.stall_markers = self._counter("stall_markers", "Markers appended to silent calls.")
         self.open_calls = self._gauge("open_calls", "Calls in memory that are not closed.")
         self.pending_audio_s = self._gauge(
@@ -103,12 +115,6 @@ class Metrics:
         )
         self.loop_lag = self._histogram(
             "loop_lag_seconds", "How late the event loop wakes a timer.", LAG_BUCKETS_S
-        )
-        self.inference_seconds = self._histogram(
-            "inference_seconds", "Time of one call of the model.", INFERENCE_BUCKETS_S
-        )
-        self.inference_cpu_s = self._counter(
-            "inference_cpu_seconds", "CPU time of the inference thread in the model."
         )
         self.durable_seconds = self._histogram(
             "durable_seconds",
