@@ -15,7 +15,7 @@ test: setup-dev
 	$(BIN)/pytest -m "e2e and not kafka" -n 2 --dist worksteal
 
 test-kafka: setup-dev
-	$(BIN)/pytest -m kafka
+	$(BIN)/pytest -m kafka -n 2 --dist loadfile
 
 check: setup-dev
 	$(BIN)/ruff check .
