@@ -17,6 +17,7 @@ MAX_MESSAGE_BYTES = 4 * 1024 * 1024  # on topics and clients alike
 JSON_BYTES_PER_CHARACTER = 6  # a control character is written as \u0001
 
 MAX_CHANNELS = 8
+MAX_CALL_MS = 24 * 3_600_000  # no call is longer: a later time is corrupt
 MAX_CALL_ID = 256  # characters
 MAX_IDENTIFIER = 512  # a call id and what is derived from it: kind, channel, audio clock
 MAX_NAME = 256

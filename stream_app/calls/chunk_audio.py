@@ -6,11 +6,10 @@ from models.audio.payload import decode_payload
 from models.audio.resample import SOURCE_RATES_HZ
 from models.audio.samples import FloatArray
 from schemas.audio import AudioChunk
-from schemas.base import MAX_CHANNELS
+from schemas.base import MAX_CALL_MS, MAX_CHANNELS
 from schemas.errors import AudioFormatError
 
 MAX_CHUNK_MS = 1_000
-MAX_START_MS = 24 * 3_600_000  # no call is longer: a later start is corrupt
 SAMPLE_BYTES = {"mulaw": 1, "alaw": 1, "pcm16": 2}
 
 
@@ -49,7 +48,7 @@ def checked_duration(chunk: AudioChunk, *, rate_hz: int, channels: int) -> int:
     samples, rest = divmod(size, SAMPLE_BYTES[chunk.encoding])
     if rest or samples * 1000 > MAX_CHUNK_MS * rate_hz:
         raise AudioFormatError(f"{size} bytes of {chunk.encoding} are no chunk of audio")
-    if chunk.seq < 0 or not 0 <= chunk.start_ms <= MAX_START_MS:
+    if chunk.seq < 0 or not 0 <= chunk.start_ms <= MAX_CALL_MS:
         raise AudioFormatError(f"chunk {chunk.seq} at {chunk.start_ms} ms")
     return samples
 

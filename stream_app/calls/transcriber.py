@@ -116,11 +116,6 @@ class CallTranscriber:
         return self.counters.late_events + (self.ended.dropped if self.ended else 0)
 
     @property
-    def dropped_chunks(self) -> int:
-        """Return how many duplicates were dropped."""
-        return self.counters.duplicates
-
-    @property
     def _facts(self) -> CallFacts:
         return self._input.facts
 

@@ -6,7 +6,7 @@ from typing import Any, Literal, get_args
 import msgspec
 import orjson
 
-from schemas.base import MAX_CHANNELS, CallContext, Party
+from schemas.base import MAX_CALL_MS, MAX_CHANNELS, CallContext, Party
 from schemas.errors import ConfigurationError
 
 PARTIES: tuple[Party, ...] = get_args(Party)
@@ -21,7 +21,6 @@ PARTY_NAMES: dict[str, Party] = {
 _OWN_KEYS = frozenset({"call_id", "parties", "channel_parties", "events", "attributes"})
 _CONTEXT_KEYS = frozenset(CallContext.__struct_fields__) - {"attributes"}
 _MAX_SIDECAR_BYTES = 1_000_000
-MAX_CALL_MS = 24 * 3_600_000
 
 
 class TimedEvent(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
