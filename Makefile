@@ -5,6 +5,9 @@ BIN := $(VENV)/bin
 # One inference thread a process: oversubscribed cores cost ten times.
 export OMP_NUM_THREADS ?= 1
 
+# Only these are collected where brokers are started: the others take longer to import than to skip.
+BROKER_TESTS := tests/e2e tests/integration tests/kafka
+
 .PHONY: demo test check test-kafka setup-demo setup-dev clean
 
 demo: setup-demo
@@ -12,10 +15,10 @@ demo: setup-demo
 
 test: setup-dev
 	$(BIN)/pytest -m "not kafka and not e2e" -n logical --dist loadfile
-	$(BIN)/pytest -m "e2e and not kafka" -n 2 --dist worksteal
+	$(BIN)/pytest $(BROKER_TESTS) -m "e2e and not kafka" -n 4 --dist worksteal
 
 test-kafka: setup-dev
-	$(BIN)/pytest -m kafka -n 2 --dist loadfile
+	$(BIN)/pytest $(BROKER_TESTS) -m kafka -n 2 --dist loadfile
 
 check: setup-dev
 	$(BIN)/ruff check .

@@ -1,37 +1,24 @@
-"""Exit with 0 if an agent of this container lives and none says that it does not, else with 1.
+"""Exit with 0 if an agent of this container is live and none says that it is not, else with 1.
 
-Runs on the standard library alone. Each agent answers on a port of its own, from
-``CALLSTREAM_METRICS__PORT`` on. A worker that waits for its brokers lives.
+A worker that waits for its brokers is live. Asks as `callstream health --live` does, and imports
+nothing but the standard library for it, since it runs every few seconds.
 """
 
-import http.client
 import os
 import sys
-import urllib.error
-import urllib.request
 
-AGENTS = 10  # more than there are
-TIMEOUT_S = 2.0
+from stream_app.monitoring.host_health import LIVE_PATH, ask_agents
+
+DEFAULT_PORT = "9100"
 
 
 def main() -> int:
     """Return the exit code."""
-    first = int(os.environ.get("CALLSTREAM_METRICS__PORT", "0"))
+    first = int(os.environ.get("CALLSTREAM_METRICS__PORT", DEFAULT_PORT))
     if not first:
         return 0  # nothing was asked to answer
-    answers = [_is_live(port) for port in range(first, first + AGENTS)]
-    return 0 if True in answers and False not in answers else 1
-
-
-def _is_live(port: int) -> bool | None:
-    """Return what an agent says of itself, None where nobody answers."""
-    try:
-        with urllib.request.urlopen(f"http://127.0.0.1:{port}/healthz", timeout=TIMEOUT_S):
-            return True
-    except urllib.error.HTTPError:
-        return False
-    except (OSError, http.client.HTTPException):
-        return None
+    states = ask_agents("127.0.0.1", first, LIVE_PATH)
+    return 0 if states and not any(state.problem for state in states) else 1
 
 
 if __name__ == "__main__":

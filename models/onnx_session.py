@@ -5,11 +5,26 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import onnxruntime
+from onnxruntime.capi import onnxruntime_pybind11_state as onnx_state
 
 from schemas.errors import ModelIntegrityError
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+ONNX_ERRORS = (  # all that ONNX Runtime raises itself; they share no base but Exception
+    onnx_state.EPFail,
+    onnx_state.EngineError,
+    onnx_state.Fail,
+    onnx_state.InvalidArgument,
+    onnx_state.InvalidGraph,
+    onnx_state.InvalidProtobuf,
+    onnx_state.ModelLoaded,
+    onnx_state.NoModel,
+    onnx_state.NoSuchFile,
+    onnx_state.NotImplemented,
+    onnx_state.RuntimeException,
+)
 
 
 def open_session(path: Path, *, device: str, threads: int) -> onnxruntime.InferenceSession:
@@ -28,5 +43,5 @@ def open_session(path: Path, *, device: str, threads: int) -> onnxruntime.Infere
     provider = "CPUExecutionProvider" if device == "cpu" else "CUDAExecutionProvider"
     try:
         return onnxruntime.InferenceSession(str(path), options, providers=[provider])
-    except Exception as error:  # its own exceptions share no public base
+    except ONNX_ERRORS as error:
         raise ModelIntegrityError(f"{path} cannot be loaded: {error}") from error

@@ -31,12 +31,12 @@ MAX_SEGMENT_TEXT = 65_536  # 28 s of audio make 344 tokens at most
 MAX_SEGMENT_WORDS = 4_096
 MAX_WORD = 1_024
 MAX_MODELS = 64
-MAX_HOLDS = 1_000  # of a call; so many begins and so many ends
+MAX_HOLDS = 1_000  # of a call; each has a begin and an end
 MAX_DTMF_KEYS = 5_000  # of a call
 MAX_DIGIT = 64
 
 # C0, DEL and C1: a call id is a key, a label in logs and a word on terminals, where such characters
-# are commands. Lone surrogates come through neither decoder, since UTF-8 has none.
+# are commands. Neither decoder lets a lone surrogate pass: UTF-8 has no encoding for it.
 NO_CONTROL_CHARACTERS = r"^[^\x00-\x1f\x7f-\x9f]+(?![\s\S])"
 
 CallId = Annotated[str, Meta(min_length=1, max_length=MAX_CALL_ID, pattern=NO_CONTROL_CHARACTERS)]
@@ -100,8 +100,3 @@ class CallContext(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
     language: Language = "en"
     hot_words: Annotated[tuple[HotWord, ...], Meta(max_length=MAX_HOT_WORDS)] = ()
     attributes: Annotated[dict[AttributeKey, AttributeValue], Meta(max_length=MAX_ATTRIBUTES)] = {}
-
-
-def source_call_id(call_id: str) -> str:
-    """Return the call id without the run that a replay appended."""
-    return call_id.partition(RUN_SEPARATOR)[0]

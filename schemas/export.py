@@ -11,28 +11,15 @@ import inspect
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
 import msgspec
 import orjson
 
-from schemas.audio import AudioTopicMessage
-from schemas.operations import Alert, Checkpoint
-from schemas.transcripts import TranscriptTopicMessage
-from schemas.turns import FinalizedCall, TurnTopicMessage
+from schemas.catalogue import MESSAGE_TYPES
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 DEFAULT_FOLDER = Path(__file__).parent / "json"
-
-AUDIO_MESSAGE_TYPES: tuple[type[msgspec.Struct], ...] = get_args(AudioTopicMessage)
-JSON_MESSAGE_TYPES: tuple[type[msgspec.Struct], ...] = (
-    *get_args(TranscriptTopicMessage),
-    *get_args(TurnTopicMessage),
-    FinalizedCall,
-    Checkpoint,
-    Alert,
-)
-MESSAGE_TYPES = AUDIO_MESSAGE_TYPES + JSON_MESSAGE_TYPES
 
 
 def schema_name(message_type: type[msgspec.Struct]) -> str:

@@ -44,6 +44,9 @@ class Word(msgspec.Struct, frozen=True, kw_only=True):
 
 Words = Annotated[tuple[Word, ...], Meta(max_length=MAX_SEGMENT_WORDS)]
 
+MAX_REVISED_SEGMENTS = 32
+MAX_REVISION_MS = 30_000  # no segment that ended so long before a final is revised by it
+
 
 class SpeechActivity(Message, frozen=True, kw_only=True, tag="speech_activity.v1"):
     """Speech or silence of a channel at an instant: the clock of everything downstream.
@@ -94,6 +97,19 @@ class TranscriptPartial(Message, frozen=True, kw_only=True, tag="transcript_part
     is_final: Literal[False] = False
 
 
+class RevisedSegment(msgspec.Struct, frozen=True, kw_only=True):
+    """What a segment says as heard with those after it: this supersedes its final.
+
+    Attributes:
+        start_ms: Audio clock of its first sample.
+    """
+
+    segment_id: Identifier
+    start_ms: Milliseconds
+    text: SegmentText
+    words: Words
+
+
 class TranscriptFinal(Message, frozen=True, kw_only=True, tag="transcript_final.v1"):
     """The transcript of a finished segment: a pure function of its audio and the weights.
 
@@ -106,6 +122,7 @@ class TranscriptFinal(Message, frozen=True, kw_only=True, tag="transcript_final.
             not run; empty otherwise.
         model: Name and version of the weights.
         domain: Of the call, as its context says; routes it to a model of turns.
+        revised: Earlier segments of its passage, all that were decoded with it, in order.
     """
 
     channel: Channel
@@ -126,6 +143,7 @@ class TranscriptFinal(Message, frozen=True, kw_only=True, tag="transcript_final.
     stability: Ratio = 1.0
     domain: Name = ""
     is_final: Literal[True] = True
+    revised: Annotated[tuple[RevisedSegment, ...], Meta(max_length=MAX_REVISED_SEGMENTS)] = ()
 
 
 Models = Annotated[dict[Name, Name], Meta(max_length=MAX_MODELS)]

@@ -54,14 +54,14 @@ class TurnEndPredicted(Message, frozen=True, kw_only=True, tag="turn_end_predict
 
 
 class TurnEnded(Message, frozen=True, kw_only=True, tag="turn_ended.v1"):
-    """A turn is over; never withdrawn.
+    """A turn is over; never withdrawn, but its text may be revised (`TurnRevised`).
 
     Attributes:
         start_ms: Begin of its first speech.
         end_ms: End of its last speech.
         at_ms: Audio clock of the decision; ``at_ms - end_ms`` is the end-of-turn delay.
         text: Text of its segments, joined.
-        words: Number of words.
+        words: Number of words as they were spoken: "555-1234" is seven.
         probability: Semantic end-of-turn probability, -1 where no model judged.
         speech: Its intervals of speech, without the pauses between.
         is_backchannel: A short acknowledgement that did not take the turn.
@@ -80,6 +80,23 @@ class TurnEnded(Message, frozen=True, kw_only=True, tag="turn_ended.v1"):
     reason: TurnEndReason
     probability: Ratio = -1.0
     is_backchannel: bool = False
+
+
+class TurnRevised(Message, frozen=True, kw_only=True, tag="turn_revised.v1"):
+    """What was said in a turn that has ended, heard better with what the party said after it.
+
+    Attributes:
+        at_ms: Audio clock of the final that revised it; the latest revision of a turn holds.
+        text: In place of that of the turn.
+        words: Number of words as they were spoken.
+    """
+
+    turn_id: Identifier
+    channel: Channel
+    party: Party
+    at_ms: Milliseconds
+    text: str
+    words: Annotated[int, Meta(ge=0, le=MAX_TURN_WORDS)]
 
 
 class Interruption(Message, frozen=True, kw_only=True, tag="interruption.v1"):
@@ -112,7 +129,9 @@ class CallTurnsComplete(Message, frozen=True, kw_only=True, tag="call_turns_comp
     summary: CallSummary
 
 
-TurnTopicMessage = TurnStarted | TurnEndPredicted | TurnEnded | Interruption | CallTurnsComplete
+TurnTopicMessage = (
+    TurnStarted | TurnEndPredicted | TurnEnded | TurnRevised | Interruption | CallTurnsComplete
+)
 
 
 class FinalizedTurn(msgspec.Struct, frozen=True, kw_only=True):

@@ -1,1 +1,1 @@
-"""Offline training packages, one per model; each exports weights that ``models`` loads."""
+"""Training, a package for each kind of model; each exports weights that ``models`` loads."""

@@ -8,33 +8,34 @@ import msgspec
 from rich.console import Console
 from rich.progress import Progress
 
-from benchmarks.report import base_name, prepare_folder, save_report
-from benchmarks.spread import percentiles
-from benchmarks.turn_timing.calls import CallOptions
-from benchmarks.turn_timing.callstream import TextJudge
-from benchmarks.turn_timing.lanes import recorder
-from benchmarks.turn_timing.score import UNFINISHED, delay_at_rate
-from benchmarks.turn_timing.sets import TimedSet, recorded_sets, spoken_set
-from benchmarks.turn_timing.smart_turn import SmartTurn, SmartTurnCalls
-from benchmarks.turn_timing.sweep import sweep_settings
-from benchmarks.turn_timing.systems import (
+from benchmarks.core.report import base_name, prepare_folder, save_report
+from benchmarks.core.spread import percentiles
+from benchmarks.turn_timing.calls.lanes import recorder
+from benchmarks.turn_timing.calls.sets import TimedSet, recorded_sets, spoken_set
+from benchmarks.turn_timing.calls.synthetic import CallOptions
+from benchmarks.turn_timing.plot import plot
+from benchmarks.turn_timing.systems.callstream import TextJudge
+from benchmarks.turn_timing.systems.curves import (
     CALLSTREAM,
     SILENCE,
     SMART_TURN,
     Machine,
     SystemRow,
     callstream_rows,
-    foretell,
+    prediction_rate,
     silence_rows,
     smart_turn_rows,
 )
+from benchmarks.turn_timing.systems.score import UNFINISHED, delay_at_rate
+from benchmarks.turn_timing.systems.smart_turn import SmartTurn, SmartTurnCalls
+from benchmarks.turn_timing.systems.sweep import sweep_settings
 from models.asr.engine import load_engine
 from models.turns.store import Route, TurnModels
-from schemas.errors import ConfigurationError
+from schemas.errors import MissingExtraError
 from stream_app.agents.detect_turns import judge, turn_config
-from stream_app.calls.endpointing import TurnConfig
+from stream_app.calls.detect_turns.endpointing import TurnConfig
 from stream_app.settings import Settings
-from training.errors import MissingDataError
+from training.core.errors import MissingDataError
 
 
 class TurnTimingOptions(msgspec.Struct, frozen=True, kw_only=True):
@@ -71,8 +72,6 @@ def measure(options: TurnTimingOptions, *, out: Path) -> dict[str, Any]:
     Raises:
         CallstreamError: A model cannot be loaded, or a set cannot be read or made.
     """
-    from benchmarks.turn_timing.plot import plot  # noqa: PLC0415 - it draws at the end
-
     prepare_folder(out)
     console = Console(stderr=True)
     with Progress(console=console) as progress:
@@ -95,7 +94,7 @@ def measure(options: TurnTimingOptions, *, out: Path) -> dict[str, Any]:
 
 
 def _described(options: TurnTimingOptions) -> dict[str, Any]:
-    """Return the options without the places where things lie."""
+    """Return the options without the folders."""
     named = msgspec.structs.replace(options, model=base_name(options.model))
     described: dict[str, Any] = msgspec.to_builtins(named, enc_hook=base_name)
     return described
@@ -159,7 +158,7 @@ class _Bench:
             "turns": sum(len(call.turns) for call in timed.calls),
             "systems": [msgspec.to_builtins(row) for row in rows],
             "equal_cut_offs": compare(rows),
-            "predictions": msgspec.to_builtins(foretell(timed, self._machine, self.config))
+            "predictions": msgspec.to_builtins(prediction_rate(timed, self._machine, self.config))
             if timed.has_audio
             else None,
         }
@@ -181,7 +180,7 @@ class _Bench:
     def _load_smart_turn(self) -> SmartTurnCalls | None:
         try:
             model = SmartTurn()
-        except ConfigurationError as error:
+        except MissingExtraError as error:
             self.skipped.append(str(error))
             return None
         return SmartTurnCalls(model, self._options.work / f"{model.file_name}.json")

@@ -8,7 +8,7 @@ from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
-from benchmarks.plots import colours, new_figure, save_figure
+from benchmarks.core.plots import colours, new_figure, save_figure
 
 KINDS = ("mid_sentence", "dictation", "between_sentences")
 LONGEST_DELAY_MS = 2_600  # of the pictures
@@ -28,7 +28,7 @@ def plot(report: Mapping[str, Any], path: Path) -> None:
 
 
 def _has_doubtless(one: Mapping[str, Any]) -> bool:
-    """Return whether a set has pauses of which nobody doubts that more was to come."""
+    """Return whether a set has pauses after which more of the turn is certain to come."""
     counts = one["systems"][0]["figures"]["counts"]
     return any(counts.get(kind) for kind in KINDS[:2])
 
@@ -89,8 +89,8 @@ def _draw_kinds(axes: Any, rows: list[dict[str, Any]]) -> None:
     width = 0.85 / len(rows)
     for number, (row, colour) in enumerate(zip(rows, colours(len(rows)), strict=True)):
         rates = [100 * row["figures"]["by_kind"].get(kind, 0.0) for kind in KINDS]
-        places = [place + number * width for place in range(len(KINDS))]
-        axes.bar(places, rates, width, color=colour, label=f"{row['system']} {row['setting']:g}")
+        positions = [index + number * width for index in range(len(KINDS))]
+        axes.bar(positions, rates, width, color=colour, label=f"{row['system']} {row['setting']:g}")
     labels = [kind.replace("_", "\n") for kind in KINDS]
     axes.set_xticks([n + 0.42 - width / 2 for n in range(len(KINDS))], labels, fontsize=6)
     axes.set(ylabel="pauses cut off, %", title="by kind of pause", ylim=(0, ROOM_FOR_LEGEND))
@@ -147,12 +147,12 @@ def _comparison_lines(one: Mapping[str, Any]) -> list[Text]:
         )
         for row in one["equal_cut_offs"]
     ]
-    if (foretold := one["predictions"]) is not None:
+    if (predicted := one["predictions"]) is not None:
         lines.append(
             Text(
-                f"predictions: {foretold['foretold']:.0%} of the ends, p50"
-                f" {_ms(foretold['delay_p50_ms'])} ms; in {foretold['paused_rate']:.0%} of the"
-                f" mid-turn pauses; {foretold['withdrawn']:.2f} withdrawn a turn"
+                f"predictions: {predicted['predicted']:.0%} of the ends, p50"
+                f" {_ms(predicted['delay_p50_ms'])} ms; in {predicted['paused_rate']:.0%} of the"
+                f" mid-turn pauses; {predicted['withdrawn']:.2f} withdrawn a turn"
             )
         )
     return lines

@@ -1,19 +1,19 @@
-"""Hallucination guards: pure functions that refuse or shorten what Whisper made up.
+"""Hallucination guards: pure functions that refuse or shorten what Whisper hallucinated.
 
-A segment's decode is never prompted with an earlier one's text, so what one segment makes up no
-other inherits: there is no prompt to bound or to reset. Thresholds for no speech follow
-openai-whisper's ``transcribe``. Its limit of the compression ratio is not used: 41 % of strings
-of 48 dictated digits pass it, and up to 1.4 % of stretches of 120 words of real calls.
+A segment's decode is never prompted with an earlier one's text, so that no segment inherits
+another's hallucination: there is no prompt to bound or to reset. Thresholds for no speech follow
+openai-whisper's ``transcribe``. Its limit of the compression ratio is not used: 41 % of strings of
+48 dictated digits pass it, and up to 1.4 % of stretches of 120 words of real calls.
 """
 
-import re
 from dataclasses import dataclass
 from typing import Literal
 
 import msgspec
 import numpy as np
 
-from models.asr.hypothesis import Hypothesis, Word, bare_text, compression_ratio, kept_text
+from models.asr.core.hypothesis import Hypothesis, Word, bare_text
+from models.asr.loops import cut_loops
 from models.audio.dtmf import dtmf_share
 from models.audio.samples import SAMPLE_RATE_HZ, FloatArray
 from models.audio.tones import tone_shares
@@ -23,18 +23,22 @@ RejectedReason = Literal[
 ]
 
 LEVEL_BLOCK_SAMPLES = SAMPLE_RATE_HZ * 64 // 1000
-MAX_NGRAM = 6
 SPARE_WORDS = 3  # a short segment may hold a burst of them
 MIN_TRIGRAMS = 12  # fewer tell nothing about repetition
 
-# Letters only: what people dictate repeats digits. "hahahaha" stays.
-_LETTER_LOOP = re.compile(r"([^\W\d_])\1{3,}")
-_SYLLABLE_LOOP = re.compile(r"([^\W\d_]{2,4}?)\1{4,}")
+# What Whisper writes over breath, clicks and noise; people say most of it too.
+STOCK_PHRASES = frozenset(
+    (
+        "bye", "bye bye", "hello", "hey", "hi", "huh", "i'm sorry", "oh", "okay", "so", "thank you",
+        "thank you for watching", "thank you so much", "thank you very much", "thanks",
+        "thanks for watching", "yeah", "yes", "you",
+    )
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GuardConfig:
-    """Limits beyond which words are not believed.
+    """Limits beyond which words are refused.
 
     Attributes:
         min_level_db: Level of the loudest 64 ms, relative to full scale.
@@ -47,6 +51,13 @@ class GuardConfig:
         doubtful_no_speech_probability: Refused above it if the words are improbable as well.
         doubtful_log_probability: What counts as improbable for the line above.
         min_log_probability: Refused below it, whatever else.
+        few_words: So few words over no more than ``few_words_ms`` are held to the two limits that
+            follow: breath, clicks and music give such hypotheses.
+        few_words_ms: Longest audio of them.
+        few_words_no_speech_probability: Refused above it if the words are improbable as well.
+        few_words_log_probability: What counts as improbable for the line above.
+        stock_no_speech_probability: The same for one of `STOCK_PHRASES`.
+        stock_log_probability: What counts as improbable for the line above.
         max_words_per_second: Refused above it; some words more are let pass.
         min_distinct_trigrams: Share of three words in a row that come once, after loops were cut;
             at least 0.61 in 45,000 stretches of ten and more words of real calls.
@@ -61,6 +72,12 @@ class GuardConfig:
     doubtful_no_speech_probability: float = 0.6
     doubtful_log_probability: float = -1.0
     min_log_probability: float = -2.0
+    few_words: int = 3
+    few_words_ms: int = 2_000
+    few_words_no_speech_probability: float = 0.55
+    few_words_log_probability: float = -0.85
+    stock_no_speech_probability: float = 0.5
+    stock_log_probability: float = -0.6
     max_words_per_second: float = 10.0
     min_distinct_trigrams: float = 0.4
     max_repeats: int = 8
@@ -85,7 +102,7 @@ class GuardedHypothesis:
 def apply_guards(
     hypothesis: Hypothesis, samples: FloatArray, config: GuardConfig
 ) -> GuardedHypothesis:
-    """Return the hypothesis if it is believed, else one without words and the reason.
+    """Return the hypothesis if it passes, else one without words and the reason.
 
     Args:
         hypothesis: Of these samples.
@@ -95,14 +112,20 @@ def apply_guards(
     if not hypothesis.words:
         return GuardedHypothesis(hypothesis)
     shortened = cut_loops(hypothesis, config.max_repeats)
-    reason = _audio_reason(samples, config) or _text_reason(shortened, config)
+    reason = (
+        audio_reason(samples, config)
+        or _lost_reason(hypothesis, shortened)
+        or _text_reason(shortened, config)
+        or _few_words_reason(shortened, config)
+    )
     if reason is None:
         return GuardedHypothesis(shortened)
     empty = msgspec.structs.replace(hypothesis, text="", words=())
     return GuardedHypothesis(empty, reason)
 
 
-def _audio_reason(samples: FloatArray, config: GuardConfig) -> RejectedReason | None:
+def audio_reason(samples: FloatArray, config: GuardConfig) -> RejectedReason | None:
+    """Return why audio is refused whatever its words are; None if it is not."""
     if peak_level_db(samples) < config.min_level_db:
         return "quiet"
     if dtmf_share(samples) > config.max_dtmf_share:
@@ -111,6 +134,27 @@ def _audio_reason(samples: FloatArray, config: GuardConfig) -> RejectedReason | 
     if tones.steady > config.max_steady_share or tones.narrow > config.max_narrow_share:
         return "tone"
     return None
+
+
+def _lost_reason(hypothesis: Hypothesis, shortened: Hypothesis) -> RejectedReason | None:
+    if shortened.words:
+        return None
+    return "repetitive" if any(map(str.isalnum, hypothesis.text)) else "no_speech"
+
+
+def _few_words_reason(hypothesis: Hypothesis, config: GuardConfig) -> RejectedReason | None:
+    if len(hypothesis.words) > config.few_words or hypothesis.duration_ms > config.few_words_ms:
+        return None
+    max_no_speech = config.few_words_no_speech_probability
+    min_log_probability = config.few_words_log_probability
+    if " ".join(map(bare_text, hypothesis.words)) in STOCK_PHRASES:
+        max_no_speech = config.stock_no_speech_probability
+        min_log_probability = config.stock_log_probability
+    is_refused = (
+        hypothesis.no_speech_probability > max_no_speech
+        and hypothesis.avg_log_probability < min_log_probability
+    )
+    return "no_speech" if is_refused else None
 
 
 def _text_reason(hypothesis: Hypothesis, config: GuardConfig) -> RejectedReason | None:
@@ -144,55 +188,3 @@ def distinct_trigrams(words: tuple[Word, ...]) -> float:
     spelled = [bare_text(word) for word in words]
     trigrams = list(zip(spelled, spelled[1:], spelled[2:], strict=False))
     return len(set(trigrams)) / len(trigrams) if len(trigrams) >= MIN_TRIGRAMS else 1.0
-
-
-def cut_loops(hypothesis: Hypothesis, max_repeats: int) -> Hypothesis:
-    """Return the hypothesis with each loop shortened to one round: of n-grams, and inside words.
-
-    Args:
-        hypothesis: Words may repeat.
-        max_repeats: A word in a row more often than this is a loop; longer n-grams half as often.
-    """
-    spelled = tuple(_with_text(word, cut_inner_loops(word.text)) for word in hypothesis.words)
-    words = without_loops(spelled, max_repeats)
-    if words == hypothesis.words:
-        return hypothesis
-    text = kept_text(cut_inner_loops(hypothesis.text), words)
-    return msgspec.structs.replace(
-        hypothesis, text=text, words=words, compression_ratio=compression_ratio(text)
-    )
-
-
-def cut_inner_loops(text: str) -> str:
-    """Return the text without loops inside its words: "lalalalalala" is "la", "ooffffff" "ooff"."""
-    cut = _SYLLABLE_LOOP.sub(r"\1", _LETTER_LOOP.sub(r"\1\1", text))
-    return cut if cut == text else cut_inner_loops(cut)
-
-
-def _with_text(word: Word, text: str) -> Word:
-    return word if text == word.text else msgspec.structs.replace(word, text=text)
-
-
-def without_loops(words: tuple[Word, ...], max_repeats: int) -> tuple[Word, ...]:
-    """Return the words with each n-gram loop shortened to one round, the shortest n-grams first."""
-    for size in range(1, MAX_NGRAM + 1):
-        limit = max_repeats if size == 1 else max(max_repeats // 2, 2)
-        kept: list[Word] = []
-        position = 0
-        spelled = [bare_text(word) for word in words]
-        while position < len(words):
-            rounds = _rounds(spelled, position, size)
-            kept.extend(words[position : position + (size if rounds > limit else 1)])
-            position += size * rounds if rounds > limit else 1
-        words = tuple(kept)
-    return words
-
-
-def _rounds(spelled: list[str], start: int, size: int) -> int:
-    """Return how often the n-gram at ``start`` comes in a row."""
-    rounds = 1
-    following = start + size
-    while spelled[following : following + size] == spelled[start : start + size]:
-        rounds += 1
-        following += size
-    return rounds

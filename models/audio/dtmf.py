@@ -1,4 +1,4 @@
-"""How much of a sound is keys being pressed."""
+"""The share of DTMF keys in a sound."""
 
 from functools import cache
 

@@ -23,6 +23,11 @@ def as_samples(samples: npt.ArrayLike) -> FloatArray:
     return array
 
 
+def no_samples() -> FloatArray:
+    """Return audio of no length."""
+    return np.empty(0, np.float32)
+
+
 def to_pcm16(samples: FloatArray) -> npt.NDArray[np.int16]:
     """Return the nearest PCM16 values of samples in [-1, 1), clipped to the range."""
     scaled = np.rint(as_samples(samples).astype(np.float64) * FULL_SCALE)

@@ -1,4 +1,4 @@
-"""How much of a sound is tones and not a voice: of the network, of machines, hum, held notes."""
+"""The share of tones in a sound: signals of the network, machines, hum, held notes."""
 
 from dataclasses import dataclass
 from functools import cache

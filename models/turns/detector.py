@@ -1,8 +1,9 @@
 """The probability that a speaker has finished, from the words alone, on ONNX Runtime.
 
 The deterministic lane rests on it: a text's probability is the same to the last bit whatever other
-texts are scored with it. So texts of one length share a run (`inputs`), the graphs let no row of a
-product see another (`training.turns.export.quantise`), and the last step is taken one by one.
+texts are scored with it. So only texts of one length share a run (`models.text.encoder`), no row of
+a product in a graph depends on another (`training.turns.export.quantise`), and the last step is
+taken for each text alone.
 """
 
 from __future__ import annotations
@@ -10,11 +11,11 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Self
 
-import numpy as np
-
 from models.onnx_session import open_session
-from models.registry import verified_weights
-from models.turns.inputs import TurnInputs, load_tokenizer
+from models.store.manifest import verified_weights
+from models.text.encoder import load_tokenizer
+from models.text.graph import TextGraph
+from models.turns.inputs import TurnInputs
 from models.turns.manifest import load_turn_manifest
 from schemas.errors import InferenceError, ModelIntegrityError
 
@@ -22,13 +23,10 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    import numpy.typing as npt
     import onnxruntime
 
-    from models.turns.inputs import Feed
     from models.turns.manifest import TurnManifest
 
-NAME_DIGITS = 8  # of the sha256
 PROBES = ("yes", "my number is oh seven", "thank you that is all i needed " * 40)
 
 
@@ -44,12 +42,11 @@ class TurnDetector:
     def __init__(
         self, session: onnxruntime.InferenceSession, inputs: TurnInputs, manifest: TurnManifest
     ) -> None:
-        self.name = f"{manifest.name}@{manifest.sha256.lower()[:NAME_DIGITS]}"
+        self.name = manifest.versioned_name
         self.variants = manifest.variants
         self.languages = manifest.languages
-        self._session = session
-        self._inputs = inputs
-        self._columns = {variant: number for number, variant in enumerate(manifest.variants)}
+        self._graph = TextGraph(session, inputs)
+        self._columns = {variant: column for column, variant in enumerate(manifest.variants)}
 
     @classmethod
     def load(cls, manifest_path: Path, *, threads: int = 1) -> Self:
@@ -68,13 +65,16 @@ class TurnDetector:
         tokenizer = load_tokenizer(manifest_path.parent / manifest.tokenizer_file)
         session = open_session(weights, device="cpu", threads=threads)
         detector = cls(session, TurnInputs(tokenizer, manifest), manifest)
-        detector._probe(manifest_path)
+        try:
+            detector._graph.probe(PROBES, (len(manifest.variants), 2))
+        except ModelIntegrityError as error:
+            raise ModelIntegrityError(f"{manifest_path}: {error}") from error
         return detector
 
     def probabilities(self, texts: Sequence[str], variants: Sequence[str]) -> list[float]:
         """Return for each text how probable it is that its speaker has finished.
 
-        Long texts are judged by their tail; a text without words gives 0.
+        Long texts are judged by their end; a text without words gives 0.
 
         Args:
             texts: Any strings.
@@ -86,39 +86,14 @@ class TurnDetector:
         if len(texts) != len(variants) or not self._columns.keys() >= set(variants):
             raise InferenceError(f"{self.name} wants one of {self.variants} for each text")
         found = [0.0] * len(texts)
-        for numbers, feed in self._inputs.batches([self._inputs.tokens(text) for text in texts]):
-            for number, logits in zip(numbers, self._logits(feed), strict=True):
-                incomplete, complete = logits[self._columns[variants[number]]].tolist()
-                found[number] = probability_of(complete - incomplete)
+        for index, logits in self._graph.logits(texts):
+            incomplete, complete = logits[self._columns[variants[index]]].tolist()
+            found[index] = probability_of(complete - incomplete)
         return found
-
-    def _logits(self, feed: Feed) -> npt.NDArray[np.float32]:
-        """Return shape (texts, variants, 2)."""
-        (logits,) = self._session.run(["logits"], feed)
-        return logits  # type: ignore[no-any-return]
-
-    def _probe(self, manifest_path: Path) -> None:
-        """Run texts of several lengths and the ends of the vocabulary through the graph.
-
-        Raises:
-            ModelIntegrityError: It fails on one, or what comes out are no logits.
-        """
-        rows = [*map(self._inputs.tokens, PROBES), self._inputs.edge()]
-        for _, feed in self._inputs.batches(rows):
-            try:
-                logits = self._logits(feed)
-            except Exception as error:  # its own exceptions share no public base
-                raise ModelIntegrityError(f"{manifest_path}: it cannot be run: {error}") from error
-            wanted = (len(feed["input_ids"]), len(self.variants), 2)
-            if logits.shape != wanted or not np.isfinite(logits).all():
-                raise ModelIntegrityError(
-                    f"{manifest_path}: it gives no finite logits of shape {wanted}, but "
-                    f"{logits.shape}"
-                )
 
 
 def probability_of(logit: float) -> float:
-    """Return the probability of a logit; by `math`, whose bits know no company."""
+    """Return the probability of a logit; by `math`, which takes one at a time."""
     if math.isnan(logit):
         return 0.0  # silence alone then ends the turn
     small = math.exp(-abs(logit))

@@ -5,27 +5,20 @@ from typing import Literal
 
 import msgspec
 
-from models.registry import WeightsManifest, load_manifest
+from models.store.layout import ModelKind
+from models.store.manifest import WeightsManifest, load_manifest
+from models.text.encoder import Padding, SpecialTokens
 from schemas.errors import ModelIntegrityError
 
 FORMAT = "callstream-turns-onnx"
 MAX_TOKENS = 128
 SHORTEST, LONGEST = 8, 512  # that max_tokens may be
+TURN_MODELS = ModelKind(
+    title="end-of-turn model",
+    bundled="turns",
+    hint="give a folder or a manifest that `callstream train turns-export` wrote, or 'bundled'",
+)
 GENERAL = "general"  # the variant for calls that no route fits
-
-
-class SpecialTokens(msgspec.Struct, frozen=True):
-    """Ids of the tokens around a text.
-
-    Attributes:
-        first: Before it; -1 for none.
-        last: After it; -1 for none.
-        padding: Behind it, up to the length that is run.
-    """
-
-    first: int
-    last: int
-    padding: int
 
 
 class TurnManifest(WeightsManifest, frozen=True, kw_only=True):
@@ -51,7 +44,7 @@ class TurnManifest(WeightsManifest, frozen=True, kw_only=True):
     variants: tuple[str, ...]
     languages: tuple[str, ...] = ()
     max_tokens: int = MAX_TOKENS
-    padding: Literal["bucket", "full"] = "bucket"
+    padding: Padding = "bucket"
     text_form: Literal["spoken", "written"] = "spoken"
     precision: str = "fp32"
     source_sha256: dict[str, str] = msgspec.field(default_factory=dict)

@@ -1,36 +1,26 @@
-"""Which end-of-turn model judges a call, and taking up new files while calls go on."""
+"""Which end-of-turn model judges a call."""
 
 from __future__ import annotations
 
-import threading
 import time
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
-from weakref import WeakValueDictionary
 
 import msgspec
 
 from models.languages import primary_subtag
-from models.registry import verified_weights
+from models.store.layout import BUNDLED
+from models.store.versioned import VersionedStore
 from models.turns.detector import TurnDetector
-from models.turns.files import (
-    BUNDLED,
-    content_of,
-    contents_of,
-    find_manifests,
-    source_path,
-    stamp_of,
-)
-from models.turns.manifest import GENERAL, load_turn_manifest
-from schemas.errors import CallstreamError, ConfigurationError, ModelIntegrityError
+from models.turns.manifest import GENERAL, TURN_MODELS
+from schemas.errors import ConfigurationError, ModelIntegrityError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
-    from models.turns.files import Stamp
-
-SETTLED_S = 1.0  # a file changed less than this ago may still be being written
+    from models.store.versioned import Refusal, Swap
 
 
 class Route(msgspec.Struct, frozen=True):
@@ -98,54 +88,15 @@ def judge_all(requests: Sequence[tuple[Judge, str]]) -> list[float]:
     return found
 
 
-class Swap(msgspec.Struct, frozen=True):
-    """New files were taken up: calls judged for from now on use them.
-
-    Attributes:
-        before: Names of the versions until now.
-        after: Names of the versions from now on.
-    """
-
-    before: tuple[str, ...]
-    after: tuple[str, ...]
-
-
-class Refusal(msgspec.Struct, frozen=True):
-    """New files cannot be used: those before them stay.
-
-    Attributes:
-        reason: One sentence for the operator.
-        kept: Names of the versions that stay.
-    """
-
-    reason: str
-    kept: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class _Set:
-    """The detectors of one folder.
-
-    Attributes:
-        loaded: By manifest; the content of the manifest, which promises that of all other files.
-        by_variant: The same detectors.
-    """
-
-    loaded: Mapping[Path, tuple[str, TurnDetector]]
-    by_variant: Mapping[str, TurnDetector]
-
-    @property
-    def names(self) -> tuple[str, ...]:
-        return tuple(detector.name for _, detector in self.loaded.values())
-
-
 class TurnModels:
     """The end-of-turn models of a worker. Any thread may call any method.
 
     Args:
-        source: ``bundled``, or a manifest, or a folder whose manifests are one set.
+        source: ``bundled``, or a manifest, a folder whose manifests are one version, or a folder
+            of versions (see `models.store.layout`).
         routes: Who judges what; what no route fits is judged by the variant ``general``.
         threads: For one run of a graph.
+        keep: Replaced versions that stay loaded, for calls that come back.
         now: Wall clock in seconds.
 
     Raises:
@@ -160,18 +111,18 @@ class TurnModels:
         *,
         routes: Sequence[Route] = (),
         threads: int = 1,
+        keep: int = 0,
         now: Callable[[], float] = time.time,
     ) -> None:
-        self._path = source_path(source)
         self._routes = tuple(routes)
-        self._threads = threads
-        self._now = now
-        self._refreshing = threading.Lock()
-        self._versions: WeakValueDictionary[str, TurnDetector] = WeakValueDictionary()
-        self._refused: tuple[str, ...] = ()
-        self._stamp = stamp_of(self._path)
-        self._set = self._load(find_manifests(self._path), {})
-        self._remember(self._set)
+        self._store = VersionedStore(
+            source,
+            TURN_MODELS,
+            partial(TurnDetector.load, threads=threads),
+            check=self._check,
+            keep=keep,
+            now=now,
+        )
 
     def judge(self, *, party: str, domain: str, language: str) -> Judge | None:
         """Return who judges what a party of a call says; None if no model knows the language.
@@ -181,14 +132,14 @@ class TurnModels:
             domain: Of the call; empty if unknown.
             language: BCP 47 code; empty if unknown, which every model takes.
         """
-        current, language = self._set, primary_subtag(language)
+        detectors, language = self._store.champion.models, primary_subtag(language)
         fitting = [
             route.variant
             for route in self._routes
             if route.fits(party=party, domain=domain, language=language)
         ]
         for variant in (*fitting, GENERAL):
-            detector = current.by_variant[variant]
+            detector = next(each for each in detectors if variant in each.variants)
             if not (language and detector.languages) or language in map(
                 primary_subtag, detector.languages
             ):
@@ -196,93 +147,28 @@ class TurnModels:
         return None
 
     def named(self, name: str) -> Judge | None:
-        """Return the judge of that `Judge.name`, if its version is still loaded."""
+        """Return the judge of that `Judge.name`, if its version is loaded or on disk."""
         version, _, variant = name.rpartition("/")
-        detector = self._versions.get(version)
+        detector = self._store.named(version)
         return Judge(detector, variant) if detector and variant in detector.variants else None
 
     def refresh(self) -> list[Swap | Refusal]:
-        """Take up changed files; return what that led to, nothing most of the time.
+        """Take up changed files; see `VersionedStore.refresh`."""
+        return self._store.refresh()
 
-        Cheap as long as no file changes; loads and tries a changed set, so keep it off an event
-        loop. A set that cannot be used is refused once; it is tried again when its files change.
-        """
-        with self._refreshing:
-            stamp = stamp_of(self._path)
-            if stamp == self._stamp or stamp.changed_within(SETTLED_S, self._now()):
-                return []
-            try:
-                fresh = self._load(find_manifests(self._path), self._set.loaded)
-            except (CallstreamError, OSError) as error:
-                return self._refuse(stamp, error)
-            if stamp_of(self._path) != stamp:
-                return []  # they changed while they were read
-            self._stamp, self._refused = stamp, ()
-            before, self._set = self._set, fresh
-            self._remember(fresh)
-            return [] if _same(before, fresh) else [Swap(before.names, fresh.names)]
-
-    def _refuse(self, stamp: Stamp, error: Exception) -> list[Swap | Refusal]:
-        """Return the refusal of a content that was not refused before."""
-        contents = contents_of(self._path, stamp)
-        if stamp_of(self._path) != stamp:
-            return []
-        if isinstance(error, CallstreamError):
-            self._stamp = stamp  # what the system refused may go well without any change
-        refused = (str(error), *contents)
-        if refused == self._refused:
-            return []
-        self._refused = refused
-        names = self._set.names
-        reason = f"{error}; calls go on with {', '.join(names)}"
-        return [Refusal(reason, names)]
-
-    def _load(
-        self, manifests: Sequence[Path], loaded: Mapping[Path, tuple[str, TurnDetector]]
-    ) -> _Set:
-        """Return the set of these manifests; what did not change is taken over.
-
-        Raises:
-            ModelNotFoundError: A file is missing.
-            ModelIntegrityError: A file is damaged, or two manifests have the same variant.
-            ConfigurationError: A route wants a variant that is not there.
-        """
-        fresh: dict[Path, tuple[str, TurnDetector]] = {}
-        by_variant: dict[str, TurnDetector] = {}
-        for path in manifests:
-            content = content_of(path)
-            known, detector = loaded.get(path, ("", None))
-            if detector is not None and content == known:
-                verified_weights(path, load_turn_manifest(path))
-            else:
-                detector = TurnDetector.load(path, threads=self._threads)
+    def _check(self, loaded: Mapping[Path, TurnDetector]) -> None:
+        """Refuse detectors that have a variant twice, or lack one that is needed."""
+        found: set[str] = set()
+        for path, detector in loaded.items():
             for variant in detector.variants:
-                if variant in by_variant:
+                if variant in found:
                     raise ModelIntegrityError(f"{path}: another manifest has a {variant!r} too")
-                by_variant[variant] = detector
-            fresh[path] = (content, detector)
-        self._check_variants(by_variant)
-        return _Set(fresh, by_variant)
-
-    def _check_variants(self, by_variant: Mapping[str, TurnDetector]) -> None:
-        has = ", ".join(sorted(by_variant))
-        if GENERAL not in by_variant:
-            raise ModelIntegrityError(f"{self._path} has no variant {GENERAL!r}, only {has}")
+                found.add(variant)
+        folder, has = next(iter(loaded)).parent, ", ".join(sorted(found))
+        if GENERAL not in found:
+            raise ModelIntegrityError(f"{folder} has no variant {GENERAL!r}, only {has}")
         for route in self._routes:
-            if route.variant not in by_variant:
+            if route.variant not in found:
                 raise ConfigurationError(
-                    f"a route wants the end-of-turn variant {route.variant!r}; "
-                    f"{self._path} has {has}"
+                    f"a route wants the end-of-turn variant {route.variant!r}; {folder} has {has}"
                 )
-
-    def _remember(self, current: _Set) -> None:
-        for _, detector in current.loaded.values():
-            self._versions[detector.name] = detector
-
-
-def _same(one: _Set, other: _Set) -> bool:
-    """Return whether two sets hold the same content."""
-    contents = [
-        {path: content for path, (content, _) in each.loaded.items()} for each in (one, other)
-    ]
-    return contents[0] == contents[1]

@@ -45,7 +45,7 @@ class ChannelFrontEnd:
     """Framing and voice activity of one channel since an origin, resampled where it must be.
 
     All that comes out is a pure function of the `warm_up_samples` before the origin and the
-    samples since, bit for bit: however they were cut and whatever was heard before. Frames come
+    samples since, bit for bit: however they were cut and whatever came before. Frames come
     at most ``MAX_LATENCY_MS`` late, and ``FRAME_MS`` where the source has the detector's rate.
 
     Args:
@@ -137,10 +137,10 @@ class ChannelFrontEnd:
         self._keep_pre_roll(frames, first)
         levels = probabilities.tolist()
         early = min(max(-first, 0), len(frames))
-        heard = frames[early:].copy() if early else frames
-        heard.flags.writeable = False
+        scored = frames[early:].copy() if early else frames
+        scored.flags.writeable = False
         return [
-            Frame(first + n, samples, levels[n]) for n, samples in enumerate(heard, start=early)
+            Frame(first + n, samples, levels[n]) for n, samples in enumerate(scored, start=early)
         ]
 
     def _split(self, samples: FloatArray) -> FloatArray:
@@ -168,7 +168,7 @@ class ChannelFrontEnd:
 
 
 class Detectors:
-    """The bundled VAD for every source rate: telephone audio is heard as it is, the rest at 16 kHz.
+    """The bundled VAD for every source rate: 8 kHz audio is scored as it is, the rest at 16 kHz.
 
     The narrowband network costs half as much, and its decisions need not wait for a resampler.
     """

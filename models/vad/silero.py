@@ -12,7 +12,7 @@ import onnxruntime
 
 from models.audio.samples import SAMPLE_RATE_HZ, FloatArray
 from models.onnx_session import open_session
-from models.registry import WeightsManifest, bundled_manifest, load_manifest, verified_weights
+from models.store.manifest import WeightsManifest, bundled_manifest, load_manifest, verified_weights
 from schemas.errors import InferenceError
 
 FRAME_MS = 32
@@ -21,7 +21,7 @@ CONTEXT_MS = 4  # tail of the previous frame that stands before each frame
 HIDDEN_SIZE = 128  # of the LSTM
 NARROWBAND_HZ = 8_000
 MAX_BLOCK_FRAMES = 256  # bounds the memory of one call: 8 s of audio
-MAX_SHARED_FRAMES = 8  # longer stretches run alone: in company the others would wait for them
+MAX_SHARED_FRAMES = 8  # longer stretches run alone, since others would wait for them
 
 Stretch = tuple[FloatArray, FloatArray]  # a stream's next frames, and its state before them
 Scored = tuple[FloatArray, FloatArray]  # their probabilities, and its state after them
@@ -36,7 +36,7 @@ class SpeechDetector(Protocol):
         ...
 
     def initial_state(self) -> FloatArray:
-        """Return the state of a stream that has heard nothing."""
+        """Return the state of a stream at its beginning."""
         ...
 
     def probabilities(self, frames: FloatArray, state: FloatArray) -> Scored:
@@ -48,10 +48,10 @@ class SileroVad:
     """Speech probabilities of 32 ms frames at 8 or 16 kHz.
 
     Results are bit-identical however a stream is cut into calls and whatever other streams are
-    scored beside it (tested): company only makes a frame cheaper.
+    scored beside it (tested): sharing a run only makes a frame cheaper.
 
     Args:
-        session: An ORT session of a network that `models.vad.rearrange` wrote.
+        session: An ORT session of a network that `training.vad.rearrange` wrote.
         sample_rate_hz: Which one it is for.
     """
 
@@ -97,7 +97,7 @@ class SileroVad:
         for frames, state in stretches:
             self._check(frames, state)
         scored: dict[int, Scored] = {}
-        for numbers in _companies([len(frames) for frames, _ in stretches]):
+        for numbers in _shared_runs([len(frames) for frames, _ in stretches]):
             together = self._run([stretches[number] for number in numbers])
             scored.update(zip(numbers, together, strict=True))
         return [
@@ -137,20 +137,20 @@ class SileroVad:
         ]
 
 
-def _companies(lengths: Sequence[int]) -> Iterable[list[int]]:
+def _shared_runs(lengths: Sequence[int]) -> Iterable[list[int]]:
     """Yield which stretches to run together; those left out run alone."""
-    company: list[int] = []
+    together: list[int] = []
     frames = 0
     for number, length in enumerate(lengths):
         if not 0 < length <= MAX_SHARED_FRAMES:
             continue
-        company.append(number)
+        together.append(number)
         frames += length
         if frames > MAX_BLOCK_FRAMES - MAX_SHARED_FRAMES:
-            yield company
-            company, frames = [], 0
-    if company:
-        yield company
+            yield together
+            together, frames = [], 0
+    if together:
+        yield together
 
 
 def load_vad(

@@ -1,11 +1,10 @@
 """The agent `finalize`: turns in, finalized calls out."""
 
-from schemas.codec import decode_json
-from schemas.turns import TurnTopicMessage
-from stream_app.calls.finalizer import AGENT, CallFinalizer, FinalizeConfig
+from schemas.catalogue import TURNS, spec_of
+from stream_app.agents.definition import AgentDefinition
+from stream_app.calls.finalize.finalizer import AGENT, CallFinalizer, FinalizeConfig
+from stream_app.calls.first_offset import first_offset
 from stream_app.settings import Settings
-from stream_app.topics import TURNS
-from stream_app.transport.definitions import AgentDefinition
 
 
 def define(_: Settings) -> AgentDefinition:
@@ -14,8 +13,8 @@ def define(_: Settings) -> AgentDefinition:
     return AgentDefinition(
         name=AGENT,
         input_topic=TURNS,
-        decode=lambda data: decode_json(data, TurnTopicMessage),
+        decode=spec_of(TURNS).decode,
         create=lambda call_id: CallFinalizer(call_id, config),
         restore=lambda checkpoint: CallFinalizer.restore(checkpoint, config),
-        rereads_input=True,
+        reread_from=first_offset,
     )

@@ -5,25 +5,25 @@ from collections.abc import Iterable, Sequence
 from itertools import chain
 
 from models.asr.engine import load_engine
-from models.asr.policies import choose_policy
+from models.asr.partials.policies import choose_policy
 from models.vad.front_end import Detectors, score_ahead
 from schemas.audio import AudioMessage, AudioTopicMessage, CallEnded, CallStalled
-from schemas.codec import decode_audio
+from schemas.catalogue import AUDIO, spec_of
+from stream_app.agents.definition import AgentDefinition, SilenceStage, StallPolicy
+from stream_app.agents.limits import AUDIO_MS, Limits
+from stream_app.agents.partial_pace import PartialPace
 from stream_app.calls.ended_call import is_lost_audio
 from stream_app.calls.identifiers import event_id
-from stream_app.calls.recognition import (
+from stream_app.calls.transcribe.recognition import (
     RecognitionRequest,
     RecognitionResult,
     failed_recognition,
     recognize,
 )
-from stream_app.calls.segmenter import SegmentConfig
-from stream_app.calls.transcriber import AGENT, CallTranscriber
-from stream_app.calls.transcriber_state import TranscriberConfig
+from stream_app.calls.transcribe.segmenter import SegmentConfig
+from stream_app.calls.transcribe.transcriber import CallTranscriber
+from stream_app.calls.transcribe.transcriber_state import AGENT, TranscriberConfig
 from stream_app.settings import Settings, StallSettings
-from stream_app.topics import AUDIO
-from stream_app.transport.definitions import AgentDefinition, Stage, StallPolicy
-from stream_app.transport.partial_pace import PartialPace
 
 POST_ROLL_MS = 192
 ACTIVITY_MARGIN_MS = 500
@@ -39,6 +39,7 @@ def define(settings: Settings) -> AgentDefinition:
         precision=asr.precision,
         device=asr.device,
         threads=asr.threads,
+        models_folder=asr.models_folder,
     )
     config = TranscriberConfig(
         front_end=Detectors().front_end,
@@ -56,14 +57,19 @@ def define(settings: Settings) -> AgentDefinition:
     return AgentDefinition(
         name=AGENT,
         input_topic=AUDIO,
-        decode=decode_audio,
+        decode=spec_of(AUDIO).decode,
         create=lambda call_id: CallTranscriber(call_id, config),
         restore=lambda checkpoint: CallTranscriber.restore(checkpoint, config),
         infer=infer,
-        fail=lambda request: failed_recognition(request, engine.name),
+        fail=lambda request, _: failed_recognition(request, engine.name),
         has_model_in_feed=True,
         prepare=_score_ahead,
         max_batch=asr.max_batch,
+        limits=Limits(
+            max_cost=int(settings.overload.max_pending_final_audio_s * 1000),
+            unit=AUDIO_MS,
+            max_inputs=None,
+        ),
         pace=None if asr.deterministic else PartialPace(asr.partial_interval_ms),
         stalls=_stall_policy(settings.stalls),
         refuses_late=is_lost_audio,
@@ -89,6 +95,8 @@ def segment_config(settings: Settings, max_segment_ms: int = 0) -> SegmentConfig
         pause_ms=segments.pause_ms,
         max_segment_ms=min(segments.max_segment_ms, limit_ms),
         cut_window_ms=CUT_WINDOW_MS,
+        passage_ms=min(segments.passage_ms, max_segment_ms or segments.passage_ms),
+        passage_reach_ms=segments.passage_reach_ms,
         pre_roll_ms=segments.pre_roll_ms,
         post_roll_ms=min(POST_ROLL_MS, segments.pause_ms - segments.pre_roll_ms),
         activity_tail_ms=settings.turns.ceiling_ms + ACTIVITY_MARGIN_MS,
@@ -104,7 +112,7 @@ def _stall_policy(stalls: StallSettings) -> StallPolicy:
     )
 
 
-def stall_marker(call: CallTranscriber, stage: Stage) -> AudioMessage | None:
+def stall_marker(call: CallTranscriber, stage: SilenceStage) -> AudioMessage | None:
     """Return the marker that closes the segments, or the call, after its last chunk.
 
     None where they are closed: every marker is a checkpoint, whose time says when the call was
@@ -112,17 +120,17 @@ def stall_marker(call: CallTranscriber, stage: Stage) -> AudioMessage | None:
     """
     if stage == "stall" and call.is_stalled:
         return None
-    place = event_id(call.call_id, stage, call.last_seq)
+    marker_id = event_id(call.call_id, stage, call.last_seq)
     if stage == "stale":
         return CallEnded(
-            event_id=place,
+            event_id=marker_id,
             call_id=call.call_id,
             captured_at_ns=time.time_ns(),
             reason="stale",
             after_seq=call.last_seq,
         )
     return CallStalled(
-        event_id=place,
+        event_id=marker_id,
         call_id=call.call_id,
         captured_at_ns=time.time_ns(),
         after_seq=call.last_seq,

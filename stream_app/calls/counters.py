@@ -1,54 +1,103 @@
-"""Tallies of what a call's machine set aside, for its shell to export."""
+"""Counters of one call in one agent: what was set aside, lost, refused or taken back."""
 
+from collections import Counter
 from dataclasses import dataclass, field, fields
 from operator import attrgetter
+from typing import Any
+
+Gain = tuple[str, ...]  # the name of a counter and the values of its labels
+NO_GAINS: dict[Gain, int] = {}
+
+
+def _count(meaning: str, advice: str = "") -> Any:
+    """Return a counter that begins at 0, with what the page of metrics says of it."""
+    return field(default=0, metadata={"meaning": meaning, "advice": advice})
 
 
 @dataclass(slots=True)
-class InputCounters:
-    """What a machine received and did not use, or used with a doubt.
+class CallCounters:
+    """What happened in a call that no message tells; its agent exports every field."""
 
-    Attributes:
-        duplicates: Messages seen before.
-        duplicate_mismatch: Duplicates whose content differs from what came first.
-        lane_holes: Messages missing from a deterministic lane.
-        late_events: Messages after the end of the call.
-        missing_turns: Turns that detect_turns announced and that never came.
-        models_replaced: Channels whose end-of-turn model was gone when the call was restored.
-        read_again: Inputs that were done before a takeover, and ignored after it.
-        late_chunks: Refused, since the audio clock had passed them.
-        unconfirmed_jumps: Chunks refused because no audio around them confirmed their time.
-        time_mismatches: Chunks laid at the audio clock against their own time.
-        renumbered: Chunks that followed on by their time against their number.
-        layout_changes: Times that the channels or the sample rate of a call changed.
-    """
-
-    duplicates: int = 0
-    duplicate_mismatch: int = 0
-    lane_holes: int = 0
-    late_events: int = 0
-    missing_turns: int = 0
-    models_replaced: int = 0
-    read_again: int = 0
-    late_chunks: int = 0
-    unconfirmed_jumps: int = 0
-    time_mismatches: int = 0
-    renumbered: int = 0
-    layout_changes: int = 0
+    duplicates: int = _count("Messages seen before.", "Normal after a crash upstream.")
+    duplicate_mismatch: int = _count(
+        "Duplicates whose content differs from what came first.",
+        "A fault: the deterministic lane was not repeated byte for byte. Keep both messages.",
+    )
+    lane_holes: int = _count(
+        "Messages missing from a deterministic lane.", "A fault, or messages were deleted."
+    )
+    late_events: int = _count("Messages after the end of the call.")
+    missing_turns: int = _count(
+        "Turns that detect_turns announced and that never came.",
+        "A fault, or messages were deleted.",
+    )
+    models_replaced: int = _count(
+        "Channels whose end-of-turn model was gone when the call was restored.",
+        "Normal after new model files and a restart together.",
+    )
+    read_again: int = _count("Inputs that were done before a takeover, and ignored after it.")
+    late_chunks: int = _count(
+        "Chunks refused because the audio clock had passed them.",
+        "Look at the gateway: it sends out of order by more than is waited for.",
+    )
+    unconfirmed_jumps: int = _count(
+        "Chunks refused because no audio around them confirmed their time.",
+        "Look at the times that the gateway gives.",
+    )
+    time_mismatches: int = _count(
+        "Chunks laid at the audio clock against their own time.",
+        "Look at the times that the gateway gives.",
+    )
+    renumbered: int = _count(
+        "Chunks that followed on by their time against their number.",
+        "Look at the numbers that the gateway gives.",
+    )
+    layout_changes: int = _count(
+        "Times that the channels or the sample rate of a call changed.",
+        "Calls that are transferred do this; others should not.",
+    )
+    gaps: int = _count("Stretches of audio that never came.")
+    gap_ms: int = _count("Their duration.")
+    outdated_partials: int = _count("Results for partials that came after their segment's end.")
+    predicted_ends: int = _count("Ends of turns predicted from partials.")
+    withdrawn_ends: int = _count("Predictions that were taken back.")
+    abridged_calls: int = _count("Finalized calls written without some of their turns.")
+    unanswered: int = _count(
+        "Finalized calls and turns without an answer, because the model failed for good.",
+        "Read the reasons of their dead letters; such a call stays closed without an answer.",
+    )
+    left_alone: int = _count("Finalized calls and turns that the agent does not answer.")
+    guarded: Counter[tuple[str, str]] = field(
+        default_factory=Counter, metadata={"meaning": "Results that a guard refused or cut."}
+    )
+    _guard_hits: int = field(default=0, repr=False, compare=False)
     _told: tuple[int, ...] = field(default=(), repr=False, compare=False)
+    _told_guarded: Counter[tuple[str, str]] = field(
+        default_factory=Counter, repr=False, compare=False
+    )
 
-    def gains(self) -> dict[str, int]:
-        """Return by how much each kind has grown since this was asked last; only what has."""
+    def note_guard(self, guard: str, *, is_final: bool) -> None:
+        """Count a result that a guard refused or cut."""
+        self.guarded[guard, "final" if is_final else "partial"] += 1
+        self._guard_hits += 1
+
+    def gains(self) -> dict[Gain, int]:
+        """Return by how much each counter has grown since this was asked last; only what has."""
         values = _values(self)
-        if values == self._told:
-            return {}
-        before, self._told = self._told or (0,) * len(KINDS), values
-        return {
-            kind: value - told
-            for kind, value, told in zip(KINDS, values, before, strict=True)
+        if values == self._told:  # what nearly every chunk comes to
+            return NO_GAINS
+        before, self._told = self._told or (0,) * len(values), values
+        gains: dict[Gain, int] = {
+            (name,): value - told
+            for name, value, told in zip(NUMBERS, values, before, strict=False)
             if value > told
         }
+        for labels, count in (self.guarded - self._told_guarded).items():
+            gains["guarded", *labels] = count
+        self._told_guarded = Counter(self.guarded)
+        return gains
 
 
-KINDS = tuple(each.name for each in fields(InputCounters) if not each.name.startswith("_"))
-_values = attrgetter(*KINDS)
+NAMES = tuple(each.name for each in fields(CallCounters) if not each.name.startswith("_"))
+NUMBERS = tuple(name for name in NAMES if name != "guarded")
+_values = attrgetter(*NUMBERS, "_guard_hits")

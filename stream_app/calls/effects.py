@@ -1,4 +1,4 @@
-"""What a call's state machine asks its shell to do, and the interface of such a machine.
+"""Effects of a call: what its state machine asks the shell to do.
 
 The shell carries out the effects of one call in the order in which they were returned:
 
@@ -7,26 +7,18 @@ The shell carries out the effects of one call in the order in which they were re
 * `Commit`: once every earlier effect of this call is durable, write the checkpoint, if any, and
   once that is durable too, acknowledge the inputs.
 * `Infer`: run the request on the inference thread and hand the result to `resolve`; it is not
-  ordered with the others.
+  ordered with the others. See `inference` for requests that fail.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+from typing import Any, Protocol
 
 from schemas.base import Message
 from schemas.operations import Checkpoint
-from stream_app.calls.counters import InputCounters
-
-if TYPE_CHECKING:
-    from stream_app.calls.ended_call import EndedCall
-
-InputT_contra = TypeVar("InputT_contra", contravariant=True)
-ResultT_contra = TypeVar("ResultT_contra", contravariant=True)
 
 
 class InferenceRequest(Protocol):
-    """What the scheduler of the inference thread must know of a request."""
+    """A request to a model, as the scheduler of the inference thread knows it."""
 
     @property
     def slot(self) -> tuple[Any, ...]:
@@ -35,12 +27,12 @@ class InferenceRequest(Protocol):
 
     @property
     def identity(self) -> tuple[Any, ...]:
-        """Tells it from every other one of its call; the same when it is asked again later on."""
+        """Unique among the requests of its call; the same when it is made again after a crash."""
         ...
 
     @property
-    def audio_ms(self) -> int:
-        """How much audio it holds."""
+    def cost(self) -> int:
+        """How much of its agent's limit it takes while it is unfinished, in the agent's unit."""
         ...
 
 
@@ -75,42 +67,14 @@ class Infer:
     Attributes:
         is_urgent: A final: goes before all that are not, and is never shed.
         is_kept: Not urgent, but never shed either: nothing of its slot replaces it.
+        offset: Of the input that becomes a dead letter if the request fails for good; by default
+            the one that is being fed.
     """
 
     request: InferenceRequest
     is_urgent: bool
     is_kept: bool = False
+    offset: int | None = None
 
 
 Effect = Emit | Refuse | Commit | Infer
-
-
-class CallMachine(Protocol[InputT_contra, ResultT_contra]):
-    """State machine of one call in one agent. Synchronous and deterministic.
-
-    What comes in is already decoded; ``offset`` names the input in its partition. Every offset
-    that was fed leaves in exactly one Commit, now or later.
-    """
-
-    @property
-    def is_closed(self) -> bool:
-        """Whether the call is finished, all its effects have been returned, and none follow."""
-        ...
-
-    @property
-    def ended(self) -> "EndedCall | None":
-        """Where the call ended, None while it goes on; all that is kept once it is closed."""
-        ...
-
-    @property
-    def counters(self) -> InputCounters:
-        """What the call set aside so far."""
-        ...
-
-    def feed(self, message: InputT_contra, offset: int) -> Sequence[Effect]:
-        """Return the effects of one input."""
-        ...
-
-    def resolve(self, result: ResultT_contra) -> Sequence[Effect]:
-        """Return the effects of an inference result; agents without inference never get one."""
-        ...

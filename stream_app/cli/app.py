@@ -1,33 +1,65 @@
-"""The commands of `callstream`; what is heavy is imported when a command runs."""
+"""The commands of `callstream`, by name."""
 
 import sys
 from typing import Annotated
 
 import typer
 
-from stream_app.cli import schemas, topics, weights
-from stream_app.cli.broker import broker
-from stream_app.cli.demo import demo
-from stream_app.cli.groups import RootGroup
-from stream_app.cli.replay import replay
-from stream_app.cli.watch import watch
-from stream_app.cli.worker import worker
+from stream_app.cli.root import RootGroup
+
+HELP = "Live phone calls through Kafka: transcripts, turns and finalized calls."
+COMMANDS = {
+    "demo": (
+        "stream_app.cli.commands.demo:demo",
+        "Replay a telephone call through a broker and all agents, and show it live.",
+    ),
+    "replay": (
+        "stream_app.cli.commands.replay:replay",
+        "Replay recorded calls as if they came from a telephony gateway.",
+    ),
+    "worker": (
+        "stream_app.cli.commands.worker:worker",
+        "Run agents in processes of their own; one that ends is started again.",
+    ),
+    "health": (
+        "stream_app.cli.commands.health:health",
+        "Ask every agent on this host whether it is ready, one line each.",
+    ),
+    "calls": (
+        "stream_app.cli.commands.calls:calls",
+        "List the open calls: age, parties, last audio, which agent is behind.",
+    ),
+    "watch": (
+        "stream_app.cli.commands.watch:watch",
+        "Show calls as they happen: partial words, finals, turns.",
+    ),
+    "broker": (
+        "stream_app.cli.commands.broker:broker",
+        "Run the embedded Kafka-protocol broker: for development, memory only.",
+    ),
+    "version": ("stream_app.cli.commands.version:version", "Print the version."),
+    "topics": ("stream_app.cli.commands.topics:app", "Create and describe the topics."),
+    "models": (
+        "stream_app.cli.commands.models:app",
+        "List, fetch and verify models; promote and roll back versions.",
+    ),
+    "schemas": ("stream_app.cli.commands.schemas:app", "Export the schemas of the messages."),
+}
+
+
+class Commands(RootGroup):
+    """Our own commands; what each needs is imported when it runs."""
+
+    table = COMMANDS
+
 
 app = typer.Typer(
-    cls=RootGroup,
+    cls=Commands,
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
-    help="Live phone calls through Kafka: transcripts, turns and finalized calls.",
+    help=HELP,
 )
-app.command()(demo)
-app.command()(replay)
-app.command()(worker)
-app.command()(watch)
-app.command()(broker)
-app.add_typer(topics.app, name="topics")
-app.add_typer(weights.app, name="weights")
-app.add_typer(schemas.app, name="schemas")
 
 
 @app.callback()
@@ -38,14 +70,6 @@ def _root(
     ] = False,
 ) -> None:
     del traceback  # RootGroup reads it
-
-
-@app.command()
-def version() -> None:
-    """Print the version."""
-    from importlib.metadata import version as version_of  # noqa: PLC0415
-
-    typer.echo(f"callstream {version_of('callstream')}")
 
 
 def run() -> None:

@@ -1,11 +1,10 @@
 """Options that several commands share, and how their values are read."""
 
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
-if TYPE_CHECKING:
-    from stream_app.settings import Settings
+from stream_app.settings import Settings, load_settings
 
 FULL_SPEED = "max"
 
@@ -32,19 +31,17 @@ def parse_speed(text: str) -> float | None:
     except ValueError:
         speed = 0.0
     if not 0.0 < speed < float("inf"):
-        message = f"'{text}' is no speed; use a positive number such as 1 or 8, or max"
+        message = f"'{text}' is not a speed; use a positive number such as 1 or 8, or max"
         raise typer.BadParameter(message)
     return speed
 
 
-def settings_for(brokers: str | None) -> "Settings":
+def settings_for(brokers: str | None) -> Settings:
     """Return the settings of the environment, with other brokers if any are given.
 
     Raises:
         ConfigurationError: A variable ``CALLSTREAM_*`` is unknown or wrong.
     """
-    from stream_app.settings import load_settings  # noqa: PLC0415
-
     settings = load_settings()
     if brokers is None:
         return settings

@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 import typer
 
 from schemas.errors import CallstreamError
+from stream_app.logs.logging import configure_logging
 
 ResultT = TypeVar("ResultT")
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -51,7 +52,5 @@ async def _guarded(
 
 def quiet_libraries() -> None:
     """Keep logs and the Kafka client from writing lines of their own: what matters is raised."""
-    from stream_app.logging import configure_logging  # noqa: PLC0415
-
     configure_logging("error")
     logging.getLogger("aiokafka").setLevel(logging.CRITICAL + 1)

@@ -1,1 +1,1 @@
-"""The whole live path on one machine, with a recorded call and everything measured from outside."""
+"""The demo: a recorded call through the whole live path on one machine, measured from outside."""

@@ -1,4 +1,4 @@
-"""What is said of a call once it is over: its metrics, the latencies, the word errors."""
+"""The report of the demo: metrics of the finalized call, latencies, word errors."""
 
 import math
 from dataclasses import dataclass
@@ -8,19 +8,22 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from models.text.scored_words import scored_words
+from models.text.word_errors import Reference, WordErrors, word_errors
 from schemas.turns import CallMetrics, ChannelMetrics, FinalizedCall
-from stream_app.demo.latencies import Delays, LatencyMeter, percentile
-from stream_app.demo.word_errors import Reference, WordErrors, normalised_words, word_errors
-from stream_app.live_view import clock_text
+from stream_app.live.latencies import Delays, LatencyMeter
+from stream_app.live.percentile import percentile
+from stream_app.terminal.clock_text import clock_text
 
 REPORT_SCHEMA = "demo_report.v1"
 _NO_VALUE = "-"
-_LATENCY_NOTE = "lag: without what is waited for on purpose, such as the silence after speech"
+_NO_REFERENCE = "no word error rate: the call has no reference transcript"
+_LATENCY_NOTE = "lag: without the time waited on purpose, such as the silence after speech"
 
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """Everything that was measured of a call.
+    """The measurements of one call.
 
     Attributes:
         word_errors: By channel; empty where there is no reference transcript.
@@ -42,15 +45,16 @@ class Report:
 
 def compare(call: FinalizedCall, reference: Reference) -> dict[int, WordErrors]:
     """Return the word errors of each channel of a finalized call."""
-    errors = {}
-    for channel in reference.channels:
-        turns = sorted(
-            (turn for turn in call.turns if turn.channel == channel),
-            key=lambda turn: turn.start_ms,
-        )
-        heard = normalised_words(" ".join(turn.text for turn in turns))
-        errors[channel] = word_errors(reference.words(channel), heard)
-    return errors
+    return {
+        channel: word_errors(reference.words(channel), scored_words(channel_text(call, channel)))
+        for channel in reference.channels
+    }
+
+
+def channel_text(call: FinalizedCall, channel: int) -> str:
+    """Return all that a channel says in a finalized call."""
+    own = (turn for turn in call.turns if turn.channel == channel)
+    return " ".join(turn.text for turn in sorted(own, key=lambda turn: turn.start_ms))
 
 
 def report_screen(report: Report) -> RenderableType:
@@ -61,8 +65,7 @@ def report_screen(report: Report) -> RenderableType:
         _latency_table(report.latencies),
         Text(_LATENCY_NOTE, style="dim"),
     ]
-    if report.word_errors:
-        parts.append(_word_error_line(report))
+    parts.append(_word_error_line(report) if report.word_errors else Text(_NO_REFERENCE, "dim"))
     if report.dead_letters:
         parts.append(Text(f"{report.dead_letters} dead letters", style="red"))
     return Group(*parts)
@@ -141,7 +144,7 @@ def _latency_table(latencies: LatencyMeter) -> Table:
     rows = (
         ("first partial after start of speech", latencies.first_partial),
         ("final after end of speech", latencies.final),
-        ("end of turn foretold", latencies.predicted_end),
+        ("end of turn predicted", latencies.predicted_end),
         ("end of turn after end of speech", latencies.end_of_turn),
     )
     for name, delays in rows:

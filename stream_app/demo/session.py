@@ -7,25 +7,28 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+import stream_app
+from models.text.word_errors import Reference, read_reference
+from schemas import catalogue
 from schemas.errors import AudioFormatError, BrokerError, CallstreamError
-from stream_app import topics
-from stream_app.demo.following import RESULT_TOPICS, Arrival, Follower, follow
-from stream_app.demo.latencies import LatencyMeter
 from stream_app.demo.report import Report, compare
-from stream_app.demo.screen import Screen
-from stream_app.demo.word_errors import Reference, read_reference
-from stream_app.live_view import CallView
+from stream_app.live.call_view import CallView
+from stream_app.live.following import RESULT_TOPICS, Arrival, Follower, follow
+from stream_app.live.latencies import LatencyMeter
 from stream_app.replay.discovery import find_recordings
 from stream_app.replay.pacer import SystemClock
 from stream_app.replay.plan import PlannedCall, mint_run, plan_calls
 from stream_app.replay.publisher import open_publisher
 from stream_app.replay.readers import open_source
-from stream_app.replay.session import Outcome, Replay, ReplayOptions
+from stream_app.replay.session import Replay, ReplayedCall, ReplayOptions
 from stream_app.settings import KafkaSettings
+from stream_app.terminal.screen import Screen
 
-DEMO_CALL = Path(topics.__file__).parent / "assets" / "demo_call" / "call.wav"
-FOLLOWED_TOPICS = (topics.AUDIO, *RESULT_TOPICS, topics.DEAD_LETTERS)
-SILENCE_LIMIT_S = 60.0  # no message of the call for so long means that none will come
+_ASSETS = Path(stream_app.__file__).parent / "assets"
+DEMO_CALL = _ASSETS / "demo_call" / "call.wav"  # synthetic, with an exact reference
+REAL_CALL = _ASSETS / "real_call" / "call.wav"  # two people, without a reference
+FOLLOWED_TOPICS = (catalogue.AUDIO, *RESULT_TOPICS, catalogue.DEAD_LETTERS)
+SILENCE_LIMIT_S = 60.0  # without a message of the call: none will come any more
 
 
 class Workers(Protocol):
@@ -42,7 +45,7 @@ class Workers(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class DemoCall:
-    """What the demo replays.
+    """The call that the demo replays.
 
     Attributes:
         reference: Its exact transcript, if one lies beside it.
@@ -52,8 +55,8 @@ class DemoCall:
     reference: Reference | None
 
 
-class _Silent:
-    """Listener of a replay whose messages are followed anyway."""
+class _NoListener:
+    """Ignores the progress of a replay whose messages are followed anyway."""
 
     def started(self, call_id: str, total_ms: int | None) -> None:
         """Ignore it."""
@@ -61,7 +64,7 @@ class _Silent:
     def advanced(self, call_id: str, audio_ms: int) -> None:
         """Ignore it."""
 
-    def finished(self, outcome: Outcome) -> None:
+    def finished(self, call: ReplayedCall) -> None:
         """Ignore it."""
 
 
@@ -85,12 +88,12 @@ def load_call(path: Path) -> DemoCall:
 
 
 class DemoSession:
-    """Replays one call and gathers what comes of it.
+    """One call: replayed, followed, shown and measured.
 
     Args:
         call: What to replay.
         speed: Times real time; None for as fast as possible.
-        now_s: A time that never jumps, to notice when nothing comes any more.
+        now_s: A time that never jumps, to notice when no message comes any more.
     """
 
     def __init__(
@@ -126,13 +129,13 @@ class DemoSession:
 
     async def _replay(self, kafka: KafkaSettings) -> None:
         options = ReplayOptions(speed=self._speed, concurrency=1)
-        async with open_publisher(kafka, topics.AUDIO) as publisher:
-            replay = Replay(options, publisher, clock=SystemClock(), listener=_Silent())
-            (outcome,) = await replay.run([self._call.planned])
-        for notice in outcome.notices:
+        async with open_publisher(kafka, catalogue.AUDIO) as publisher:
+            replay = Replay(options, publisher, clock=SystemClock(), listener=_NoListener())
+            (replayed,) = await replay.run([self._call.planned])
+        for notice in replayed.notices:
             self._screen.note(notice)
-        if outcome.problem:
-            raise AudioFormatError(outcome.problem)
+        if replayed.problem:
+            raise AudioFormatError(replayed.problem)
 
     async def _follow(
         self, follower: Follower, replay: "asyncio.Task[None]", workers: Workers
@@ -144,14 +147,14 @@ class DemoSession:
             if replay.done() and (failure := replay.exception()) is not None:
                 raise failure
             self._check_silence()
-        self.take(await follower.next_batch())  # what another topic brings a moment later
+        self.take(await follower.next_batch())  # messages of other topics come a moment later
         return self.report()
 
     def take(self, arrivals: list[Arrival]) -> None:
         """Show and measure what has arrived."""
         for arrival in arrivals:
             self._last_arrival_s = self._now_s()
-            self._dead_letters += arrival.topic == topics.DEAD_LETTERS
+            self._dead_letters += arrival.topic == catalogue.DEAD_LETTERS
             if arrival.message is None:
                 continue
             self._meter.feed(arrival.message, arrival.arrived_at_ns)

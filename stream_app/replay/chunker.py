@@ -1,4 +1,4 @@
-"""Cut the audio of a call into intervals of 20 to 200 ms."""
+"""The audio of a call, cut into intervals of 20 to 200 ms."""
 
 import math
 from collections.abc import Iterator
@@ -12,7 +12,7 @@ MAX_CHUNK_MS = 200
 
 @dataclass(frozen=True, slots=True)
 class Interval:
-    """What every channel holds for one interval.
+    """The audio of all channels in one interval.
 
     Attributes:
         start_ms: Audio clock of the first sample.

@@ -1,4 +1,4 @@
-"""Find the calls in files and folders, and what belongs to each."""
+"""The recorded calls in files and folders, and the files that belong to each."""
 
 import re
 from collections import Counter
@@ -13,6 +13,7 @@ from stream_app.replay.sidecar import PARTY_NAMES
 AUDIO_SUFFIXES = CONTAINER_SUFFIXES | RAW_SUFFIXES.keys()
 _ROLES = "|".join(name for name in PARTY_NAMES if name != "unknown")
 _ROLE_SUFFIX = re.compile(rf"(?P<call>.+)[_.-](?P<role>{_ROLES})", re.IGNORECASE)
+_SIDES: tuple[Party, ...] = ("agent", "customer")  # of a call in two files
 _NOT_IN_IDS = re.compile(r"[^A-Za-z0-9._-]+")
 
 
@@ -23,7 +24,7 @@ class Recording:
     Attributes:
         name: Safe in a call id; two recordings may share it.
         files: One file with all channels, or one for each channel.
-        parties: What the file names say of the channels; empty where they say nothing.
+        parties: Of the channels, from the file names; empty where they name none.
         sidecar: The JSON file beside it, if there is one.
     """
 
@@ -35,7 +36,7 @@ class Recording:
 
 @dataclass(frozen=True, slots=True)
 class Findings:
-    """What was found, and a line for each thing that the user should know."""
+    """The recordings that were found, and notices for the user."""
 
     recordings: tuple[Recording, ...]
     notices: tuple[str, ...] = ()
@@ -70,9 +71,8 @@ def find_recordings(paths: Iterable[Path], *, extra_suffixes: frozenset[str]) ->
 def paired(agent_or_first: Path, second: Path) -> Recording:
     """Return two one-channel files as one call: the agent's, then the customer's."""
     first = _candidate(agent_or_first, agent_or_first.parent)
-    parties: tuple[Party, ...] = ("agent", "customer")
     files = (agent_or_first, second)
-    return Recording(safe_name(first.name), files, parties, _sidecar(first.name, files))
+    return Recording(safe_name(first.name), files, _SIDES, _sidecar(first.name, files))
 
 
 def _scan(folder: Path, suffixes: frozenset[str]) -> tuple[list[_Candidate], list[str]]:
@@ -110,8 +110,8 @@ def _group(candidates: list[_Candidate]) -> list[Recording]:
     recordings: list[Recording] = []
     for members in by_call.values():
         sides = {member.role: member for member in members if member.role is not None}
-        if len(members) == len(sides) == 2:  # noqa: PLR2004 - an agent and a customer
-            recordings.append(_recording((sides["agent"], sides["customer"])))
+        if len(members) == len(sides) == len(_SIDES):
+            recordings.append(_recording(tuple(sides[side] for side in _SIDES)))
         else:
             recordings += [_recording((member,)) for member in members]
     return recordings
@@ -131,5 +131,5 @@ def _sidecar(name: str, files: tuple[Path, ...]) -> Path | None:
 
 
 def safe_name(name: str) -> str:
-    """Return ``name`` with a dash for whatever may not stand in a call id."""
+    """Return ``name`` with a dash for each character that a call id cannot have."""
     return _NOT_IN_IDS.sub("-", name).strip("-") or "call"

@@ -1,4 +1,4 @@
-"""Say when audio is due, by absolute deadlines, so that nothing drifts."""
+"""When audio is due, by absolute deadlines, so that nothing drifts."""
 
 import asyncio
 import time
@@ -51,7 +51,7 @@ class Pacer:
 
         Returns:
             The wall clock (Unix, ns) of the deadline, whether or not it was met; at full speed
-            the wall clock of now.
+            the present wall clock.
         """
         if self._origin_ns is None:
             self._origin_ns = self._clock.monotonic_ns()

@@ -22,7 +22,7 @@ class PlannedCall:
     """A call that will be replayed.
 
     Attributes:
-        parties: One for each channel where anybody named them, else empty.
+        parties: One for each channel where they were named, else empty.
         problem: Why it cannot be replayed; empty if it can.
     """
 
@@ -57,10 +57,10 @@ def plan_calls(
     """Return the calls of ``recordings``: every copy is a run of its own.
 
     Args:
-        recordings: What was found.
+        recordings: To replay.
         run: Appended to the name of each call; copies get ``<run>-1``, ``<run>-2`` ..
         copies: How many calls to make of each recording.
-        parties: One for each channel, over what files and names say.
+        parties: One for each channel; they override those of files and names.
     """
     taken: set[str] = set()
     singles = [_plan(recording, parties, taken) for recording in recordings]
@@ -97,7 +97,7 @@ def _in_run(call: PlannedCall, run: str) -> PlannedCall:
 
 
 def _shortened(name: str) -> str:
-    """Return a name that fits into a call id; the end of a long one gives way to its digest."""
+    """Return a name that fits into a call id; a long one ends in its digest."""
     if len(name) <= _LONGEST_NAME:
         return name
     digest = hashlib.blake2b(name.encode(), digest_size=_DIGEST_BYTES).hexdigest()

@@ -1,4 +1,4 @@
-"""The messages of replayed calls on their way to the brokers, idempotent and in order."""
+"""Publishers of the messages of replayed calls, idempotent and in order."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -11,17 +11,17 @@ from aiokafka.errors import KafkaError
 from schemas.audio import AudioMessage
 from schemas.codec import encode_audio
 from schemas.errors import BrokerError
-from stream_app.replay.stopping import stop_client
 from stream_app.settings import KafkaSettings
-from stream_app.topics import check_topics
 from stream_app.transport.clients import start_producer
+from stream_app.transport.stopping import stop_client
+from stream_app.transport.topics import check_topics
 
 
 class Publisher(Protocol):
-    """Takes messages of the audio topic in the order in which they are to be read."""
+    """Produces messages of the audio topic in their order."""
 
     async def publish(self, message: AudioMessage) -> None:
-        """Take ``message``; waits while too much is on its way.
+        """Take ``message``; waits while too many messages are in flight.
 
         Raises:
             BrokerError: This message, or an earlier one, could not be produced.
@@ -38,7 +38,7 @@ class Publisher(Protocol):
 
 
 class KafkaPublisher:
-    """Publishes to a topic with the call id as the key; the producer is the caller's."""
+    """Publishes to a topic with the call id as the key; the caller owns the producer."""
 
     def __init__(self, producer: AIOKafkaProducer, topic: str) -> None:
         self._producer = producer

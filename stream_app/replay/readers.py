@@ -1,4 +1,4 @@
-"""Readers of the audio of a call: WAV, FLAC, MP3, OGG and raw G.711."""
+"""Audio files of a call: WAV, FLAC, MP3, OGG and raw G.711."""
 
 import stat
 from dataclasses import dataclass
@@ -26,7 +26,7 @@ RAW_SUFFIXES: dict[str, Encoding] = {
 CONTAINER_SUFFIXES = frozenset(
     {".wav", ".wave", ".flac", ".mp3", ".ogg", ".oga", ".opus", ".au", ".aif", ".aiff", ".w64"}
 )
-HEADERLESS_SUFFIX = ".raw"  # libsndfile reads it by its name alone, if told how
+HEADERLESS_SUFFIX = ".raw"  # libsndfile reads it by its name alone, if its format is given
 SFE_BAD_FILE = 7  # of libsndfile: not a regular file, or an MP3 without a frame
 UNNAMED_RAW_SUFFIXES = frozenset({HEADERLESS_SUFFIX, ".pcm", ".g711", ".bin", ".sln"})
 _RAW_SUBTYPES: dict[Encoding, str] = {"mulaw": "ULAW", "alaw": "ALAW", "pcm16": "PCM_16"}
@@ -39,7 +39,7 @@ class RawFormat:
     """How to read files without a header.
 
     Attributes:
-        encoding: Of files whose name does not tell; None if there are to be none.
+        encoding: Of files whose name does not show it; None where there are no such files.
     """
 
     encoding: Encoding | None = None
@@ -82,7 +82,7 @@ class PackedFile:
         return tuple(channel.tobytes() for channel in by_channel)
 
     def close(self) -> None:
-        """Give the file back."""
+        """Close the file."""
         self._file.close()
 
 
@@ -132,7 +132,7 @@ class DecodedFile:
         return tuple(channel.astype("<i2").tobytes() for channel in samples.T)
 
     def close(self) -> None:
-        """Give the file back."""
+        """Close the file."""
         self._file.close()
 
     def _note_truncation(self) -> None:
@@ -147,7 +147,7 @@ def _reason(error: soundfile.LibsndfileError) -> str:
 
 
 def to_pcm16(samples: NDArray[np.float32]) -> NDArray[np.int16]:
-    """Return samples in [-1, 1] as 16-bit integers; louder ones clip, what is no number is 0."""
+    """Return samples in [-1, 1] as 16-bit integers; louder ones clip, NaN is 0."""
     scaled = np.nan_to_num(samples, nan=0.0) * 32_768.0
     clipped: NDArray[np.int16] = np.clip(np.rint(scaled), -32_768, 32_767).astype(np.int16)
     return clipped

@@ -1,4 +1,4 @@
-"""Return the messages of a recorded call in their order, each with the moment it is due."""
+"""The messages of a recorded call in their order, each with the time at which it is due."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -27,7 +27,7 @@ _NS_PER_MS = 1_000_000
 
 @dataclass(frozen=True, slots=True)
 class CallHeader:
-    """What a call is before its first sample."""
+    """A call's identity and context."""
 
     call_id: str
     parties: tuple[Party, ...]
@@ -50,8 +50,8 @@ def parties_of(channels: int, named: tuple[Party, ...]) -> tuple[Party, ...]:
         AudioFormatError: The names do not fit the number of channels.
     """
     if not named:
-        nobody: Party = "unknown"
-        return _DEFAULT_PARTIES.get(channels, (nobody,) * channels)
+        unknown: Party = "unknown"
+        return _DEFAULT_PARTIES.get(channels, (unknown,) * channels)
     if len(named) != channels:
         message = f"has {_count(channels, 'channel')}, but {_count(len(named), 'party')} named"
         raise AudioFormatError(message)
@@ -62,8 +62,7 @@ def call_script(source: AudioSource, header: CallHeader, chunk_ms: int) -> Itera
     """Yield CallStarted, the chunks with the events among them, and CallEnded.
 
     A chunk is due when its last sample has been captured; an event when it happens. Events after
-    the end of the audio are left out. Where the audio turns out damaged, the call ends there as
-    failed.
+    the end of the audio are left out. Where the audio is damaged, the call ends there as failed.
 
     Raises:
         AudioFormatError: After that CallEnded; or before CallStarted, if there is no audio.

@@ -1,4 +1,4 @@
-"""Replay many calls at once."""
+"""A replay of many calls at once."""
 
 import asyncio
 from collections.abc import Iterable, Iterator
@@ -18,7 +18,7 @@ from stream_app.replay.script import CallHeader, Step, call_ended, call_script, 
 from stream_app.replay.sources import AudioSource
 
 _NS_PER_MS = 1_000_000
-_FAREWELL_S = 2.0  # to say that an interrupted call is over
+_END_TIMEOUT_S = 2.0  # for the end of an interrupted call
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,8 +38,8 @@ class ReplayOptions:
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
-    """What became of a call.
+class ReplayedCall:
+    """The end of a call's replay.
 
     Attributes:
         audio_ms: Audio that was produced.
@@ -54,7 +54,7 @@ class Outcome:
 
 
 class ReplayListener(Protocol):
-    """Is told how the replay goes on."""
+    """Follows the progress of a replay."""
 
     def started(self, call_id: str, total_ms: int | None) -> None:
         """A call begins; ``total_ms`` of audio are expected."""
@@ -64,7 +64,7 @@ class ReplayListener(Protocol):
         """A call's audio up to ``audio_ms`` has been produced."""
         ...
 
-    def finished(self, outcome: Outcome) -> None:
+    def finished(self, call: ReplayedCall) -> None:
         """A call is over."""
         ...
 
@@ -85,52 +85,54 @@ class Replay:
         self._clock = clock
         self._listener = listener
 
-    async def run(self, calls: Iterable[PlannedCall]) -> list[Outcome]:
-        """Return the outcome of every call, in the order in which they ended.
+    async def run(self, calls: Iterable[PlannedCall]) -> list[ReplayedCall]:
+        """Return the calls in the order in which they ended.
 
         Raises:
             BrokerError: Messages could not be produced; no call goes on.
         """
-        queue = iter(calls)
-        outcomes: list[Outcome] = []
+        waiting = iter(calls)
+        replayed: list[ReplayedCall] = []
         try:
-            async with asyncio.TaskGroup() as lanes:
+            async with asyncio.TaskGroup() as tasks:
                 for _ in range(self._options.concurrency):
-                    lanes.create_task(self._work_off(queue, outcomes))
+                    tasks.create_task(self._replay_next(waiting, replayed))
         except* CallstreamError as failures:
             raise failures.exceptions[0] from None
         await self._publisher.flush()
-        return outcomes
+        return replayed
 
-    async def _work_off(self, queue: Iterator[PlannedCall], outcomes: list[Outcome]) -> None:
-        for call in queue:
-            outcome = await self._replay(call)
-            outcomes.append(outcome)
-            self._listener.finished(outcome)
+    async def _replay_next(
+        self, calls: Iterator[PlannedCall], replayed: list[ReplayedCall]
+    ) -> None:
+        for call in calls:
+            ended = await self._replay(call)
+            replayed.append(ended)
+            self._listener.finished(ended)
 
-    async def _replay(self, call: PlannedCall) -> Outcome:
+    async def _replay(self, call: PlannedCall) -> ReplayedCall:
         if call.problem:
-            return Outcome(call.call_id, problem=call.problem)
+            return ReplayedCall(call.call_id, problem=call.problem)
         try:
             source = open_source(call.recording.files, self._options.raw)
         except CallstreamError as error:
-            return Outcome(call.call_id, problem=str(error))
+            return ReplayedCall(call.call_id, problem=str(error))
         with closing(source):
             return await self._replay_source(call, source)
 
-    async def _replay_source(self, call: PlannedCall, source: AudioSource) -> Outcome:
+    async def _replay_source(self, call: PlannedCall, source: AudioSource) -> ReplayedCall:
         files = " + ".join(str(path) for path in call.recording.files)
         try:
             parties = parties_of(source.format.channels, call.parties)
         except CallstreamError as error:
-            return Outcome(call.call_id, problem=f"{files}: {error}")
+            return ReplayedCall(call.call_id, problem=f"{files}: {error}")
         sidecar = call.sidecar
         header = CallHeader(call.call_id, parties, sidecar.context, sidecar.events)
         self._listener.started(call.call_id, _duration_ms(source))
         script = _Script(call_script(source, header, self._options.chunk_ms))
         audio_ms = await self._produce(script, call.call_id)
         problem = f"{files}: {script.problem}" if script.problem else ""
-        return Outcome(call.call_id, audio_ms, source.notices, problem)
+        return ReplayedCall(call.call_id, audio_ms, source.notices, problem)
 
     async def _produce(self, script: "_Script", call_id: str) -> int:
         pacer = Pacer(self._clock, self._options.speed)
@@ -142,16 +144,16 @@ class Replay:
                 audio_ms = step.due_ns // _NS_PER_MS
                 self._listener.advanced(call_id, audio_ms)
         except asyncio.CancelledError:
-            await self._say_farewell(call_id)
+            await self._end_interrupted(call_id)
             raise
         return audio_ms
 
-    async def _say_farewell(self, call_id: str) -> None:
-        """End an interrupted call, so that nobody waits ten minutes for its audio."""
-        farewell = _stamped(call_ended(call_id, "failed"), self._clock.wall_ns())
+    async def _end_interrupted(self, call_id: str) -> None:
+        """End an interrupted call, so that no agent waits ten minutes for its audio."""
+        ending = _stamped(call_ended(call_id, "failed"), self._clock.wall_ns())
         try:
-            async with asyncio.timeout(_FAREWELL_S):
-                await self._publisher.publish(farewell)
+            async with asyncio.timeout(_END_TIMEOUT_S):
+                await self._publisher.publish(ending)
         except (TimeoutError, CallstreamError):
             return
 

@@ -24,7 +24,7 @@ _MAX_SIDECAR_BYTES = 1_000_000
 
 
 class TimedEvent(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Something that happened in a call beside its audio."""
+    """An event of a call beside its audio."""
 
     kind: Literal["held", "resumed", "dtmf"]
     at_ms: int
@@ -32,7 +32,7 @@ class TimedEvent(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     digit: str = ""
 
     def __post_init__(self) -> None:
-        """Refuse what no message can carry."""
+        """Refuse values that no message can carry."""
         if not 0 <= self.at_ms <= MAX_CALL_MS:
             raise ValueError("`at_ms` must lie within 24 hours")
         if not 0 <= self.channel < MAX_CHANNELS:
@@ -42,11 +42,11 @@ class TimedEvent(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
 
 
 class Sidecar(msgspec.Struct, frozen=True, kw_only=True):
-    """What the file beside a recording says.
+    """The content of the file beside a recording.
 
     Attributes:
-        call_id: Name of the call; empty where the file name has to do.
-        parties: One entry for each channel; empty where it says nothing.
+        call_id: Name of the call; where empty, the file name is used.
+        parties: One entry for each channel; empty where they are not given.
         events: Ordered by the audio clock.
     """
 
@@ -57,7 +57,7 @@ class Sidecar(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def read_sidecar(path: Path) -> Sidecar:
-    """Return what ``path`` says; keys that nobody knows become attributes of the context.
+    """Return the content of ``path``; unknown keys become attributes of the context.
 
     Raises:
         ConfigurationError: Not JSON, or a value of a wrong type; the message names the file.
@@ -80,13 +80,13 @@ def parse_parties(text: str) -> tuple[Party, ...]:
     """Return the parties named in ``agent,customer``, in the order of the channels.
 
     Raises:
-        ConfigurationError: A name that is no party.
+        ConfigurationError: A name that is not a party.
     """
     names = [name.strip().lower() for name in text.split(",")]
     for name in names:
         if name not in PARTY_NAMES:
             raise ConfigurationError(
-                f"'{name}' is no party; use {', '.join(PARTIES)}, one for each channel"
+                f"'{name}' is not a party; use {', '.join(PARTIES)}, one for each channel"
             )
     return tuple(PARTY_NAMES[name] for name in names)
 

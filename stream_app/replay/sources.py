@@ -1,4 +1,4 @@
-"""Return audio as payloads of every channel, whatever the container was."""
+"""Audio of recordings as payloads of every channel, for any container."""
 
 from dataclasses import dataclass
 from typing import Protocol
@@ -46,7 +46,7 @@ class AudioSource(Protocol):
 
     @property
     def frames(self) -> int | None:
-        """Samples of each channel that the file promises; None where nobody knows."""
+        """Samples of each channel by the file's header; None where it does not say."""
         ...
 
     @property
@@ -63,7 +63,7 @@ class AudioSource(Protocol):
         ...
 
     def close(self) -> None:
-        """Give the file back; may be called twice."""
+        """Close the file; may be called twice."""
         ...
 
 

@@ -1,4 +1,4 @@
-"""Layout of WAV files: where the samples lie, so that G.711 leaves as it came.
+"""Layout of WAV files: where the samples lie, so that G.711 is passed on unchanged.
 
 Source: Multimedia Programming Interface and Data Specifications 1.0 (RIFF WAVE) and
 WAVEFORMATEXTENSIBLE, whose sub-format GUID begins with the format tag.
@@ -20,16 +20,17 @@ _CHUNK_HEADER = struct.Struct("<4sI")
 _FORMAT_CHUNK = struct.Struct("<HHIIHH")
 _SUBFORMAT_OFFSET = 24  # after the 16 bytes of a plain format: size, valid bits, channel mask
 _FORMAT_BYTES_READ = 40
-_MAX_CHUNKS = 10_000  # before the samples; no writer makes so many
-_UNKNOWN_SIZES = (0, 0xFFFFFFFF)  # what writers to a pipe leave in the header
+_MAX_CHUNKS = 10_000  # before the samples; far more than writers make
+_UNKNOWN_SIZES = (0, 0xFFFFFFFF)  # in the header, from writers to a pipe
+_RIFF_HEADER_BYTES = 12
 
 
 @dataclass(frozen=True, slots=True)
 class WavLayout:
-    """Where a WAV file keeps its samples.
+    """Where a WAV file has its samples.
 
     Attributes:
-        coding: ``pcm``, ``mulaw``, ``alaw`` or empty for anything else.
+        coding: ``pcm``, ``mulaw``, ``alaw``, or empty for others.
         data_bytes: Bytes of samples that the file really holds.
         promised_bytes: What the header promises; None where it does not say.
     """
@@ -44,14 +45,15 @@ class WavLayout:
 
 
 def read_layout(path: Path) -> WavLayout | None:
-    """Return the layout of ``path``, or None if it is no little-endian RIFF WAVE file.
+    """Return the layout of ``path``, or None if it is not a little-endian RIFF WAVE file.
 
     Raises:
         AudioFormatError: Its header does not end.
     """
     with path.open("rb") as file:
-        header = file.read(12)
-        if len(header) < 12 or header[:4] != b"RIFF" or header[8:] != b"WAVE":  # noqa: PLR2004
+        header = file.read(_RIFF_HEADER_BYTES)
+        is_whole = len(header) == _RIFF_HEADER_BYTES
+        if not is_whole or header[:4] != b"RIFF" or header[8:] != b"WAVE":
             return None
         riff_bytes = struct.unpack_from("<I", header, 4)[0]
         return _read_chunks(file, path.stat().st_size, riff_bytes)

@@ -1,4 +1,4 @@
-"""Return which offset of a partition may be committed, while messages finish in any order."""
+"""Acknowledgements of one partition: which offset may be committed."""
 
 from collections import deque
 
@@ -26,11 +26,6 @@ class AckTracker:
     def last_delivered(self) -> int:
         """The highest offset delivered; -1 before the first."""
         return self._last_delivered
-
-    @property
-    def oldest_unacknowledged(self) -> int | None:
-        """The lowest delivered offset that is not acknowledged."""
-        return self._unfinished[0] if self._unfinished else None
 
     @property
     def unacknowledged(self) -> int:

@@ -35,13 +35,32 @@ _ZSTD_MAGIC, _ZSTD_SKIPPABLE = 0xFD2FB528, 0x184D2A50
 _REPEATED, _COMPRESSED = 1, 2  # kinds of blocks
 _MORE = 0x80  # another byte of the number follows
 _LZ4_MAGIC = 0x184D2204
-_LZ4_RATIO, _DEFLATE_RATIO = 255, 1032  # no stream of the format holds more than so many times
+_LZ4_RATIO, _DEFLATE_RATIO = 255, 1032  # a stream of the format unpacks to at most this multiple
 _XERIAL = b"\x82SNAPPY\x00"
 _XERIAL_HEADER_BYTES = 16
 
 
+# What aiokafka's parser and the decompressors raise for bytes that are not what they should be;
+# errors of aiokafka are RuntimeErrors
+UNREADABLE = (
+    RuntimeError,
+    cramjam.DecompressionError,
+    zlib.error,
+    struct.error,
+    OSError,
+    EOFError,
+    BufferError,
+    MemoryError,
+    ValueError,
+    TypeError,
+    LookupError,
+    ArithmeticError,
+    AssertionError,
+)
+
+
 class UnreadableBatch(bytes):
-    """In place of a value: a batch that was not unpacked.
+    """The value of a record that stands for a batch that was not unpacked.
 
     Attributes:
         details: Where the batch stands and how large it is, as JSON values.
@@ -53,7 +72,7 @@ class UnreadableBatch(bytes):
 
     @classmethod
     def of(cls, raw: bytes, batch: Any, reason: str) -> "UnreadableBatch":
-        """Return what stands for a batch; its bytes are those of the compressed batch."""
+        """Return the value of an unreadable batch; its bytes are those of the compressed batch."""
         unreadable = cls(raw)
         unreadable.reason = reason
         unreadable.details = {
@@ -77,7 +96,7 @@ class _Record:
 
 
 class BoundedBatch:
-    """A batch that yields its records, or at last one in whose place it could not.
+    """A batch that yields its records, and one record for those that cannot be read.
 
     Args:
         raw: From its offset to its end.
@@ -111,9 +130,7 @@ class BoundedBatch:
         try:
             self._check()
             yield from self._batch
-        except GeneratorExit:
-            raise
-        except Exception as error:  # noqa: BLE001 - whatever bytes can make a parser raise
+        except UNREADABLE as error:
             yield self._unreadable(f"a batch that cannot be read: {error!r}"[:300])
 
     def _check(self) -> None:
@@ -131,7 +148,7 @@ class BoundedBatch:
 
 
 class BoundedRecords:
-    """What a fetch brought of a partition, in place of aiokafka's class.
+    """The records of a partition from one fetch, in place of aiokafka's class.
 
     Args:
         data: Whole batches; the last one may be cut off.
@@ -312,8 +329,8 @@ def _snappy_bound(data: memoryview) -> int:
 
 def _snappy_length(block: memoryview) -> int:
     length = 0
-    for place, byte in enumerate(block[:5]):
-        length |= (byte & ~_MORE) << (7 * place)
+    for index, byte in enumerate(block[:5]):
+        length |= (byte & ~_MORE) << (7 * index)
         if not byte & _MORE:
             return length
     return _UNKNOWN

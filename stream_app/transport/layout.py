@@ -1,4 +1,4 @@
-"""The topics as the brokers have them: which there are, their partitions, and which is which.
+"""The topics as the brokers have them: names, ids and partitions.
 
 A topic that was deleted and created anew has its old name; only its id tells it apart.
 """
@@ -107,7 +107,7 @@ async def watch_layout(
     """Return what has changed, as soon as two looks in a row find it.
 
     Args:
-        look: What is there now; `KafkaError` says that nobody knows.
+        look: Returns what is there now; raises `KafkaError` if no broker knows.
         before: What was there when the work began.
         wait: Sleeps between two looks.
     """

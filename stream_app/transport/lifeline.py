@@ -1,4 +1,4 @@
-"""End this process when its parent ends, whatever ended the parent.
+"""The tie between a process and its parent: it ends when the parent ends, for whatever reason.
 
 Runs as a program too: ``python lifeline.py PARENT_PID COMMAND ARGS..`` becomes the command, bound
 to the parent. It imports the standard library only, so that it starts in milliseconds.

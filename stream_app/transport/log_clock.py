@@ -1,13 +1,18 @@
-"""When the messages of a partition came to its log, by the clock of this process.
+"""Arrival times of messages in the log of a partition, by the clock of this process.
 
 Neither a gateway's clock nor a broker's is asked: every answer to a fetch tells where the log
 ended, so a message came between the last end at or before it and the first end behind it.
 """
 
+import time
 from bisect import bisect_right
 from dataclasses import dataclass
 from operator import attrgetter
 
+from aiokafka import AIOKafkaConsumer
+from faust.types import TP
+
+NS_PER_MS = 1_000_000
 NS = 1_000_000_000
 BACKLOG_AGE_NS = 3_600 * NS  # taken for what stood in the log before anything was seen of it
 MAX_SIGHTINGS = 512  # beyond, every second one is dropped: answers get coarser, never wrong
@@ -26,6 +31,23 @@ class ReadingState:
     position: int
     end: int
     seen_ns: int
+
+
+def reading_states(consumer: AIOKafkaConsumer) -> dict[TP, ReadingState]:
+    """Return how far each partition is read, without those not fetched from yet."""
+    subscription = consumer._subscription.subscription  # noqa: SLF001 - there is no public way
+    assignment = subscription.assignment if subscription is not None else None
+    if assignment is None:
+        return {}
+    to_monotonic_ns = time.monotonic_ns() - time.time_ns()
+    states = ((tp, assignment.state_value(tp)) for tp in assignment.tps)
+    return {
+        TP(tp.topic, tp.partition): ReadingState(
+            state.position, state.highwater, state.timestamp * NS_PER_MS + to_monotonic_ns
+        )
+        for tp, state in states
+        if state is not None and state.has_valid_position and state.timestamp is not None
+    }
 
 
 @dataclass(slots=True)
@@ -63,7 +85,7 @@ class LogClock:
             del self._sightings[1:-1:2]
 
     def arrived_ns(self, offset: int, now_ns: int) -> int:
-        """Return when a message came, as if those between two sightings had come evenly.
+        """Return when a message came; those between two sightings are taken to have come evenly.
 
         What stood in the log before the first sighting is taken for an hour old.
         """

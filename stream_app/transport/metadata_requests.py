@@ -1,6 +1,6 @@
-"""Requests for the metadata of topics that aiokafka itself does not make.
+"""Metadata requests that aiokafka itself does not make: without creating topics, and with ids.
 
-Its own let the brokers create what is asked for, with a partition count of theirs, and know no ids.
+Its own requests let the brokers create the topics, with their default partition count.
 """
 
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""What one poll of the consumer brought, as one event of Faust's stream."""
+"""The messages of one poll of the consumer, as one event of Faust's stream."""
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence

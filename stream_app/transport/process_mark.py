@@ -1,4 +1,4 @@
-"""A name for this process that another one on the same machine can tell dead or alive.
+"""Marks of processes: names by which another process of the machine sees whether they run.
 
 It is the client id of our consumers: the brokers show it to whoever asks for a group's members.
 """
@@ -33,17 +33,17 @@ def is_alive(mark: str) -> bool | None:
 
 
 def _namespace() -> str:
-    """Return what processes share that see each other's ids: a container has one of its own."""
+    """Return a name of the process id namespace, which each container has for itself."""
     if sys.platform == "linux":
         boot = Path("/proc/sys/kernel/random/boot_id").read_text()
-        place = f"{boot} {Path('/proc/self/ns/pid').readlink()}"
+        namespace = f"{boot} {Path('/proc/self/ns/pid').readlink()}"
     else:
-        place = f"{socket.gethostname()} {uuid.getnode()}"
-    return hashlib.sha256(place.encode()).hexdigest()[:8]
+        namespace = f"{socket.gethostname()} {uuid.getnode()}"
+    return hashlib.sha256(namespace.encode()).hexdigest()[:8]
 
 
 def _start_of(pid: int) -> str:
-    """Return when a process began, since ids are used again; empty if there is none."""
+    """Return when a process began, since ids are used again; empty if it does not run."""
     if sys.platform == "linux":
         with contextlib.suppress(OSError):
             fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()

@@ -1,7 +1,7 @@
-"""Another process under our instance id: found before it is thrown out of the consumer group.
+"""Detection of another process under our instance id, before the group removes one of the two.
 
-The brokers take a member that joins under an instance id for the restarted old one, and throw the
-old one out; that one joins again, and so on for ever. So a process asks first who holds its id.
+The brokers take a member that joins under an instance id for the restarted old one, and remove the
+old one; that one joins again, without end. So a process asks first who holds its id.
 """
 
 import asyncio
@@ -38,7 +38,7 @@ class Holder:
 
 
 class RivalWatch:
-    """Tells a live rival from what a dead process left behind.
+    """Tells a live rival from the membership that a dead process left behind.
 
     A process of this machine can be looked up. Of any other only this is known: a dead one leaves
     the group when its session ends.

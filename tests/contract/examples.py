@@ -1,5 +1,10 @@
-"""Return one message of every type with every field set, as the golden files hold them."""
+"""One message of every type with every field set, as the golden files hold them.
 
+``python -m tests.contract.examples`` writes the golden file of an example that has none; those that
+exist never change.
+"""
+
+import sys
 from pathlib import Path
 
 import msgspec
@@ -15,6 +20,7 @@ from schemas.audio import (
     DtmfPressed,
 )
 from schemas.base import CallContext
+from schemas.catalogue import encode
 from schemas.export import schema_name
 from schemas.operations import Alert, Checkpoint
 from schemas.transcripts import (
@@ -22,6 +28,7 @@ from schemas.transcripts import (
     CallTranscribed,
     DtmfKey,
     Hold,
+    RevisedSegment,
     SpeechActivity,
     TranscriptFinal,
     TranscriptPartial,
@@ -37,6 +44,7 @@ from schemas.turns import (
     SpeechSpan,
     TurnEnded,
     TurnEndPredicted,
+    TurnRevised,
     TurnStarted,
 )
 
@@ -181,6 +189,11 @@ JSON_EXAMPLES: tuple[msgspec.Struct, ...] = (
         rejected="repetition",
         stability=0.75,
         domain="telecom",
+        revised=(
+            RevisedSegment(
+                segment_id=f"{CALL_ID}/segment/1/200", start_ms=200, text="ja", words=WORDS[:1]
+            ),
+        ),
     ),
     CallTranscribed(
         event_id=f"{CALL_ID}/transcribed",
@@ -227,6 +240,17 @@ JSON_EXAMPLES: tuple[msgspec.Struct, ...] = (
         reason="silence",
         probability=0.9375,
         is_backchannel=True,
+    ),
+    TurnRevised(
+        event_id=f"{CALL_ID}/turn_revised/1/1000/3000",
+        call_id=CALL_ID,
+        captured_at_ns=CAPTURED_AT_NS,
+        turn_id=f"{CALL_ID}/turn/1/1000",
+        channel=1,
+        party="customer",
+        at_ms=4_000,
+        text="grüß Gott",
+        words=2,
     ),
     Interruption(
         event_id=f"{CALL_ID}/interruption/1/1000/0",
@@ -326,3 +350,16 @@ def golden_path(message: msgspec.Struct) -> Path:
 def example_id(message: msgspec.Struct) -> str:
     """Return the name under which a test shows a message."""
     return schema_name(type(message))
+
+
+def write_missing() -> list[Path]:
+    """Return the golden files that are written: those of new types."""
+    missing = {golden_path(each): each for each in (*AUDIO_EXAMPLES, *JSON_EXAMPLES)}
+    written = [path for path in missing if not path.exists()]
+    for path in written:
+        path.write_bytes(encode(missing[path]))
+    return written
+
+
+if __name__ == "__main__":
+    sys.stdout.writelines(f"{path}\n" for path in write_missing())

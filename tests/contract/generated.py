@@ -1,4 +1,4 @@
-"""Return hypothesis strategies for messages, from their types alone."""
+"""Hypothesis strategies for messages, from their types alone."""
 
 from typing import Any
 

@@ -26,11 +26,12 @@ from schemas.operations import Checkpoint
 from schemas.transcripts import CallTranscribed, TranscriptTopicMessage
 from schemas.turns import FinalizedCall, TurnTopicMessage
 from stream_app.agents.detect_turns import turn_config
-from stream_app.calls.effects import CallMachine, Commit, Emit
-from stream_app.calls.finalizer import CallFinalizer, FinalizeConfig
-from stream_app.calls.turns import CallTurns
+from stream_app.calls.call_machine import CallMachine
+from stream_app.calls.detect_turns.turns import CallTurns
+from stream_app.calls.effects import Commit, Emit
+from stream_app.calls.finalize.finalizer import CallFinalizer, FinalizeConfig
 from stream_app.settings import Settings
-from tests.support.recorded_calls import transcriber
+from tests.support.calls.recorded_calls import transcriber
 
 WORST = "\x01"  # six bytes as JSON
 MANY = 100_000_000

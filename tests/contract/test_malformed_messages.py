@@ -11,25 +11,19 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from schemas.audio import AudioMessage
+from schemas.catalogue import AUDIO, TOPICS
 from schemas.codec import decode_audio, decode_json, from_state
 from schemas.errors import MalformedMessageError
-from schemas.operations import Alert, Checkpoint
+from schemas.operations import Checkpoint
 from schemas.transcripts import TranscriptTopicMessage
-from schemas.turns import FinalizedTopicMessage, TurnTopicMessage
-from stream_app.calls.floor import CallState
+from stream_app.calls.detect_turns.call_state import CallState
 from tests.contract.examples import AUDIO_EXAMPLES, JSON_EXAMPLES, golden_path
 from tests.contract.generated import JSON_VALUES
 
 Decode = Callable[[bytes], Any]
 
-JSON_DECODERS: dict[str, Decode] = {
-    "transcripts": lambda data: decode_json(data, TranscriptTopicMessage),
-    "turns": lambda data: decode_json(data, TurnTopicMessage),
-    "finalized": lambda data: decode_json(data, FinalizedTopicMessage),
-    "checkpoints": lambda data: decode_json(data, Checkpoint),
-    "alerts": lambda data: decode_json(data, Alert),
-}
-DECODERS: dict[str, Decode] = {"audio": decode_audio, **JSON_DECODERS}
+DECODERS: dict[str, Decode] = {spec.name: spec.decode for spec in TOPICS if spec.types}
+JSON_DECODERS = {name: decode for name, decode in DECODERS.items() if name != AUDIO}
 
 GARBAGE = {
     "nothing": b"",

@@ -1,7 +1,7 @@
 """What stands on a topic today is read by tomorrow's code, and the other way round."""
 
 from collections.abc import Iterator
-from typing import Any, get_args
+from typing import Any
 
 import msgspec
 import orjson
@@ -10,12 +10,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import fields as struct_fields
 
-from schemas.audio import AudioMessage, AudioTopicMessage
+from schemas.audio import AudioMessage
+from schemas.catalogue import AUDIO, MESSAGE_TYPES, TOPICS, encode, spec_of
 from schemas.codec import decode_audio, decode_json, encode_audio, encode_json
-from schemas.export import AUDIO_MESSAGE_TYPES, JSON_MESSAGE_TYPES, schema_name
-from schemas.operations import Alert, Checkpoint
-from schemas.transcripts import TranscriptTopicMessage
-from schemas.turns import FinalizedTopicMessage, TurnTopicMessage
+from schemas.export import schema_name
+from schemas.operations import Checkpoint
 from tests.contract.examples import (
     AUDIO_EXAMPLES,
     GOLDEN,
@@ -26,30 +25,15 @@ from tests.contract.examples import (
 from tests.contract.generated import JSON_VALUES, messages
 
 EXAMPLES = (*AUDIO_EXAMPLES, *JSON_EXAMPLES)
-JSON_TOPICS = (
-    TranscriptTopicMessage,
-    TurnTopicMessage,
-    FinalizedTopicMessage,
-    Checkpoint,
-    Alert,
-)
+AUDIO_MESSAGE_TYPES = spec_of(AUDIO).types
+JSON_MESSAGE_TYPES = tuple(t for t in MESSAGE_TYPES if t not in AUDIO_MESSAGE_TYPES)
 FREE_FORM = {"attributes", "models", "details"}  # any keys are theirs
 UNKNOWN = {"later": [1, {"field": None}]}
 
 
-def topic_type(message_type: type[msgspec.Struct]) -> Any:
-    """Return what a reader of the message's topic decodes."""
-    return next(t for t in JSON_TOPICS if message_type is t or message_type in get_args(t))
-
-
-def encode(message: msgspec.Struct) -> bytes:
-    return encode_audio(message) if isinstance(message, AudioMessage) else encode_json(message)
-
-
 def decode(data: bytes, message_type: type[msgspec.Struct]) -> Any:
-    if issubclass(message_type, AudioMessage):
-        return decode_audio(data)
-    return decode_json(data, topic_type(message_type))
+    """Return what a reader of the message's topic decodes."""
+    return next(spec for spec in TOPICS if message_type in spec.types).decode(data)
 
 
 @pytest.mark.parametrize("message", EXAMPLES, ids=example_id)
@@ -160,11 +144,10 @@ def test_the_state_of_a_checkpoint_survives(state: dict[str, object]) -> None:
 
 
 def test_every_message_of_a_topic_is_told_by_its_schema() -> None:
-    audio = {schema_name(t) for t in get_args(AudioTopicMessage)}
-    rest = {schema_name(t) for t in JSON_MESSAGE_TYPES}
+    names = {schema_name(message_type) for message_type in MESSAGE_TYPES}
 
-    assert len(audio | rest) == len(AUDIO_MESSAGE_TYPES) + len(JSON_MESSAGE_TYPES)
-    assert all(name.endswith(".v1") for name in audio | rest)
+    assert len(names) == sum(len(spec.types) for spec in TOPICS)
+    assert all(name.endswith(".v1") for name in names)
 
 
 def _is_constant(field: msgspec.structs.FieldInfo) -> bool:

@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 from jsonschema import Draft202012Validator, ValidationError
 
 from schemas.audio import AudioMessage
+from schemas.catalogue import MESSAGE_TYPES
 from schemas.codec import encode_json
 from schemas.export import (
     DEFAULT_FOLDER,
-    MESSAGE_TYPES,
     export_schemas,
     json_schema,
     main,

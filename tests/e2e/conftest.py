@@ -2,32 +2,22 @@
 
 import asyncio
 from collections.abc import Iterator
-from contextlib import AbstractAsyncContextManager
+from contextlib import AbstractAsyncContextManager, contextmanager
 from pathlib import Path
 
 import psutil
 import pytest
 
 from schemas.audio import AudioMessage
-from stream_app.settings import Settings
 from stream_app.transport.broker import EmbeddedBroker
-from tests.e2e.fleet import Fleet
-from tests.e2e.lanes import Lane, undisturbed
-from tests.e2e.scenario import Begin, Broker, Run, running
 from tests.kafka.cluster import KafkaCluster, create_topics
 from tests.kafka.running import running_cluster
-from tests.support.recorded_calls import recorded_call
+from tests.support.calls.recorded_calls import recorded_call
+from tests.support.system.fleet import Fleet
+from tests.support.system.lanes import Lane, undisturbed
+from tests.support.system.scenario import SETTINGS, Begin, Broker, Run, running
 
-SETTINGS = Settings().replace(
-    kafka={
-        "partitions": 4,
-        "session_timeout_s": 6.0,
-        "heartbeat_s": 1.0,
-        "commit_interval_s": 0.2,  # whatever is committed too early is then lost in a crash
-    },
-    segments={"max_segment_ms": 3_000},  # short ones, so that every scenario meets many
-    stalls={"stall_after_s": 300.0, "stale_after_s": 600.0},  # a test may pause its calls
-)
+LONGEST = "test_three_hour_call.py"
 # Stretches of the bundled call with pauses, long turns, overlap; five calls on four partitions
 STRETCHES_MS = {
     "a": (0, 12_000),
@@ -38,6 +28,11 @@ STRETCHES_MS = {
 }
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the longest test, so that nobody waits for it alone at the end."""
+    items.sort(key=lambda item: LONGEST not in item.nodeid)
+
+
 @pytest.fixture(scope="session")
 def kafka_cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[KafkaCluster]:
     """Three nodes of Apache Kafka with our topics, started when a test first asks for them."""
@@ -46,9 +41,9 @@ def kafka_cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[KafkaClu
         yield cluster
 
 
-@pytest.fixture(params=["embedded", pytest.param("kafka", marks=pytest.mark.kafka)])
-def broker(request: pytest.FixtureRequest) -> Iterator[Broker]:
-    """A new embedded broker for each test, or the one cluster."""
+@contextmanager
+def running_broker(request: pytest.FixtureRequest) -> Iterator[Broker]:
+    """A new embedded broker, or the one cluster."""
     if request.param == "kafka":
         cluster: KafkaCluster = request.getfixturevalue("kafka_cluster")
         yield Broker(cluster.settings(SETTINGS), cluster)
@@ -61,11 +56,36 @@ def broker(request: pytest.FixtureRequest) -> Iterator[Broker]:
     assert not psutil.pid_exists(pid)
 
 
+BOTH = ["embedded", pytest.param("kafka", marks=pytest.mark.kafka)]
+
+
+@pytest.fixture(params=BOTH)
+def broker(request: pytest.FixtureRequest) -> Iterator[Broker]:
+    """The broker of one test."""
+    with running_broker(request) as broker:
+        yield broker
+
+
+@pytest.fixture(scope="module", params=BOTH)
+def shared_broker(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Broker]:
+    """A broker with one worker, for the tests of a file that end no process."""
+    with (
+        running_broker(request) as broker,
+        Fleet(broker.settings, tmp_path_factory.mktemp("shared")) as fleet,
+    ):
+        agents = asyncio.run(fleet.start("shared"))
+        yield broker
+        assert all(agent.is_running for agent in agents.values())
+
+
 @pytest.fixture
 def fleet(broker: Broker, tmp_path: Path) -> Iterator[Fleet]:
-    """Agent processes on the broker; all are gone afterwards."""
+    """Agent processes on the broker, whose metrics tell of no fault; all are gone afterwards."""
     with Fleet(broker.settings, tmp_path) as fleet:
         yield fleet
+        fleet.assert_lanes_repeated()
 
 
 @pytest.fixture(scope="session")
@@ -84,7 +104,22 @@ def expected(recordings: dict[str, list[AudioMessage]]) -> dict[str, Lane]:
 def begin(
     broker: Broker, recordings: dict[str, list[AudioMessage]], expected: dict[str, Lane]
 ) -> Begin:
-    """Return what begins calls on that broker; by default all recordings, as fast as possible."""
+    """Return what begins calls on the broker of the test."""
+    return beginning(broker, recordings, expected)
+
+
+@pytest.fixture
+def begin_shared(
+    shared_broker: Broker, recordings: dict[str, list[AudioMessage]], expected: dict[str, Lane]
+) -> Begin:
+    """Return what begins calls on the broker that the tests of a file share."""
+    return beginning(shared_broker, recordings, expected)
+
+
+def beginning(
+    broker: Broker, recordings: dict[str, list[AudioMessage]], expected: dict[str, Lane]
+) -> Begin:
+    """Return what begins calls; by default all recordings, as fast as possible."""
 
     def begin(
         *names: str, speed: float | None = None, copies: int = 1

@@ -1,10 +1,9 @@
-"""The commands together: `callstream worker` and `callstream replay`, with the bundled weights."""
+"""The commands together: `callstream worker` and `callstream replay`, with the small weights."""
 
 import asyncio
 import secrets
 import signal
 import subprocess
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,14 +12,15 @@ import psutil
 import pytest
 import soundfile
 
-from stream_app import topics
+from schemas import catalogue
 from stream_app.settings import KafkaSettings
-from tests.e2e.command_line import CALLSTREAM, environment
-from tests.e2e.fleet import ROOT
-from tests.e2e.lanes import Lane, call_id, difference
-from tests.e2e.scenario import Broker
-from tests.e2e.topic_watch import TopicWatch
-from tests.support.recorded_calls import RATE_HZ, demo_audio
+from tests.support.calls.recorded_calls import RATE_HZ, demo_audio
+from tests.support.system.command_line import CALLSTREAM, environment
+from tests.support.system.fleet import ROOT
+from tests.support.system.lanes import Lane, call_id, difference
+from tests.support.system.scenario import Broker
+from tests.support.system.topic_watch import TopicWatch
+from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.e2e
 STRETCH_S = (20, 33)
@@ -37,11 +37,12 @@ def worker(kafka: KafkaSettings, log: Path) -> Iterator[psutil.Process]:
         )
     supervisor = psutil.Process(process.pid)
     try:
-        deadline = time.monotonic() + START_TIMEOUT_S
-        while b"ready" not in log.read_bytes().split():
-            assert process.poll() is None, log.read_text()
-            assert time.monotonic() < deadline, log.read_text()
-            time.sleep(0.1)
+        wait_until(
+            lambda: b"ready" in log.read_bytes().split() or process.poll() is not None,
+            lambda: f"ready worker: {log.read_text()}",
+            limit_s=START_TIMEOUT_S,
+        )
+        assert process.poll() is None, log.read_text()
         yield supervisor
     finally:
         process.send_signal(signal.SIGTERM)
@@ -50,7 +51,7 @@ def worker(kafka: KafkaSettings, log: Path) -> Iterator[psutil.Process]:
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
-        print(log.read_text()[-6000:])  # noqa: T201 - pytest shows it on failure
+        print(log.read_text()[-6000:])
 
 
 def agent_of(supervisor: psutil.Process, name: str) -> psutil.Process:
@@ -83,7 +84,7 @@ async def finished_lane(kafka: KafkaSettings, recording: Path, victim: psutil.Pr
     async with TopicWatch(kafka, run) as watch:
         replaying = asyncio.create_task(replay(kafka, recording, run))
         await watch.until(
-            lambda: bool(watch.messages(topics.TRANSCRIPTS, each, "transcript_final.v1")),
+            lambda: bool(watch.messages(catalogue.TRANSCRIPTS, each, "transcript_final.v1")),
             "first final",
         )
         victim.kill()
@@ -104,7 +105,7 @@ async def undisturbed_lane(kafka: KafkaSettings, recording: Path) -> Lane:
 async def test_the_supervisor_restarts_a_killed_agent_and_nothing_changes(
     broker: Broker, recording: Path, tmp_path: Path
 ) -> None:
-    """With the bundled weights, and with no process left at the end."""
+    """With real weights, and with no process left at the end."""
     kafka = broker.settings.kafka
     with worker(kafka, tmp_path / "worker.log") as supervisor:
         expected = await undisturbed_lane(kafka, recording)
@@ -113,7 +114,7 @@ async def test_the_supervisor_restarts_a_killed_agent_and_nothing_changes(
         family = [supervisor, *supervisor.children(recursive=True)]
 
     assert difference(actual, expected) == ""
-    assert b"transcript_final.v1" in b"".join(expected[topics.TRANSCRIPTS])
+    assert b"transcript_final.v1" in b"".join(expected[catalogue.TRANSCRIPTS])
     assert victim.pid not in [process.pid for process in family]
     assert not any(process.is_running() for process in family)
 

@@ -6,22 +6,23 @@ as if the new files had always been there; bad files change nothing at all.
 
 import asyncio
 import json
-import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import orjson
 import pytest
 
 from schemas.audio import AudioMessage
-from stream_app import topics
+from schemas.catalogue import FINALIZED, TURNS
 from stream_app.settings import Settings
-from tests.e2e.fleet import AgentProcess, Fleet
-from tests.e2e.lanes import Lane, undisturbed
-from tests.e2e.scenario import Broker, Run, running
-from tests.support.tiny_turn_model import write_turn_model
+from tests.support.models.tiny_turns import write_turn_model
+from tests.support.system.fleet import AgentProcess, Fleet
+from tests.support.system.lanes import Lane, undisturbed
+from tests.support.system.scenario import Broker, Run, running
+from tests.support.waiting import until
 
 pytestmark = [
     pytest.mark.e2e,
@@ -29,9 +30,8 @@ pytestmark = [
 ]
 SPEED = 4.0
 COPIES = 3
+TURN_ENDED = "turn_ended.v1"
 FED_MS = 8_000  # by then every call has its first words and goes on for a while
-LOOK_TIMEOUT_S = 30.0
-POLL_S = 0.05
 Recordings = Mapping[str, Sequence[AudioMessage]]
 
 
@@ -40,7 +40,7 @@ class Site:
     """A worker with a model of its own.
 
     Attributes:
-        folder: Of the model that the worker uses.
+        folder: Of the versions of the model that the worker uses; ``v1`` is there.
         expected: Undisturbed lanes of the recordings by the seed of the model.
     """
 
@@ -61,7 +61,7 @@ def site(
         expected[seed] = {name: undisturbed(each, own) for name, each in recordings.items()}
     assert expected[1] != expected[2]
     folder = tmp_path / "model"
-    write_turn_model(folder, seed=1)
+    write_turn_model(folder / "v1", seed=1)
     logs = tmp_path / "logs"
     logs.mkdir()
     with Fleet(broker.settings.replace(turns=turns_of(folder)), logs) as fleet:
@@ -77,11 +77,11 @@ async def test_a_swap_and_a_bad_file_under_load(
 
     async with calls(site, recordings, seed=1) as before:
         await all_have_begun(before)
-        write_turn_model(site.folder, seed=2)
+        write_turn_model(site.folder / "v1", seed=2)
         await has_logged(worker, "turn_model.swapped")
         async with calls(site, recordings, seed=2) as after:
             await asyncio.gather(before.assert_unchanged(), all_have_begun(after))
-            (site.folder / "tiny.onnx").write_bytes(b"\x08\x01 no graph at all")
+            (site.folder / "v1" / "tiny.onnx").write_bytes(b"\x08\x01 no graph at all")
             await has_logged(worker, "turn_model.refused")
             async with calls(site, recordings, seed=2) as later:
                 await asyncio.gather(after.assert_unchanged(), later.assert_unchanged())
@@ -95,20 +95,40 @@ async def test_a_swap_and_a_bad_file_under_load(
 async def test_a_takeover_after_a_swap_ends_the_calls_with_the_model_at_hand(
     site: Site, recordings: dict[str, list[AudioMessage]]
 ) -> None:
-    """The version with which they began went with the worker that had it."""
+    """The version with which they began went with the worker that had it.
+
+    What that worker wrote just before its death may come again with another end; the words stay.
+    """
     agents = await site.fleet.start("only")
 
     async with calls(site, recordings, seed=1) as run:
         await all_have_begun(run)
         agents["only.detect_turns"].kill()
-        write_turn_model(site.folder, seed=2)
+        write_turn_model(site.folder / "v1", seed=2)
         successor = site.fleet.launch("detect_turns", worker="only")
         await run.feed.rest()
         await run.watch.until_finalized(*run.recorded)
 
     await has_logged(successor, "turn_model.replaced")
     for each, name in run.recorded.items():
-        assert words(run.watch.lane(each)) == words(site.expected[1][name])
+        expected = [orjson.loads(value) for value in site.expected[1][name][TURNS]]
+        assert words(run.watch.messages(TURNS, each, TURN_ENDED)) == words(expected)
+
+
+async def test_a_takeover_goes_on_with_the_version_that_still_lies_on_disk(
+    site: Site, recordings: dict[str, list[AudioMessage]]
+) -> None:
+    agents = await site.fleet.start("only")
+
+    async with calls(site, recordings, seed=1) as run:
+        await all_have_begun(run)
+        agents["only.detect_turns"].kill()
+        write_turn_model(site.folder / "v2", seed=2)
+        successor = site.fleet.launch("detect_turns", worker="only")
+        async with calls(site, recordings, seed=2) as after:
+            await asyncio.gather(run.assert_unchanged(), after.assert_unchanged())
+
+    assert "turn_model.replaced" not in {line["event"] for line in log_of(successor)}
 
 
 def turns_of(folder: Path) -> dict[str, object]:
@@ -127,20 +147,24 @@ def calls(site: Site, recordings: Recordings, *, seed: int) -> AbstractAsyncCont
 
 
 async def all_have_begun(run: Run) -> None:
-    """Send the calls until the model has judged something of each."""
+    """Send the calls until each has a turn, and a checkpoint that names the model."""
     await run.fed(FED_MS)
     await run.watch.until(
-        lambda: all(run.watch.messages(topics.TURNS, c, "turn_started.v1") for c in run.recorded),
+        lambda: all(run.watch.messages(TURNS, c, "turn_started.v1") for c in run.recorded),
         "first turn of every call",
+    )
+    wanted = {("detect_turns", call) for call in run.recorded}
+    await run.watch.until(
+        lambda: wanted <= run.watch.checkpointed(), "a checkpoint of every call's turns"
     )
 
 
 async def has_logged(process: AgentProcess, event: str) -> None:
     """Wait until an agent has logged an event."""
-    deadline = time.monotonic() + LOOK_TIMEOUT_S
-    while event not in {line["event"] for line in log_of(process)}:
-        assert time.monotonic() < deadline, f"no {event}: {process.tail()}"
-        await asyncio.sleep(POLL_S)
+    await until(
+        lambda: event in {line["event"] for line in log_of(process)},
+        lambda: f"{event}: {process.tail()}",
+    )
 
 
 def log_of(process: AgentProcess) -> list[dict[str, object]]:
@@ -150,15 +174,15 @@ def log_of(process: AgentProcess) -> list[dict[str, object]]:
 
 def names_of_models(run: Run) -> set[str]:
     """Return the models of turns that the finalized calls name."""
-    finalized = [orjson.loads(record.value) for record in run.watch.of(topics.FINALIZED)]
+    finalized = [orjson.loads(record.value) for record in run.watch.of(FINALIZED)]
     assert len(finalized) == len(run.recorded)
     return {name for call in finalized for task, name in call["models"].items() if "turn" in task}
 
 
-def words(lane: Lane) -> list[str]:
-    """Return the words of the turns of each channel in their order."""
-    turns = [orjson.loads(value) for value in lane[topics.TURNS]]
-    ended = [turn for turn in turns if turn["schema"] == "turn_ended.v1"]
+def words(messages: Iterable[dict[str, Any]]) -> list[str]:
+    """Return the words of the turns of each channel in order; an id written twice counts last."""
+    ended = {each["event_id"]: each for each in messages if each["schema"] == TURN_ENDED}
     return [
-        " ".join(turn["text"] for turn in ended if turn["channel"] == channel) for channel in (0, 1)
+        " ".join(turn["text"] for turn in ended.values() if turn["channel"] == channel)
+        for channel in (0, 1)
     ]

@@ -1,4 +1,4 @@
-"""No speech makes no words: the bundled weights behind the real voice activity detector."""
+"""No speech makes no words: a recognizer behind the real voice activity detector."""
 
 import numpy as np
 import pytest
@@ -7,10 +7,11 @@ from models.audio.samples import FloatArray
 from schemas.audio import AudioMessage
 from schemas.transcripts import TranscriptFinal
 from stream_app.agents import transcribe
+from stream_app.agents.definition import AgentDefinition
 from stream_app.settings import Settings
-from stream_app.transport.definitions import AgentDefinition
-from tests.e2e.lanes import outputs_of
-from tests.support.recorded_calls import RATE_HZ, call_ended, call_started, chunk
+from tests.support.calls.recorded_calls import RATE_HZ, call_ended, call_started, chunk
+from tests.support.models.micro import MICRO
+from tests.support.system.lanes import outputs_of
 
 pytestmark = pytest.mark.slow
 SECONDS = 30
@@ -65,7 +66,7 @@ def noise(level: float) -> FloatArray:
 
 @pytest.fixture(scope="module")
 def agent() -> AgentDefinition:
-    return transcribe.define(Settings())
+    return transcribe.define(Settings().replace(asr={"model": MICRO}))
 
 
 @pytest.mark.parametrize(

@@ -7,9 +7,9 @@ from pathlib import Path
 import psutil
 import pytest
 
-from stream_app.worker import Supervisor
-from tests.e2e.fingerprint_agent import DEFINITION
-from tests.e2e.scenario import Begin, Broker
+from stream_app.worker.supervisor import Supervisor
+from tests.support.system.fingerprint_agent import DEFINITION
+from tests.support.system.scenario import Begin, Broker
 
 pytestmark = pytest.mark.e2e
 

@@ -1,23 +1,26 @@
 """A call of three hours through broker and agents, as fast as they can."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
 
+from models.text.spoken_form import spoken_words
+from schemas import catalogue
 from schemas.audio import AudioMessage
-from stream_app import topics
-from tests.e2e.call_feed import CallFeed
-from tests.e2e.fleet import Fleet
-from tests.e2e.lanes import call_id
-from tests.e2e.scenario import Broker
-from tests.e2e.topic_watch import TopicWatch
-from tests.support.recorded_calls import call_ended, call_started, demo_audio, recorded_chunks
+from tests.support.calls.recorded_calls import call_ended, call_started, demo_audio, recorded_chunks
+from tests.support.system.call_feed import CallFeed
+from tests.support.system.fingerprint_agent import PROMPT_DEFINITION
+from tests.support.system.fleet import Fleet
+from tests.support.system.lanes import call_id
+from tests.support.system.scenario import Broker
+from tests.support.system.topic_watch import TopicWatch
 
 pytestmark = [pytest.mark.e2e, pytest.mark.slow]
 HOURS = 3
-CHUNK_MS = 200
+CHUNK_MS = 1_000  # fewer messages; as much speech, and as many words and turns
 RUN = "long"
 TIMEOUT_S = 900.0
 
@@ -35,11 +38,20 @@ def long_call(name: str) -> Iterator[AudioMessage]:
     yield call_ended(name)
 
 
+def latest_texts(finals: Iterable[dict[str, Any]]) -> dict[str, str]:
+    """Return the text of each segment as the last final says that revises it."""
+    texts: dict[str, str] = {}
+    for final in finals:
+        texts |= {each["segment_id"]: each["text"] for each in final["revised"]}
+        texts[final["segment_id"]] = final["text"]
+    return texts
+
+
 @pytest.fixture
 def fleet(broker: Broker, tmp_path: Path) -> Iterator[Fleet]:
     """Agents that cut segments at their usual length."""
     settings = broker.settings.replace(segments={"max_segment_ms": 12_000})
-    with Fleet(settings, tmp_path) as fleet:
+    with Fleet(settings, tmp_path, transcribe=PROMPT_DEFINITION) as fleet:
         yield fleet
 
 
@@ -54,17 +66,18 @@ async def test_a_three_hour_call_is_finalized_whole(broker: Broker, fleet: Fleet
     ):
         await feed.rest()
         await watch.until_finalized(name, timeout_s=TIMEOUT_S)
-        finals = watch.messages(topics.TRANSCRIPTS, name, "transcript_final.v1")
-        turns = watch.messages(topics.TURNS, name, "turn_ended.v1")
-        (call,) = watch.messages(topics.FINALIZED, name, "finalized_call.v1")
-        size = len(next(watch.of(topics.FINALIZED, name)).value)
-        dead = [*watch.of(topics.DEAD_LETTERS, name)]
+        finals = watch.messages(catalogue.TRANSCRIPTS, name, "transcript_final.v1")
+        turns = watch.messages(catalogue.TURNS, name, "turn_ended.v1")
+        (call,) = watch.messages(catalogue.FINALIZED, name, "finalized_call.v1")
+        size = len(next(watch.of(catalogue.FINALIZED, name)).value)
+        dead = [*watch.of(catalogue.DEAD_LETTERS, name)]
 
-    heard = {final["segment_id"] for final in finals if final["words"]}
+    texts = latest_texts(finals)
+    heard = {segment for segment, text in texts.items() if text}
     memory_mb = {agent: process.memory_mb() for agent, process in agents.items()}
-    print(f"{len(finals)} finals, {len(turns)} turns, {size} bytes, {memory_mb}")  # noqa: T201 - figures
+    print(f"{len(finals)} finals, {len(turns)} turns, {size} bytes, {memory_mb}")
     assert call["metrics"]["duration_ms"] == HOURS * 3_600_000
-    assert call["metrics"]["words"] == sum(len(final["words"]) for final in finals)
+    assert call["metrics"]["words"] == sum(len(spoken_words(text)) for text in texts.values())
     assert {segment for turn in call["turns"] for segment in turn["segment_ids"]} == heard
     assert not call["is_abridged"]
     assert not dead

@@ -1,17 +1,15 @@
 """Topics made and unmade behind the back of a system."""
 
 import asyncio
-import time
 from collections.abc import Awaitable, Callable
 
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
-from stream_app import topics
+from schemas import catalogue
 from stream_app.settings import KafkaSettings
 from stream_app.transport.clients import client_options
 from stream_app.transport.layout import await_known, read_layout
-
-LIMIT_S = 60.0
+from tests.support.waiting import until
 
 
 async def with_admin(
@@ -30,10 +28,11 @@ async def delete(kafka: KafkaSettings, *names: str) -> None:
     """Delete topics and wait until no broker knows them."""
     if names:
         await with_admin(kafka, lambda admin: admin.delete_topics(list(names)))
-    deadline = time.monotonic() + LIMIT_S
-    while set(await read_layout(kafka, topics.NAMES)) & set(names):
-        assert time.monotonic() < deadline
-        await asyncio.sleep(0.1)
+
+    async def are_gone() -> bool:
+        return not set(await read_layout(kafka, catalogue.NAMES)) & set(names)
+
+    await until(are_gone, f"end of {names}")
 
 
 async def create_alone(kafka: KafkaSettings, name: str, partitions: int) -> None:

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 import pytest
 
 from stream_app.settings import Settings
-from stream_app.topics import create_topics
 from stream_app.transport.broker import EmbeddedBroker
+from stream_app.transport.topics import create_topics
 from tests.integration.admin import delete, existing
 from tests.kafka.cluster import KafkaCluster
 from tests.kafka.cluster import create_topics as create_topics_on
@@ -15,7 +15,8 @@ from tests.kafka.libraries import KafkaUnavailableError, kafka_jars
 from tests.kafka.running import running_cluster
 
 SETTINGS = Settings().replace(
-    kafka={"partitions": 4}, stalls={"stall_after_s": 2.0, "stale_after_s": 4.0}
+    kafka={"partitions": 4, "session_timeout_s": 3.0, "heartbeat_s": 0.5},
+    stalls={"stall_after_s": 1.0, "stale_after_s": 2.0},
 )
 BARE_SETTINGS = Settings().replace(kafka={"partitions": 3, "request_timeout_s": 11.0})
 

@@ -13,10 +13,12 @@ import psutil
 import pytest
 import soundfile
 
-from stream_app import topics
+from schemas import catalogue
 from stream_app.settings import KafkaSettings, Settings
-from tests.e2e.command_line import CALLSTREAM, callstream, environment
-from tests.support.recorded_calls import RATE_HZ, demo_audio
+from stream_app.transport import topics
+from tests.support.calls.recorded_calls import RATE_HZ, demo_audio
+from tests.support.system.command_line import CALLSTREAM, callstream, environment
+from tests.support.waiting import wait_until
 
 pytestmark = [pytest.mark.e2e, pytest.mark.slow]
 LIMIT_S = 120.0
@@ -40,11 +42,14 @@ class Command:
 
     def until(self, condition: Callable[[], bool], what: str) -> None:
         """Wait until a condition holds while the command runs."""
-        deadline = time.monotonic() + LIMIT_S
-        while not condition():
-            assert self.process.poll() is None, f"no {what}: {self.err.read_text()[-3000:]}"
-            assert time.monotonic() < deadline, f"no {what}: {self.err.read_text()[-3000:]}"
-            time.sleep(0.1)
+
+        def holds() -> bool:
+            has_ended = self.process.poll() is not None
+            is_true = condition()
+            assert is_true or not has_ended, f"no {what}: {self.err.read_text()[-3000:]}"
+            return is_true
+
+        wait_until(holds, lambda: f"{what}: {self.err.read_text()[-3000:]}", limit_s=LIMIT_S)
 
     def until_ready(self) -> None:
         """Wait until a worker says that it is ready."""
@@ -97,7 +102,7 @@ def test_the_whole_command_line(bare: Settings, recording: Path, tmp_path: Path)
     assert (created.returncode, created.stderr) == (0, "")
     described = callstream(kafka, "topics", "describe")
     assert (described.returncode, described.stderr) == (0, "")
-    assert all(name in described.stdout for name in topics.NAMES)
+    assert all(name in described.stdout for name in catalogue.NAMES)
 
     with running(Command(kafka, tmp_path, "worker")) as worker:
         worker.until_ready()
@@ -150,10 +155,12 @@ def test_of_two_workers_that_start_at_once_one_goes_on(bare: Settings, tmp_path:
     first = Command(kafka, tmp_path, *arguments, id="twin")
     second = Command(kafka, tmp_path, *arguments, id="twin")
     with running(first), running(second):
-        deadline = time.monotonic() + LIMIT_S
-        while (codes := (first.process.poll(), second.process.poll())) == (None, None):
-            assert time.monotonic() < deadline
-            time.sleep(0.1)
+        wait_until(
+            lambda: any(each.process.poll() is not None for each in (first, second)),
+            "end of one of them",
+            limit_s=LIMIT_S,
+        )
+        codes = (first.process.poll(), second.process.poll())
         assert sorted(codes, key=str) == [2, None]
         left = first if codes[0] is None else second
         left.until_ready()
@@ -176,7 +183,7 @@ def test_a_worker_that_was_killed_is_followed_without_waiting(
     with running(Command(kafka, tmp_path, *arguments, id="phoenix")) as second:
         began_s = time.monotonic()
         second.until_ready()
-        print(f"ready again after {time.monotonic() - began_s:.1f} s")  # noqa: T201 - figures
+        print(f"ready again after {time.monotonic() - began_s:.1f} s")
         assert second.end() == 0
 
     assert len(second.events("instance.taken_over")) == 1

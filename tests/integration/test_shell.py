@@ -5,17 +5,18 @@ import os
 import signal
 import subprocess
 import sys
-import time
 
 import psutil
 import pytest
 
+from schemas.catalogue import AUDIO, DEAD_LETTERS
 from schemas.errors import BrokerError, ConfigurationError
 from stream_app.settings import Settings
-from stream_app.topics import DEAD_LETTERS, create_topics, describe_topics
 from stream_app.transport.broker import EmbeddedBroker
-from stream_app.worker import Supervisor
+from stream_app.transport.topics import create_topics, describe_topics
+from stream_app.worker.supervisor import Supervisor
 from tests.integration.traffic import (
+    READ_EVERY_S,
     await_alerts,
     await_committed,
     committed,
@@ -27,6 +28,7 @@ from tests.integration.traffic import (
     send_raw,
     worker,
 )
+from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.e2e
 
@@ -61,7 +63,7 @@ def test_audio_after_the_end_is_refused(settings: Settings) -> None:
         send(settings, key("c", 0), end("c"), key("c", 1))
         only.wait_ready()
         await_alerts(settings, "end", 1)
-        time.sleep(1.0)
+        wait_until(lambda: bool(read(settings, DEAD_LETTERS)), "dead letter", every_s=READ_EVERY_S)
 
     assert [dict(letter.headers)["reason"] for letter in read(settings, DEAD_LETTERS)] == [
         b"input after the end of the call at offset 1"
@@ -77,34 +79,38 @@ def test_a_commit_never_passes_a_message_that_is_held(settings: Settings) -> Non
             send(settings, *(key(other, number) for number in range(5)), end(other))
         only.wait_ready()
         await_alerts(settings, "end", len(others))
-        time.sleep(1.5)
-        held = committed(settings)
+        (partition,) = {r.partition for r in read(settings, AUDIO) if r.key == b"held"}
+        beside = sum(record.partition != partition for record in read(settings, AUDIO))
+        await_committed(settings, beside)
+        held = committed(settings)[partition]
         send(settings, key("held", 3), key("held", 4))
         freed = await_committed(settings, 5 + 6 * len(others))
 
-    assert 0 in held.values()
+    assert held == 0
     assert freed == 5 + 6 * len(others)
 
 
 @pytest.mark.slow
 def test_a_silent_call_is_marked_once_for_each_stage(settings: Settings) -> None:
-    """Stalled after two seconds here, ended after four; also when only a checkpoint knows it."""
-    with worker(settings) as first:
+    """Also when only a checkpoint knows of the call; a later call has both stages after it."""
+    patient = settings.replace(stalls={"stall_after_s": 300.0, "stale_after_s": 600.0})
+    with worker(patient) as first:
         send(settings, *(key("c", number) for number in range(5)))
         first.wait_ready()
         await_alerts(settings, "square", 1)
-        time.sleep(1.0)
-    assert outcome(settings).count("stalled") == 0
+        await_committed(settings, 5)
 
     with worker(settings) as second:
         second.wait_ready()
-        result = await_alerts(settings, "end", 1)
-        time.sleep(2.0)
+        await_alerts(settings, "end", 1)
+        send(settings, *(key("later", number) for number in range(5)))
+        await_alerts(settings, "end", 2)
         result = outcome(settings)
 
-    assert result.details["c/stalled/4"] == {}
-    assert result.details["c/end/5"] == {"sum": "5", "keys": "5"}
-    assert result.records == 5 + 1 + 1 + 1
+    for call in ("c", "later"):
+        assert result.details[f"{call}/stalled/4"] == {}
+        assert result.details[f"{call}/end/5"] == {"sum": "5", "keys": "5"}
+    assert result.records == 2 * (5 + 1 + 1 + 1)
 
 
 def test_an_agent_that_cannot_run_says_why(settings: Settings) -> None:
@@ -129,8 +135,8 @@ def test_missing_topics_are_named() -> None:
 def test_a_killed_supervisor_leaves_no_process_behind(settings: Settings) -> None:
     """The kernel ends the agents."""
     code = (
-        "import sys; from stream_app.worker import Supervisor;"
-        "from stream_app.logging import configure_logging; configure_logging('error');"
+        "import sys; from stream_app.worker.supervisor import Supervisor;"
+        "from stream_app.logs.logging import configure_logging; configure_logging('error');"
         "from stream_app.settings import settings_from_json;"
         "toy = 'tests.integration.toy:define';"
         "s = Supervisor(settings_from_json(sys.stdin.readline()), [toy]);"

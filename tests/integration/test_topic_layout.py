@@ -1,7 +1,6 @@
 """Only `topics create` makes topics, and an agent whose topics change says so and ends."""
 
 import asyncio
-import time
 from collections.abc import Callable, Coroutine, Iterator
 from pathlib import Path
 
@@ -11,20 +10,21 @@ from aiokafka import TopicPartition
 from aiokafka.admin import NewPartitions, RecordsToDelete
 from aiokafka.errors import KafkaError
 
+from schemas import catalogue
 from schemas.errors import BrokerError
-from stream_app import topics
 from stream_app.demo.session import DEMO_CALL
 from stream_app.settings import KafkaSettings, Settings
+from stream_app.transport import topics
 from stream_app.transport.clients import create_reader, start_producer
 from stream_app.transport.layout import read_layout
-from stream_app.worker import Supervisor
-from tests.e2e.command_line import callstream
+from stream_app.worker.supervisor import Supervisor
 from tests.integration.admin import create_alone, delete, existing, with_admin
 from tests.integration.traffic import TOY, await_alerts, committed, end, key, send, worker
+from tests.support.system.command_line import callstream
+from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.e2e
 ON_KAFKA = pytest.param("kafka", marks=pytest.mark.kafka)
-LIMIT_S = 60.0
 
 
 @pytest.mark.parametrize(
@@ -56,28 +56,31 @@ async def test_neither_a_producer_nor_a_reader_makes_a_topic(bare: Settings) -> 
         await producer.stop()
         await reader.stop()
 
-    assert await read_layout(bare.kafka, topics.NAMES) == {}
+    assert await read_layout(bare.kafka, catalogue.NAMES) == {}
 
 
 def test_other_partition_counts_are_named_and_nothing_is_created(bare: Settings) -> None:
     """One topic of another count would make the whole layout useless."""
     first = callstream(bare.kafka, "topics", "create")
     again = callstream(bare.kafka, "topics", "create")
-    asyncio.run(delete(bare.kafka, topics.TURNS))
+    asyncio.run(delete(bare.kafka, catalogue.TURNS))
     other = bare.replace(kafka={"partitions": 5}).kafka
     result = callstream(other, "topics", "create")
 
-    assert (first.returncode, first.stdout.count("with 3 partitions\n")) == (0, len(topics.TOPICS))
+    assert (first.returncode, first.stdout.count("with 3 partitions\n")) == (
+        0,
+        len(catalogue.TOPICS),
+    )
     assert (again.returncode, again.stdout) == (0, "all topics exist\n")
     assert (result.returncode, result.stdout) == (1, "")
     assert result.stderr.startswith("callstream: partitions instead of 5: calls.audio.v1, ")
     assert "set CALLSTREAM_KAFKA__PARTITIONS=3" in result.stderr
-    assert topics.TURNS not in existing(bare.kafka)
+    assert catalogue.TURNS not in existing(bare.kafka)
 
 
 def test_unequal_counts_stop_every_command(bare: Settings) -> None:
-    asyncio.run(create_alone(bare.kafka, topics.TURNS, 4))
-    others = [name for name in topics.NAMES if name != topics.TURNS]
+    asyncio.run(create_alone(bare.kafka, catalogue.TURNS, 4))
+    others = [name for name in catalogue.NAMES if name != catalogue.TURNS]
     for name in others:
         asyncio.run(create_alone(bare.kafka, name, 3))
 
@@ -89,29 +92,22 @@ def test_unequal_counts_stop_every_command(bare: Settings) -> None:
 
 
 async def deleted(kafka: KafkaSettings) -> None:
-    await delete(kafka, topics.AUDIO)
+    await delete(kafka, catalogue.AUDIO)
 
 
 async def recreated(kafka: KafkaSettings) -> None:
-    await delete(kafka, topics.AUDIO)
+    await delete(kafka, catalogue.AUDIO)
     await topics.create_topics(kafka)
 
 
 async def widened(kafka: KafkaSettings) -> None:
-    wider = {topics.AUDIO: NewPartitions(5)}
+    wider = {catalogue.AUDIO: NewPartitions(5)}
     await with_admin(kafka, lambda admin: admin.create_partitions(wider))
 
 
 def events(log: Path, name: str) -> list[dict[str, object]]:
     lines = [line for line in log.read_bytes().splitlines() if line.startswith(b"{")]
     return [event for event in map(orjson.loads, lines) if event["event"] == name]
-
-
-def wait_until(condition: Callable[[], bool], what: str) -> None:
-    deadline = time.monotonic() + LIMIT_S
-    while not condition():
-        assert time.monotonic() < deadline, f"no {what}"
-        time.sleep(0.05)
 
 
 def end_by(
@@ -142,7 +138,7 @@ def agent(bare: Settings, log: Path) -> Iterator[Supervisor]:
         supervisor = Supervisor(bare, [TOY], log_file=file)
         yield supervisor
         supervisor.stop()
-    print(log.read_text()[-6000:])  # noqa: T201 - pytest shows it on failure
+    print(log.read_text()[-6000:])
 
 
 def test_an_agent_whose_topic_is_deleted_ends_until_it_is_there_again(
@@ -195,7 +191,7 @@ def test_input_that_expired_unread_is_told(bare: Settings, agent: Supervisor, lo
         await_alerts(settings, "end", 1)
         wait_until(lambda: committed(settings)[0] == 2, "commit")
     send(settings, *(key("lost", number) for number in range(6)), key("d", 0), end("d"))
-    until = {TopicPartition(topics.AUDIO, 0): RecordsToDelete(before_offset=8)}
+    until = {TopicPartition(catalogue.AUDIO, 0): RecordsToDelete(before_offset=8)}
     asyncio.run(with_admin(settings.kafka, lambda admin: admin.delete_records(until)))
 
     agent.start()

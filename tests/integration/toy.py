@@ -11,15 +11,16 @@ from dataclasses import dataclass
 from typing import Any
 
 from schemas.audio import AudioTopicMessage, CallEnded, CallStalled, DtmfPressed
+from schemas.catalogue import AUDIO
 from schemas.codec import decode_audio
 from schemas.errors import AudioFormatError
 from schemas.operations import Alert, Checkpoint
-from stream_app.calls.counters import InputCounters
+from stream_app.agents.definition import AgentDefinition, StallPolicy
+from stream_app.calls.counters import CallCounters
 from stream_app.calls.effects import Commit, Effect, Emit, Infer
 from stream_app.calls.ended_call import EndedCall, is_lost_audio
 from stream_app.settings import Settings
-from stream_app.topics import AUDIO
-from stream_app.transport.definitions import AgentDefinition, StallPolicy
+from tests.support.waiting import simulate_inference
 
 GROUP = 5
 INFERENCE_S = 0.005
@@ -33,7 +34,7 @@ class Square:
     number: int
     value: int
     captured_at_ns: int
-    audio_ms: int = 100
+    cost: int = 100
 
     @property
     def identity(self) -> tuple[int]:
@@ -58,7 +59,7 @@ class Summer:
         self._numbers = numbers
         self._total = total
         self._waiting: dict[int, tuple[tuple[int, ...], int]] = {}
-        self.counters = InputCounters()
+        self.counters = CallCounters()
         self._group: list[int] = []
         self._end: list[int] = []
 
@@ -156,7 +157,7 @@ class Summer:
 
 
 def infer(requests: Sequence[Square]) -> list[tuple[Square, int]]:
-    time.sleep(INFERENCE_S * len(requests))
+    simulate_inference(INFERENCE_S * len(requests))
     return [(request, request.value**2) for request in requests]
 
 

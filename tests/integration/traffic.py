@@ -11,17 +11,18 @@ from dataclasses import dataclass, field
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 
 from schemas.audio import AudioMessage, CallEnded, DtmfPressed
+from schemas.catalogue import ALERTS, AUDIO
 from schemas.codec import decode_json, encode_audio
 from schemas.operations import Alert
 from stream_app.settings import KafkaSettings, Settings
-from stream_app.topics import ALERTS, AUDIO
 from stream_app.transport.clients import client_options, start_producer
 from stream_app.transport.log_reader import BEGINNING, read_partitions
-from stream_app.worker import Supervisor
+from stream_app.worker.supervisor import Supervisor
+from tests.support.waiting import moment, wait_until
 
 TOY = "tests.integration.toy:define"
 GROUP = "callstream.toy"
-DONE_TIMEOUT_S = 60.0
+READ_EVERY_S = 0.25  # a look reads a whole topic
 
 
 @dataclass(frozen=True)
@@ -29,8 +30,8 @@ class Plan:
     """How many calls press how many keys, and how fast."""
 
     calls: int = 8
-    keys: int = 150
-    pace_s: float = 0.06
+    keys: int = 100
+    pace_s: float = 0.05
     run: str = field(default_factory=lambda: secrets.token_hex(3))
 
     def call_id(self, call: int) -> str:
@@ -46,6 +47,10 @@ class Plan:
         for number in range(self.keys):
             yield [key(self.call_id(c), number, self.digit(c, number)) for c in range(self.calls)]
         yield [end(self.call_id(call)) for call in range(self.calls)]
+
+    def share(self, part: float) -> int:
+        """Return how many keys that part of all calls has."""
+        return int(self.calls * self.keys * part)
 
     def expected(self) -> dict[str, dict[str, str]]:
         """Return the details of every alert by id."""
@@ -101,9 +106,10 @@ def worker(settings: Settings) -> Supervisor:
 async def _send(kafka: KafkaSettings, batches: Iterable[list[AudioMessage]], pace_s: float) -> None:
     producer = await start_producer(kafka)
     for batch in batches:
+        due_s = time.monotonic() + pace_s
         for message in batch:
             await producer.send(AUDIO, encode_audio(message), key=message.call_id.encode())
-        await asyncio.sleep(pace_s)
+        await moment(due_s)
     await producer.stop()
 
 
@@ -159,13 +165,19 @@ def outcome(settings: Settings, run: str = "") -> Outcome:
 
 
 def await_alerts(settings: Settings, kind: str, count: int, run: str = "") -> Outcome:
-    """Return the outcome once it has so many alerts of a kind, or after a minute."""
-    deadline = time.monotonic() + DONE_TIMEOUT_S
-    while True:
-        result = outcome(settings, run)
-        if result.count(kind) >= count or time.monotonic() > deadline:
-            return result
-        time.sleep(0.25)
+    """Return the outcome once it has at least that many alerts of a kind."""
+    results: list[Outcome] = []
+
+    def are_there() -> bool:
+        results.append(outcome(settings, run))
+        return results[-1].count(kind) >= count
+
+    wait_until(
+        are_there,
+        lambda: f"{count} alerts '{kind}', only {results[-1].count(kind)}",
+        every_s=READ_EVERY_S,
+    )
+    return results[-1]
 
 
 def committed(settings: Settings) -> dict[int, int]:
@@ -186,10 +198,12 @@ def committed(settings: Settings) -> dict[int, int]:
 
 
 def await_committed(settings: Settings, messages: int) -> int:
-    """Return how many messages are committed, once it is so many, or after a minute."""
-    deadline = time.monotonic() + DONE_TIMEOUT_S
-    while True:
-        done = sum(committed(settings).values())
-        if done >= messages or time.monotonic() > deadline:
-            return done
-        time.sleep(0.25)
+    """Return how many messages are committed, once there are at least that many."""
+    seen: list[int] = []
+
+    def are_committed() -> bool:
+        seen.append(sum(committed(settings).values()))
+        return seen[-1] >= messages
+
+    wait_until(are_committed, lambda: f"{messages} commits, only {seen[-1]}", every_s=READ_EVERY_S)
+    return seen[-1]

@@ -1,6 +1,5 @@
 """Start, kill and stop three combined KRaft nodes of Apache Kafka."""
 
-import asyncio
 import contextlib
 import os
 import socket
@@ -15,9 +14,9 @@ from typing import Self
 from aiokafka.errors import KafkaError
 
 from schemas.errors import BrokerError
-from stream_app import topics
 from stream_app.settings import KafkaSettings, Settings
-from stream_app.transport import lifeline
+from stream_app.transport import lifeline, topics
+from tests.support.waiting import until, wait_until
 
 NODES = 3
 CLUSTER_ID = "Y2FsbHN0cmVhbS10ZXN0cw"  # any 16 bytes in base64
@@ -76,16 +75,11 @@ class KafkaNode:
 
     def await_ready(self, deadline: float) -> None:
         """Wait until the node takes connections of clients."""
-        while time.monotonic() < deadline:
-            if not self.is_running:
-                raise RuntimeError(f"Kafka node {self.number} ended: {self.last_output()}")
-            with (
-                contextlib.suppress(OSError),
-                socket.create_connection(("127.0.0.1", self.port), timeout=1),
-            ):
-                return
-            time.sleep(0.05)
-        raise TimeoutError(f"Kafka node {self.number} does not answer: {self.last_output()}")
+        wait_until(
+            self._takes_connections,
+            lambda: f"answer of Kafka node {self.number}: {self.last_output()}",
+            limit_s=deadline - time.monotonic(),
+        )
 
     def kill(self) -> None:
         """End the process at once, as a power cut would."""
@@ -101,6 +95,14 @@ class KafkaNode:
     def last_output(self) -> str:
         """Return the end of what the node wrote."""
         return self._log.read_text(errors="replace")[-3000:] if self._log.is_file() else ""
+
+    def _takes_connections(self) -> bool:
+        assert self.is_running, f"Kafka node {self.number} ended: {self.last_output()}"
+        try:
+            socket.create_connection(("127.0.0.1", self.port), timeout=1).close()
+        except OSError:
+            return False
+        return True
 
     @property
     def _config(self) -> Path:
@@ -231,16 +233,17 @@ class KafkaCluster:
 
 async def create_topics(kafka: KafkaSettings) -> None:
     """Create the topics as soon as the brokers have registered with their controller."""
-    deadline = time.monotonic() + START_TIMEOUT_S
-    while True:
+    errors: list[Exception] = []
+
+    async def are_created() -> bool:
         try:
             await topics.create_topics(kafka)
-        except (BrokerError, KafkaError):
-            if time.monotonic() > deadline:
-                raise
-            await asyncio.sleep(0.2)
-        else:
-            return
+        except (BrokerError, KafkaError) as error:
+            errors.append(error)
+            return False
+        return True
+
+    await until(are_created, lambda: f"topics: {errors[-1]}", limit_s=START_TIMEOUT_S)
 
 
 def _free_ports(count: int) -> list[int]:

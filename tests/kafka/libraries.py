@@ -1,4 +1,4 @@
-"""Return where the jars of Apache Kafka are, fetched by Maven once and kept between runs."""
+"""The jars of Apache Kafka, fetched by Maven once and kept between runs."""
 
 import fcntl
 import hashlib

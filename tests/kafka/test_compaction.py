@@ -1,8 +1,5 @@
 """What Apache Kafka's cleaner leaves of a call's checkpoints, under our settings."""
 
-import asyncio
-import time
-
 import msgspec
 import pytest
 from aiokafka import AIOKafkaProducer, ConsumerRecord
@@ -10,18 +7,19 @@ from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from faust.types import TP
 
+from schemas.catalogue import AUDIO, CHECKPOINTS, TOPICS
 from schemas.operations import Checkpoint
 from stream_app.calls.effects import Commit
 from stream_app.calls.ended_call import EndedCall
+from stream_app.monitoring.metrics import Metrics
+from stream_app.runtime.memory.checkpoints import CheckpointStore, SavedCalls
+from stream_app.runtime.memory.sessions import PartitionSession
+from stream_app.runtime.output.outbox import Outbox
 from stream_app.settings import KafkaSettings, Settings
-from stream_app.topics import AUDIO, CHECKPOINTS, TOPICS
-from stream_app.transport.checkpoints import CheckpointStore, SavedCalls
 from stream_app.transport.clients import client_options, create_producer
 from stream_app.transport.log_reader import BEGINNING, read_partitions
-from stream_app.transport.metrics import Metrics
-from stream_app.transport.outbox import Outbox
-from stream_app.transport.sessions import PartitionSession
 from tests.kafka.cluster import KafkaCluster, create_topics
+from tests.support.waiting import until
 
 pytestmark = [pytest.mark.kafka, pytest.mark.e2e, pytest.mark.slow]
 
@@ -98,13 +96,18 @@ async def test_one_small_record_is_left_of_a_closed_call(kafka_cluster: KafkaClu
         await close_call(producer, second, failures)
         left = await records_of_the_call(kafka)
         assert len(left) > 1
-        deadline = time.monotonic() + CLEANED_S
-        while len(left) > 1:
-            assert time.monotonic() < deadline, [(r.key, r.offset) for r in left]
+
+        async def is_cleaned() -> bool:
             other = msgspec.structs.replace(OPEN, call_id="other")
             await write(producer, second, other)  # so that the file that is written is closed
-            await asyncio.sleep(0.5)
-            left = await records_of_the_call(kafka)
+            left[:] = await records_of_the_call(kafka)
+            return len(left) <= 1
+
+        await until(
+            is_cleaned,
+            lambda: f"single record: {[(r.key, r.offset) for r in left]}",
+            limit_s=CLEANED_S,
+        )
         loaded: SavedCalls = (await first.load([0]))[0]
     finally:
         await producer.stop()

@@ -4,11 +4,12 @@ import time
 
 import pytest
 
-from stream_app import topics
+from schemas import catalogue
+from stream_app.runtime.stalls import LOG_APPEND_TIME
 from stream_app.settings import KafkaSettings, Settings
+from stream_app.transport import topics
 from stream_app.transport.clients import create_producer
 from stream_app.transport.log_reader import BEGINNING, read_partitions
-from stream_app.transport.stalls import LOG_APPEND_TIME
 from tests.kafka.cluster import KafkaCluster, create_topics
 
 pytestmark = [pytest.mark.kafka, pytest.mark.e2e]
@@ -20,14 +21,14 @@ async def produce(kafka: KafkaSettings, count: int, *, first: int = 0) -> None:
     await producer.start()
     try:
         for n in range(first, first + count):
-            await producer.send_and_wait(topics.AUDIO, str(n).encode(), key=b"call")
+            await producer.send_and_wait(catalogue.AUDIO, str(n).encode(), key=b"call")
     finally:
         await producer.stop()
 
 
 async def consume(kafka: KafkaSettings) -> list[int]:
     starts = dict.fromkeys(range(kafka.partitions), BEGINNING)
-    return [int(record.value) async for record in read_partitions(kafka, topics.AUDIO, starts)]
+    return [int(record.value) async for record in read_partitions(kafka, catalogue.AUDIO, starts)]
 
 
 async def test_messages_outlive_a_broker(kafka_cluster: KafkaCluster) -> None:
@@ -50,7 +51,7 @@ async def test_topics_are_on_the_brokers_as_the_table_says(kafka_cluster: KafkaC
     states = await topics.describe_topics(kafka)
 
     assert {state.spec.name: state.differences for state in states} == {
-        spec.name: () for spec in topics.TOPICS
+        spec.name: () for spec in catalogue.TOPICS
     }
 
 
@@ -62,9 +63,9 @@ async def test_the_brokers_say_when_audio_came(kafka_cluster: KafkaCluster) -> N
     await producer.start()
     try:
         before_ms = time.time_ns() // 1_000_000
-        hours_ago_ms = before_ms - 5 * topics.HOUR_MS
+        hours_ago_ms = before_ms - 5 * catalogue.HOUR_MS
         sent = await producer.send_and_wait(
-            topics.AUDIO, b"x", partition=0, timestamp_ms=hours_ago_ms
+            catalogue.AUDIO, b"x", partition=0, timestamp_ms=hours_ago_ms
         )
     finally:
         await producer.stop()
@@ -72,7 +73,7 @@ async def test_the_brokers_say_when_audio_came(kafka_cluster: KafkaCluster) -> N
     (record,) = [
         record
         async for record in read_partitions(
-            kafka, topics.AUDIO, {0: sent.offset}, {0: sent.offset + 1}
+            kafka, catalogue.AUDIO, {0: sent.offset}, {0: sent.offset + 1}
         )
     ]
 

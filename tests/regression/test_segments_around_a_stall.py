@@ -10,12 +10,12 @@ import pytest
 from models.vad.front_end import ChannelFrontEnd
 from schemas.audio import AudioTopicMessage, CallStalled
 from schemas.transcripts import TranscriptFinal
-from stream_app.calls.segmenter import SegmentConfig
-from stream_app.calls.transcriber import CallTranscriber
-from stream_app.calls.transcriber_state import TranscriberConfig
-from tests.support.level_detector import LevelDetector
-from tests.support.partition_log import Durable, Worker
-from tests.support.recorded_calls import RATE_HZ, call_ended, chunk, fingerprint
+from stream_app.calls.transcribe.segmenter import SegmentConfig
+from stream_app.calls.transcribe.transcriber import CallTranscriber
+from stream_app.calls.transcribe.transcriber_state import TranscriberConfig
+from tests.support.calls.level_detector import LevelDetector
+from tests.support.calls.partition_log import Durable, Worker
+from tests.support.calls.recorded_calls import RATE_HZ, call_ended, chunk, fingerprint
 
 CONFIG = TranscriberConfig(
     front_end=lambda rate_hz: ChannelFrontEnd(rate_hz, LevelDetector()),

@@ -7,8 +7,8 @@ before 0: the final became a dead letter, and its turn was lost.
 from schemas.codec import decode_json, encode_json
 from schemas.transcripts import TranscriptFinal, TranscriptTopicMessage
 from stream_app.calls.effects import Emit, Infer
-from stream_app.calls.recognition import RecognitionRequest
-from tests.support.recorded_calls import fingerprint, recorded_call, transcriber
+from stream_app.calls.transcribe.recognition import RecognitionRequest
+from tests.support.calls.recorded_calls import fingerprint, recorded_call, transcriber
 
 MID_SPEECH_MS = 38_000
 

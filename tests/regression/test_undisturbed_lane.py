@@ -7,13 +7,21 @@ import msgspec
 import numpy as np
 import pytest
 
-from models.asr.hypothesis import Word
+from models.asr.core.hypothesis import Word
 from schemas.codec import encode_json
 from schemas.transcripts import TranscriptPartial
-from stream_app.calls.recognition import RecognitionRequest, RecognitionResult
-from stream_app.calls.segmenter import SegmentConfig
-from tests.support.partition_log import Durable, Worker, deterministic_lane
-from tests.support.recorded_calls import SHORT_SEGMENTS, fingerprint, recorded_call, transcriber
+from stream_app.calls.transcribe.recognition import RecognitionRequest, RecognitionResult
+from stream_app.calls.transcribe.recognition.passages import RevisedHypothesis
+from stream_app.calls.transcribe.segmenter import SegmentConfig
+from tests.support.calls.partition_log import Durable, Worker, deterministic_lane
+from tests.support.calls.recorded_calls import (
+    SHORT_SEGMENTS,
+    fingerprint,
+    recorded_call,
+    transcriber,
+)
+
+ALONE = SegmentConfig(passage_ms=0, pre_roll_ms=192, post_roll_ms=192)
 
 
 def measured(request: RecognitionRequest) -> RecognitionResult:
@@ -23,14 +31,16 @@ def measured(request: RecognitionRequest) -> RecognitionResult:
     word = Word(text=text, start_ms=0, end_ms=request.audio_ms, confidence=0.5)
     result = fingerprint(request)
     hypothesis = msgspec.structs.replace(result.hypothesis, text=text, words=(word,))
-    return dataclasses.replace(result, hypothesis=hypothesis)
+    revised = tuple(RevisedHypothesis(one.span, hypothesis) for one in result.revised)
+    return dataclasses.replace(result, hypothesis=hypothesis, revised=revised)
 
 
 @pytest.mark.parametrize(
     ("segments", "messages", "digest"),
     [
-        pytest.param(SegmentConfig(), 1_322, "d725cd2381ddb050", id="usual segments"),
-        pytest.param(SHORT_SEGMENTS, 1_346, "05f37b689541cae8", id="short segments"),
+        pytest.param(ALONE, 1_322, "8edef1f7885e1a7e", id="segments alone"),
+        pytest.param(SegmentConfig(), 1_322, "120dd1b1dfaefb29", id="usual segments"),
+        pytest.param(SHORT_SEGMENTS, 1_348, "a4bdb5e82041d9bc", id="short segments"),
     ],
 )
 @pytest.mark.parametrize("chunk_ms", [20, 200])

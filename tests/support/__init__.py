@@ -1,1 +1,1 @@
-"""Parts that several tests drive the state machines with."""
+"""What several kinds of test use."""

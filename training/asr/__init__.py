@@ -1,1 +1,1 @@
-"""Training of the small bundled Whisper: synthesis, augmentation, network, loop, export."""
+"""Training of Whisper: the small bundled one from scratch, any other by fine-tuning."""

@@ -1,94 +1,25 @@
-"""A training run, as one TOML file."""
+"""The recipe of a speech training: from scratch, or fine-tuning where it has a table ``[base]``."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import msgspec
-
-from training.asr.augment import Augmentation
-from training.asr.network import NetworkSize
-from training.optimisation import Schedule
-from training.recipe_files import convert_recipe, read_tables
+from training.asr.finetuning.recipe import FineTuneRecipe, fine_tune_recipe
+from training.asr.scratch.recipe import Recipe
+from training.core.recipes import convert_recipe, read_tables
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
 
-class Stage(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What the batches of a stretch of the run are made of.
-
-    A stage holds until ``until_step``. Shares are of the items of a batch; ``excerpt`` items are
-    cut out of longer utterances at word borders, ``pair`` items are two utterances in a row.
-    ``token_noise`` is the share of the decoder's input tokens that are replaced by others, so that
-    it listens rather than guesses, and gets over its own errors.
-    """
-
-    until_step: int
-    max_seconds: float = 12.0
-    real_share: float = 0.0
-    excerpt_share: float = 0.0
-    pair_share: float = 0.0
-    non_speech_share: float = 0.0
-    token_noise: float = 0.0
-    augmentation: Augmentation = Augmentation()
-
-
-class LossWeights(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Weights of the helper losses beside the decoder's cross-entropy (weight 1).
-
-    ``guided_heads`` says, layer by layer, how many of the decoder's heads are told where to look.
-    """
-
-    phones: float = 1.0
-    ctc: float = 0.2
-    attention: float = 0.5
-    guided_heads: tuple[int, ...] = (2, 3)
-
-
-class Optimisation(Schedule, frozen=True, forbid_unknown_fields=True):
-    """The schedule, and how much audio each step takes in how many processes."""
-
-    batch_seconds: float = 90.0
-    processes: int = 1
-    bfloat16: bool = True
-
-
-class Synthesis(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """How much speech to synthesise, and from what."""
-
-    utterances: int
-    workers: int = 2
-    flite_share: float = 0.35
-    generated_share: float = 0.3
-
-
-class Recipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Everything that decides the outcome of a run, data folders aside."""
-
-    name: str
-    seed: int
-    vocabulary: int
-    synthesis: Synthesis
-    network: NetworkSize
-    losses: LossWeights
-    optimisation: Optimisation
-    stages: tuple[Stage, ...]
-    checkpoint_steps: int = 500
-
-    def stage_at(self, step: int) -> Stage:
-        """Return the stage that a step belongs to; the last one never ends."""
-        for stage in self.stages:
-            if step < stage.until_step:
-                return stage
-        return self.stages[-1]
-
-
-def read_recipe(path: Path, changes: Sequence[str] = ()) -> Recipe:
-    """Return the recipe of a TOML file, with ``table.key=value`` changes applied.
+def read_speech_recipe(path: Path, changes: Sequence[str] = ()) -> Recipe | FineTuneRecipe:
+    """Return the recipe of a file, with ``table.key=value`` changes applied.
 
     Raises:
-        RecipeError: The file or a change is not valid; the message names the place.
+        RecipeError: The file, a change or a combination of settings is not valid.
     """
-    return convert_recipe(read_tables(path, changes), Recipe, path)
+    content = read_tables(path, changes)
+    if "base" in content:
+        return fine_tune_recipe(content, path)
+    return convert_recipe(content, Recipe, path)

@@ -1,1 +1,1 @@
-"""Training of the turn detection: data, networks, evaluation."""
+"""Training of the end-of-turn models: data, networks, evaluation, export."""

@@ -1,4 +1,4 @@
-"""Where the files of an experiment lie."""
+"""The folders of an experiment."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class RunFolders:
     Attributes:
         work: Of data, checkpoints and results.
         out: Of the trained models.
-        results: Of what was measured, if it is not to lie in ``work``.
+        results: Of the evaluation; ``work`` by default.
     """
 
     work: Path
@@ -25,24 +25,24 @@ class RunFolders:
 
     @property
     def base(self) -> Path:
-        """Return where the encoder lies that all models start from."""
+        """Return the folder of the encoder that all models start from."""
         return self.work / "base"
 
     @property
     def learning_curve(self) -> Path:
-        """Return where the models of the learning curve lie."""
+        """Return the folder of the models of the learning curve."""
         return self.work / "learning_curve"
 
     @property
     def metrics(self) -> Path:
-        """Return where the measured figures lie."""
+        """Return the folder of the figures as JSON."""
         return (self.results or self.work) / "results" / "metrics"
 
     @property
     def figures(self) -> Path:
-        """Return where the drawings lie."""
+        """Return the folder of the plots."""
         return (self.results or self.work) / "results" / "figures"
 
     def checkpoints(self, model: str) -> Path:
-        """Return where a model lies that is still learning."""
+        """Return the folder of the checkpoints of a model."""
         return self.work / "checkpoints" / model

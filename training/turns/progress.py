@@ -1,6 +1,8 @@
-"""Show on the terminal how far an experiment is."""
+"""The progress bars of an experiment."""
 
 from __future__ import annotations
+
+from typing import TYPE_CHECKING
 
 from rich.progress import (
     BarColumn,
@@ -11,13 +13,18 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
-from training.shown import Shown
+from training.core.progress_bar import LiveProgress
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from training.core.loop import StepFigures
 
 _SHARE_OF_NEW = 0.02
 
 
-class ExperimentBar(Shown):
-    """Two bars: the stages of the experiment, and the steps of the model that learns.
+class ExperimentBar(LiveProgress):
+    """Two bars: the stages of the experiment, and the steps of the current model.
 
     Args:
         name: Of the experiment.
@@ -41,13 +48,21 @@ class ExperimentBar(Shown):
         """Count the stage as done."""
         self._progress.advance(self._stages)
 
-    def advanced(self, step: int, steps: int, loss: float) -> None:
+    def advanced(self, step: int, steps: int, figures: StepFigures) -> None:
         """Show a step of a model, with the running mean of its loss."""
         weight = _SHARE_OF_NEW if self._loss else 1.0
-        self._loss += weight * (loss - self._loss)
+        self._loss += weight * (figures.means["loss"] - self._loss)
         self._progress.update(
             self._steps,
             completed=step,
             total=steps,
             description=f"{self._name}  loss {self._loss:.3f}",
+        )
+
+    def validated(self, step: int, figures: Mapping[str, float]) -> None:
+        """Show a validation."""
+        self._progress.update(
+            self._steps,
+            completed=step,
+            description=f"{self._name}  accuracy {figures['validation_accuracy']:.1%}",
         )

@@ -1,4 +1,4 @@
-"""Train the models of a recipe one by one; a model that is finished stays."""
+"""The training of a recipe's models, one after another; finished models are kept."""
 
 from __future__ import annotations
 
@@ -14,10 +14,13 @@ import structlog
 import torch
 from transformers import AutoConfig
 
-from models.registry import sha256_of
-from training.errors import MissingDataError, RecipeError
-from training.turns.calibration import calibrate
-from training.turns.classifier import (
+from models.store.manifest import sha256_of
+from training.core.devices import choose_device
+from training.core.errors import MissingDataError, RecipeError
+from training.turns.corpus.examples import read_examples, set_path
+from training.turns.evaluation.record import RECORD_NAME, TrainingRecord, read_record, write_record
+from training.turns.learning.calibration import calibrate
+from training.turns.learning.classifier import (
     WEIGHTS_NAME,
     load_classifier,
     load_tokenizer,
@@ -25,21 +28,20 @@ from training.turns.classifier import (
     new_classifier,
     save_classifier,
 )
-from training.turns.corpus.examples import read_examples, set_path
-from training.turns.evaluation.record import RECORD_NAME, TrainingRecord, read_record, write_record
-from training.turns.learning import Learner, LearningPlan, Watcher
-from training.turns.material import TokenRows, frozen_states, label_rows
-from training.turns.recipe import Learning
+from training.turns.learning.learner import LearningHistory, LearningPlan, learn
+from training.turns.learning.model_inputs import TokenRows, frozen_states, label_rows
+from training.turns.learning.recipe import Learning
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from training.turns.classifier import TurnClassifier
+    from training.core.loop import Watcher
     from training.turns.corpus.examples import Example, Split
     from training.turns.corpus.prepare import DataReport
     from training.turns.folders import RunFolders
-    from training.turns.learning import Outcome
-    from training.turns.recipe import ModelRecipe, TurnRecipe
+    from training.turns.learning.classifier import TurnClassifier
+    from training.turns.learning.recipe import ModelRecipe
+    from training.turns.recipe import TurnRecipe
 
 _LIBRARIES = ("torch", "transformers", "tokenizers")
 _STATES_BATCH = 64
@@ -48,7 +50,7 @@ log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True)
 class _Task:
-    """A model that is to learn, and everything that decides how."""
+    """A model to train, and everything that decides its weights."""
 
     recipe: ModelRecipe
     settings: Learning
@@ -58,34 +60,34 @@ class _Task:
 
 
 class ModelTrainer:
-    """Makes trained models of a base and prepared data.
+    """Trains models from a base and prepared data.
 
     Args:
         recipe: Of the experiment.
-        place: With the base and the data.
+        folders: With the base and the data.
         report: About the data.
-        watcher: Is told of every step.
-        resume: Finished models stay and half-trained ones go on, if nothing changed for them.
+        watcher: Is notified of every step.
+        resume: Keep finished models and go on with unfinished ones, if nothing changed for them.
     """
 
     def __init__(
         self,
         recipe: TurnRecipe,
-        place: RunFolders,
+        folders: RunFolders,
         report: DataReport,
         watcher: Watcher,
         *,
         resume: bool,
     ) -> None:
         self._recipe = recipe
-        self._place = place
+        self._folders = folders
         self._report = report
         self._watcher = watcher
         self._resume = resume
-        self._device = _device(recipe.device)
-        self._base_sha256 = sha256_of(place.base / WEIGHTS_NAME)
-        self._tokenizer = load_tokenizer(place.base)
-        self._is_padded = needs_full_padding(AutoConfig.from_pretrained(place.base))
+        self._device = choose_device(recipe.device)
+        self._base_sha256 = sha256_of(folders.base / WEIGHTS_NAME)
+        self._tokenizer = load_tokenizer(folders.base)
+        self._is_padded = needs_full_padding(AutoConfig.from_pretrained(folders.base))
 
     def train(self, model: ModelRecipe, out: Path) -> Path:
         """Return the folder ``out/<name>`` of a trained model.
@@ -94,7 +96,7 @@ class ModelTrainer:
             MissingDataError: The set has no examples.
         """
         folder = out / model.name
-        checkpoints = self._place.checkpoints(model.name)
+        checkpoints = self._folders.checkpoints(model.name)
         task = self._task(model, out)
         if self._resume and _is_finished(folder, task.fingerprint):
             log.info("model.found", model=model.name)
@@ -105,17 +107,14 @@ class ModelTrainer:
             shutil.rmtree(checkpoints, ignore_errors=True)
         network = self._network(task)
         plan = self._plan(task, network)
-        learner = Learner(network, plan, checkpoints)
-        if self._resume and learner.resume():
-            log.info("training.resumed", model=model.name, step=learner.step)
-        outcome = learner.learn(self._watcher)
+        history = learn(network, plan, checkpoints, self._watcher, resume=self._resume)
         temperature = calibrate(network, plan.validation) if task.is_calibrated else 1.0
         save_classifier(network.cpu(), self._tokenizer, folder)
-        record = self._record(task, network, outcome, examples=len(plan.train.labels))
+        record = self._record(task, network, history, examples=len(plan.train.labels))
         write_record(folder, msgspec.structs.replace(record, temperature=temperature))
         shutil.rmtree(checkpoints)
-        best = outcome.epochs[outcome.best_epoch - 1]
-        accuracy, rate = round(best.validation_accuracy, 4), outcome.examples_per_second
+        best = history.epochs[history.best_epoch - 1]
+        accuracy, rate = round(best.validation_accuracy, 4), history.examples_per_second
         log.info("model.trained", model=model.name, accuracy=accuracy, examples_per_second=rate)
         return folder
 
@@ -134,7 +133,7 @@ class ModelTrainer:
             "dropout": recipe.optimisation.dropout,
             "seed": recipe.seed,
             "threads": recipe.threads,
-            "device": self._device,
+            "device": self._device.type,
             "base": self._base_sha256,
             "parent": read_record(parent).fingerprint if parent else "",
             "data": [splits["train"].sha256, splits["validation"].sha256],
@@ -149,27 +148,27 @@ class ModelTrainer:
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(self._recipe.seed)
             dropout = self._recipe.optimisation.dropout
-            network = new_classifier(self._place.base, dropout=dropout)
+            network = new_classifier(self._folders.base, dropout=dropout)
         if task.parent is not None:
             network.load_state_dict(load_classifier(task.parent)[0].state_dict())
         if task.recipe.train == "head":
             learnt = {name for name, _ in network.head_parameters()}
             for name, parameter in network.named_parameters():
                 parameter.requires_grad_(name in learnt)
-        network.to(torch.device(self._device))  # type: ignore[arg-type]
+        network.to(self._device)  # type: ignore[arg-type]
         return network
 
     def _plan(self, task: _Task, network: TurnClassifier) -> LearningPlan:
-        train, validation = self._material(task, "train"), self._material(task, "validation")
+        train, validation = self._rows(task, "train"), self._rows(task, "validation")
         seed, settings = self._recipe.seed, task.settings
         if task.recipe.train == "head":
-            shown = [frozen_states(network, rows, _STATES_BATCH) for rows in (train, validation)]
-            return LearningPlan(shown[0], shown[1], settings, seed, task.fingerprint)
+            states = [frozen_states(network, rows, _STATES_BATCH) for rows in (train, validation)]
+            return LearningPlan(states[0], states[1], settings, seed, task.fingerprint)
         return LearningPlan(train, validation, settings, seed, task.fingerprint)
 
-    def _material(self, task: _Task, split: Split) -> TokenRows:
+    def _rows(self, task: _Task, split: Split) -> TokenRows:
         name = task.recipe.training_set
-        path = set_path(self._place.work, name, split)
+        path = set_path(self._folders.work, name, split)
         examples = read_examples(path)
         wanted = task.recipe.examples
         if split == "train" and wanted:
@@ -185,7 +184,7 @@ class ModelTrainer:
         )
 
     def _record(
-        self, task: _Task, network: TurnClassifier, outcome: Outcome, *, examples: int
+        self, task: _Task, network: TurnClassifier, history: LearningHistory, *, examples: int
     ) -> TrainingRecord:
         recipe, model = self._recipe, task.recipe
         encoder_of, learnt_sets = model.name, [model.training_set]
@@ -211,7 +210,7 @@ class ModelTrainer:
             base=recipe.base,
             recipe=model,
             settings=task.settings,
-            outcome=outcome,
+            outcome=history,
             data=self._report.sets[model.training_set],
             audit=self._report.audit.get(model.training_set),
             versions={name: version(name) for name in _LIBRARIES},
@@ -231,17 +230,9 @@ def _is_finished(folder: Path, fingerprint: str) -> bool:
 
 
 def _drawn(examples: list[Example], wanted: int, seed: int, name: str) -> list[Example]:
-    """Return some of the examples; fewer of the same seed are a part of more."""
+    """Return a sample of the examples; a smaller one is a part of a larger one of the same seed."""
     if wanted > len(examples):
         message = f"{wanted} examples of {name} are asked for, but there are {len(examples)}"
         raise RecipeError(message)
     order = np.random.default_rng(seed).permutation(len(examples))
     return [examples[i] for i in order[:wanted]]
-
-
-def _device(wanted: str) -> str:
-    if wanted == "auto":
-        return "cuda" if torch.cuda.is_available() else "cpu"
-    if wanted == "cuda" and not torch.cuda.is_available():
-        raise RecipeError("device: there is no CUDA on this machine; use 'auto'")
-    return wanted

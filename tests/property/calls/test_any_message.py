@@ -1,4 +1,4 @@
-"""Whatever legal values a call's messages hold, its machines take or refuse them.
+"""Machines take or refuse messages with any legal values.
 
 Extreme and contradictory values, in any order, with the call's own messages among them: nothing but
 the two errors that make dead letters comes out of a machine, and what it writes can be read again.
@@ -14,9 +14,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from models.asr.decoding.whisper_engine import WhisperEngine
 from models.asr.engine import load_engine
-from models.asr.policies import choose_policy
-from models.asr.whisper_engine import WhisperEngine
+from models.asr.partials.policies import choose_policy
 from schemas.audio import AudioChunk, AudioTopicMessage, CallEnded, CallStarted
 from schemas.base import MAX_MESSAGE_BYTES, CallContext
 from schemas.codec import decode_audio, decode_json, encode_audio, encode_json
@@ -25,23 +25,25 @@ from schemas.operations import Alert, Checkpoint
 from schemas.transcripts import TranscriptTopicMessage
 from schemas.turns import FinalizedCall, TurnTopicMessage
 from stream_app.agents.detect_turns import turn_config
-from stream_app.calls.effects import CallMachine, Commit, Effect, Emit, Infer, Refuse
-from stream_app.calls.finalizer import CallFinalizer, FinalizeConfig
-from stream_app.calls.judgement import Judgement, JudgementRequest
-from stream_app.calls.recognition import recognize
-from stream_app.calls.segmenter import SegmentConfig
-from stream_app.calls.transcriber import CallTranscriber
-from stream_app.calls.transcriber_state import TranscriberConfig
-from stream_app.calls.turns import CallTurns
+from stream_app.calls.call_machine import CallMachine
+from stream_app.calls.detect_turns.judgement import Judgement, JudgementRequest
+from stream_app.calls.detect_turns.turns import CallTurns
+from stream_app.calls.effects import Commit, Effect, Emit, Infer, Refuse
+from stream_app.calls.finalize.finalizer import CallFinalizer, FinalizeConfig
+from stream_app.calls.transcribe.recognition import recognize
+from stream_app.calls.transcribe.segmenter import SegmentConfig
+from stream_app.calls.transcribe.transcriber import CallTranscriber
+from stream_app.calls.transcribe.transcriber_state import TranscriberConfig
 from stream_app.settings import Settings
 from tests.contract.generated import messages
-from tests.support.recorded_calls import (
+from tests.support.calls.recorded_calls import (
     detectors,
     fingerprint,
     recorded_call,
     transcriber,
 )
-from tests.unit.calls.turn_judges import one
+from tests.support.calls.turn_judges import one
+from tests.support.models.micro import MICRO
 
 CALL_ID = "c"
 TURNS = turn_config(Settings().turns)
@@ -138,12 +140,12 @@ def test_any_messages_of_a_call_of_finalize_are_taken_or_refused(log: list[Any])
 
 @cache
 def engine() -> WhisperEngine:
-    """Return the bundled weights, loaded once."""
-    return load_engine(threads=1)
+    """Return the small weights of the tests, loaded once."""
+    return load_engine(MICRO, threads=1)
 
 
 def heard(context: CallContext, **fields: Any) -> list[Any]:
-    """Return what the bundled weights make of a short call with these facts."""
+    """Return what the weights make of a short call with these facts."""
     config = TranscriberConfig(
         front_end=detectors().front_end,
         segments=SegmentConfig(),
@@ -174,7 +176,7 @@ CONTEXTS = {
 
 
 @pytest.mark.parametrize("name", CONTEXTS)
-def test_the_bundled_weights_hear_a_call_of_any_context(name: str) -> None:
+def test_the_recognizer_hears_a_call_of_any_context(name: str) -> None:
     """The same words as ever, where only hot-words may change them."""
     context = CONTEXTS[name]
 

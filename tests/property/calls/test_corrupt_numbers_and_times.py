@@ -1,10 +1,10 @@
-"""One corrupt number or time in a call, at any place: no word of it is lost."""
+"""One corrupt number or time in a call, at any position: no word of it is lost."""
 
 from functools import cache
 
 import msgspec
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from models.vad.front_end import ChannelFrontEnd
@@ -12,14 +12,14 @@ from schemas.audio import AudioChunk
 from schemas.base import Message
 from schemas.operations import Checkpoint
 from schemas.transcripts import CallTranscribed, TranscriptPartial
-from stream_app.calls.segmenter import SegmentConfig
-from stream_app.calls.sequencer import JUMP_PROOF_MS
-from stream_app.calls.transcriber import CallTranscriber
-from stream_app.calls.transcriber_state import TranscriberConfig
-from tests.support.level_detector import LevelDetector
-from tests.support.partition_log import Durable, Worker, deterministic_lane
-from tests.support.recorded_calls import RATE_HZ, call_ended, call_started, fingerprint
-from tests.support.rough_calls import (
+from stream_app.calls.transcribe.input.sequencer import JUMP_PROOF_MS
+from stream_app.calls.transcribe.segmenter import SegmentConfig
+from stream_app.calls.transcribe.transcriber import CallTranscriber
+from stream_app.calls.transcribe.transcriber_state import TranscriberConfig
+from tests.support.calls.level_detector import LevelDetector
+from tests.support.calls.partition_log import Durable, Worker, deterministic_lane
+from tests.support.calls.recorded_calls import RATE_HZ, call_ended, call_started, fingerprint
+from tests.support.calls.rough_calls import (
     HOUR_MS,
     Chunks,
     blocks_swapped,
@@ -46,7 +46,7 @@ def machine(call_id: str, checkpoint: Checkpoint | None) -> CallTranscriber:
 
 
 class Run:
-    """What became of a call with these chunks."""
+    """A call with some chunks, run to its end."""
 
     def __init__(self, chunks: Chunks) -> None:
         log = [("c", message) for message in (call_started("c"), *chunks, call_ended("c"))]
@@ -71,7 +71,7 @@ class Run:
     def heard_ms(self) -> int:
         """Return how much audio was laid on the clock."""
         assert isinstance(self.call, CallTranscriber)
-        return self.call._input.point.heard * 1000 // RATE_HZ
+        return self.call._input.order.heard * 1000 // RATE_HZ
 
 
 @cache
@@ -89,11 +89,11 @@ def undisturbed(chunks: tuple[AudioChunk, ...]) -> list[Message]:
     return Run(list(chunks)).lane
 
 
-PLACES = st.integers(0, COUNT - 1)
+INDICES = st.integers(0, COUNT - 1)
 
 
 @settings(max_examples=20, deadline=None)
-@given(at=PLACES, count=st.integers(1, 4), by=st.sampled_from([10**9, -(10**9), -1, 1, 5]))
+@given(at=INDICES, count=st.integers(1, 4), by=st.sampled_from([10**9, -(10**9), -1, 1, 5]))
 def test_corrupt_numbers_change_nothing(at: int, count: int, by: int) -> None:
     chunks = list(good())
     chunks[at : at + count] = renumbered(chunks[at : at + count], by)
@@ -102,7 +102,7 @@ def test_corrupt_numbers_change_nothing(at: int, count: int, by: int) -> None:
 
 
 @settings(max_examples=20, deadline=None)
-@given(at=PLACES)
+@given(at=INDICES)
 def test_a_wrap_at_16_bit_changes_nothing(at: int) -> None:
     chunks = [
         msgspec.structs.replace(c, seq=(65_536 - at + n) % 65_536) for n, c in enumerate(good())
@@ -137,7 +137,7 @@ def test_audio_too_short_to_prove_a_jump_is_heard_all_the_same(at: int) -> None:
 
 @settings(max_examples=20, deadline=None)
 @given(
-    at=PLACES,
+    at=INDICES,
     by_ms=st.sampled_from([HOUR_MS, 6_000, 3_000, 500, 21, -21, -500, -HOUR_MS]),
 )
 def test_one_corrupt_time_changes_nothing(at: int, by_ms: int) -> None:
@@ -147,12 +147,12 @@ def test_one_corrupt_time_changes_nothing(at: int, by_ms: int) -> None:
     run = Run(chunks)
 
     assert run.heard_ms == (COUNT - len(run.durable.refused)) * CHUNK_MS
-    if 0 < at < COUNT - 1:  # nothing before the first nor after the last one tells that it is wrong
+    if 0 < at < COUNT - 1:  # at either end no neighbour shows that it is wrong
         assert run.lane == undisturbed(good())
 
 
 @settings(max_examples=10, deadline=None)
-@given(at=PLACES)
+@given(at=INDICES)
 def test_a_time_beyond_any_call_costs_that_chunk_alone(at: int) -> None:
     chunks = list(good())
     chunks[at] = msgspec.structs.replace(chunks[at], start_ms=2**40)
@@ -182,7 +182,8 @@ def test_chunks_that_come_twice_change_nothing(distance: int) -> None:
 
 
 @settings(max_examples=10, deadline=None)
-@given(at=PLACES)
+@example(at=1)  # its numbers are known from one chunk alone
+@given(at=INDICES)
 def test_a_source_that_sends_on_with_times_from_zero_keeps_its_words(at: int) -> None:
     """Its numbers go on: they tell that nothing is missing."""
     chunks = [*good()[:at], *moved(list(good()[at:]), -at * CHUNK_MS)]

@@ -1,4 +1,4 @@
-"""With `asr.deterministic` a call's whole topic repeats: partials too, each in its place."""
+"""With `asr.deterministic` a call's whole topic repeats: partials too, in the same order."""
 
 from collections.abc import Sequence
 from functools import cache
@@ -10,11 +10,11 @@ from hypothesis import strategies as st
 from schemas.base import Message
 from schemas.operations import Checkpoint
 from schemas.transcripts import TranscriptFinal, TranscriptPartial
-from stream_app.calls.recognition import RecognitionRequest, RecognitionResult
-from stream_app.calls.transcriber import CallTranscriber
-from stream_app.calls.transcriber_state import TranscriberConfig
-from tests.support.partition_log import Durable, LogEntry, Worker, deterministic_lane
-from tests.support.recorded_calls import SHORT_SEGMENTS, detectors, fingerprint, recorded_call
+from stream_app.calls.transcribe.recognition import RecognitionRequest, RecognitionResult
+from stream_app.calls.transcribe.transcriber import CallTranscriber
+from stream_app.calls.transcribe.transcriber_state import TranscriberConfig
+from tests.support.calls.partition_log import Durable, LogEntry, Worker, deterministic_lane
+from tests.support.calls.recorded_calls import SHORT_SEGMENTS, detectors, fingerprint, recorded_call
 
 CONFIG = TranscriberConfig(
     front_end=detectors().front_end,

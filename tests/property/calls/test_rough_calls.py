@@ -1,4 +1,4 @@
-"""However rough a call's input is: a crash changes nothing, and nothing goes without a trace."""
+"""Rough input of a call: a crash changes nothing, and every chunk is used, refused or counted."""
 
 import dataclasses
 import random
@@ -15,12 +15,12 @@ from schemas.base import CallContext, Message
 from schemas.codec import decode_json, encode_json
 from schemas.operations import Checkpoint
 from schemas.transcripts import TranscriptPartial
-from stream_app.calls.transcriber import CallTranscriber
-from stream_app.calls.transcriber_state import TranscriberConfig
-from tests.support.level_detector import LevelDetector
-from tests.support.partition_log import Durable, LogEntry, Worker, deterministic_lane
-from tests.support.recorded_calls import SHORT_SEGMENTS, call_ended, call_started, fingerprint
-from tests.support.rough_calls import (
+from stream_app.calls.transcribe.transcriber import CallTranscriber
+from stream_app.calls.transcribe.transcriber_state import TranscriberConfig
+from tests.support.calls.level_detector import LevelDetector
+from tests.support.calls.partition_log import Durable, LogEntry, Worker, deterministic_lane
+from tests.support.calls.recorded_calls import SHORT_SEGMENTS, call_ended, call_started, fingerprint
+from tests.support.calls.rough_calls import (
     LAYOUT,
     ORDER,
     Disturbance,
@@ -98,7 +98,7 @@ def check_crashes(
     lags: Sequence[int],
     create: Create = machine,
 ) -> None:
-    rng = random.Random(seed)  # noqa: S311 - a schedule, no secret
+    rng = random.Random(seed)
     log = rough_log(rng, disturbances)
     undisturbed, _ = run(log, create=create)
     for _ in range(TRIES):
@@ -138,14 +138,14 @@ def test_a_start_anywhere_and_a_crash_anywhere_give_one_lane(start_ms: int, jump
     """The stretches have cuts at the limit, behind which audio is heard again, and a jump."""
     chunks = plain_chunks("a", start_ms, 35, chunk_ms=200)
     chunks = [*chunks[:20], *moved(chunks[20:], jump_ms)]
-    for place in range(0, len(chunks), 2):
+    for index in range(0, len(chunks), 2):
         start = msgspec.structs.replace(call_started("a"), context=CallContext(domain="bank"))
-        messages = [*chunks[:place], start, *chunks[place:], call_ended("a")]
+        messages = [*chunks[:index], start, *chunks[index:], call_ended("a")]
         log: list[LogEntry] = [("a", message) for message in messages]
         undisturbed = lanes(run(log)[0], machine)
         for crash in range(1, len(log)):
             disturbed, _ = run(log, crash, lags=(crash % 3, crash % 2))
-            assert lanes(disturbed, machine) == undisturbed, (place, crash)
+            assert lanes(disturbed, machine) == undisturbed, (index, crash)
 
 
 @settings(max_examples=40, deadline=None)
@@ -159,7 +159,7 @@ def test_no_crash_changes_the_partials_of_a_deterministic_call(
 @settings(max_examples=150, deadline=None)
 @given(seed=SEEDS)
 def test_every_chunk_is_heard_or_refused_or_counted_as_a_duplicate(seed: int) -> None:
-    log = rough_log(random.Random(seed), ORDER)  # noqa: S311 - no secret
+    log = rough_log(random.Random(seed), ORDER)
     durable, worker = run(log)
 
     for call_id in CALLS:
@@ -171,4 +171,4 @@ def test_every_chunk_is_heard_or_refused_or_counted_as_a_duplicate(seed: int) ->
         if {m.encoding for m in audio.values()} == {"mulaw"}:
             samples = len(next(iter(audio.values())).payloads[0])
             used = len(audio) - len(refused) - call.counters.duplicates
-            assert call._input.point.heard == used * samples
+            assert call._input.order.heard == used * samples

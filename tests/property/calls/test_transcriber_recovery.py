@@ -1,4 +1,4 @@
-"""Nothing is lost, nothing changes: whatever is dropped from memory, the lane stays the same."""
+"""A crash at any message changes no message of the lane, and loses none."""
 
 from collections.abc import Callable, Sequence
 from functools import cache
@@ -16,8 +16,9 @@ from schemas.audio import (
 )
 from schemas.base import Message
 from schemas.transcripts import CallTranscribed, TranscriptFinal, TranscriptPartial
-from tests.support.partition_log import Durable, LogEntry, Worker, deterministic_lane
-from tests.support.recorded_calls import (
+from tests.support.calls.partition_log import Durable, LogEntry, Worker, deterministic_lane
+from tests.support.calls.recorded_calls import (
+    SHORT_SEGMENTS,
     call_ended,
     call_started,
     fingerprint,
@@ -173,19 +174,24 @@ def test_lane_numbers_have_no_holes() -> None:
                 assert numbers == list(range(len(numbers)))
 
 
-def test_acknowledgements_keep_up_with_silence_and_speech() -> None:
-    """A crash re-reads one segment and the warm-up, never the whole call."""
+@pytest.mark.parametrize("passage_ms", [0, SHORT_SEGMENTS.passage_ms])
+def test_acknowledgements_keep_up_with_silence_and_speech(passage_ms: int) -> None:
+    """A crash re-reads one segment, its passage and the warm-up, never the whole call."""
+    segments = msgspec.structs.replace(SHORT_SEGMENTS, passage_ms=passage_ms)
+    reach_ms = segments.passage_reach_ms if passage_ms else 0
     log = as_log(recorded_call("a", 0, 60_000, chunk_ms=200))
     durable = Durable()
-    worker = Worker(log, durable, transcriber, fingerprint)
+    worker = Worker(
+        log, durable, lambda call, point: transcriber(call, point, segments), fingerprint
+    )
     unacknowledged = []
     for _ in range(len(log) - 1):
         start = worker.offset + 1
         call_id, message = log[start]
         worker.offset = start
-        machine = worker.machines.setdefault(call_id, transcriber(call_id))
+        machine = worker.machines.setdefault(call_id, transcriber(call_id, segments=segments))
         worker._take_in(call_id, machine.feed(message, start))
         worker._resolve(start)
         unacknowledged.append(start - durable.watermark)
-    assert max(unacknowledged) * 200 < 3_000 + 2_000 + 1_500
+    assert max(unacknowledged) * 200 < reach_ms + 3_000 + 2_000 + 1_500
     assert isinstance(log[5][1], AudioChunk)

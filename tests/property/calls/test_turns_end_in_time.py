@@ -10,18 +10,18 @@ from hypothesis import strategies as st
 from models.vad.front_end import WARM_UP_FRAMES, Frame
 from models.vad.silero import FRAME_MS
 from schemas.transcripts import TranscriptTopicMessage
-from stream_app.calls.segmenter import (
+from stream_app.calls.transcribe.segmenter import (
     Activity,
-    Rebuild,
+    NewOrigin,
     Segment,
     SegmentConfig,
-    Segmenter,
     SegmenterEvent,
     SegmenterPoint,
 )
-from tests.unit.calls.turn_judges import one
-from tests.unit.calls.turn_lanes import AGENT, activity, final, number, transcribed
-from tests.unit.calls.turn_runs import ended, run
+from stream_app.calls.transcribe.segmenter.segmenter import Segmenter
+from tests.support.calls.turn_judges import one
+from tests.support.calls.turn_lanes import AGENT, activity, final, number, transcribed
+from tests.support.calls.turn_runs import ended, run
 
 CONFIG = SegmentConfig(max_segment_ms=3_000, cut_window_ms=1_000, rebuild_silence_ms=2_000)
 FRAME_SAMPLES = 256
@@ -38,7 +38,7 @@ def hear(
         probabilities: Of speech, for each frame of 32 ms.
         levels: Amplitude of each frame.
         doubts: Added to the probability of frames that are heard after a rebuild, one after
-            another; the detector has another past then.
+            another: the detector has another state then.
     """
     segmenter = Segmenter(CONFIG, SegmenterPoint())
     pre_roll = np.zeros(WARM_UP_FRAMES * FRAME_SAMPLES, dtype=np.float32)
@@ -50,10 +50,11 @@ def hear(
         new = segmenter.feed(Frame(frame - origin, samples, probabilities[frame] + doubt), pre_roll)
         events.extend(new)
         frame += 1
-        if new and isinstance(new[-1], Rebuild):
+        if new and isinstance(new[-1], NewOrigin):
             frame = origin = new[-1].point.origin_ms // FRAME_MS
             rebuilds += 1
-    return [*events, *segmenter.close("end", at_ms=frame * FRAME_MS, origin_ms=frame * FRAME_MS)]
+    closing, _ = segmenter.close("end", at_ms=frame * FRAME_MS, origin_ms=frame * FRAME_MS)
+    return [*events, *closing]
 
 
 def transcripts(events: Sequence[SegmenterEvent]) -> list[TranscriptTopicMessage]:
@@ -103,11 +104,11 @@ def late_turns(heard: tuple[Sequence[float], Sequence[float], Sequence[float]]) 
 
 
 def limit_in_the_pause() -> tuple[list[float], list[float], list[float]]:
-    """Return speech whose segment reaches its limit after its end was told, before the pause is."""
+    """Return speech whose segment reaches its limit within the pause behind it."""
     speech = CONFIG.max_segment_ms // FRAME_MS - 9
     frames = [0.9] * (speech - 1) + [0.4] + [0.05] * CLOSING_SILENCE_FRAMES
     levels = [0.2] * len(frames)
-    levels[speech - 2] = 0.0  # the quietest frame stands right before the last one that counted
+    levels[speech - 2] = 0.0  # the quietest frame is right before the last one that counted
     return frames, levels, [-0.1]
 
 
@@ -125,9 +126,9 @@ def test_a_complete_turn_never_waits_for_the_ceiling(
 def test_all_speech_that_was_told_stands_in_a_segment(
     heard: tuple[list[float], list[float], list[float]],
 ) -> None:
-    """What an edge calls speech has a final, so that nobody waits for one."""
+    """Speech between two edges has a final, so that no turn waits for one."""
     events = hear(*heard)
     reach = [event.at_ms for event in events if isinstance(event, Segment)]
-    told = [e.since_ms for e in events if isinstance(e, Activity) and e.kind == "end"]
+    ends = [e.since_ms for e in events if isinstance(e, Activity) and e.kind == "end"]
 
-    assert max(chain([0], reach)) >= max(chain([0], told))
+    assert max(chain([0], reach)) >= max(chain([0], ends))

@@ -1,4 +1,4 @@
-"""Whatever dies whenever: turns come out the same, byte for byte, after de-duplication by id."""
+"""A crash at any moment changes no turn: byte for byte, after de-duplication by id."""
 
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
@@ -18,14 +18,14 @@ from schemas.transcripts import (
     TranscriptPartial,
     TranscriptTopicMessage,
 )
-from schemas.turns import TurnEnded, TurnStarted, TurnTopicMessage
+from schemas.turns import TurnEnded, TurnRevised, TurnStarted, TurnTopicMessage
+from stream_app.calls.detect_turns.endpointing import TurnConfig
+from stream_app.calls.detect_turns.judgement import JudgementRequest
+from stream_app.calls.detect_turns.turns import CallTurns
 from stream_app.calls.effects import Commit, Effect, Emit, Infer
 from stream_app.calls.ended_call import EndedCall
-from stream_app.calls.endpointing import TurnConfig
-from stream_app.calls.judgement import JudgementRequest
-from stream_app.calls.turns import CallTurns
-from tests.unit.calls.turn_judges import FakeRouter, answer, one
-from tests.unit.calls.turn_lanes import AGENT, CALL_ID, CUSTOMER, Said, lane, partial
+from tests.support.calls.turn_judges import FakeRouter, answer, one
+from tests.support.calls.turn_lanes import AGENT, CALL_ID, CUSTOMER, Said, lane, partial, revising
 
 ROUTER = one({"two": 0.1, "one": 0.9, "okay": 0.9, "yes": 0.75, "contract": 0.2})
 ROUTERS = st.sampled_from((None, ROUTER))
@@ -61,7 +61,7 @@ class Broker:
         effects_of_last: int | None = None,
         is_answered: Callable[[], bool] = lambda: True,
     ) -> None:
-        """Read up to offset ``until``; of its last message carry out so many effects only.
+        """Read up to offset ``until``; of its last message carry out some effects only.
 
         Args:
             until: Where to stop.
@@ -175,6 +175,23 @@ def calls(draw: st.DrawFn) -> list[TranscriptTopicMessage]:
     return lane(said, pause_ms=draw(st.sampled_from((400, 400, 900))), extra=partials)
 
 
+@st.composite
+def revised_calls(draw: st.DrawFn) -> list[TranscriptTopicMessage]:
+    """Draw a call whose finals revise up to three earlier ones of their channel."""
+    call = draw(calls())
+    for channel in (AGENT, CUSTOMER):
+        starts = [
+            m.start_ms for m in call if isinstance(m, TranscriptFinal) and m.channel == channel
+        ]
+        texts = {
+            start_ms: {earlier: draw(st.sampled_from(TEXTS)) for earlier in starts[n - 3 : n]}
+            for n, start_ms in enumerate(starts)
+            if n >= 3 and draw(st.booleans())
+        }
+        call = revising(call, channel, texts)
+    return call
+
+
 BUSY_CALL = lane(
     [
         Said(AGENT, 0, 20_000, "let me read you the terms of the contract", limit_ms=11_000),
@@ -205,7 +222,7 @@ def test_a_takeover_after_any_message_changes_nothing(router: FakeRouter | None)
 
 
 @settings(deadline=None, max_examples=150)
-@given(data=st.data(), call=calls(), router=ROUTERS)
+@given(data=st.data(), call=st.one_of(calls(), revised_calls()), router=ROUTERS)
 def test_two_takeovers_with_redelivery_change_nothing(
     data: st.DataObject, call: list[TranscriptTopicMessage], router: FakeRouter | None
 ) -> None:
@@ -230,7 +247,7 @@ def test_two_takeovers_with_redelivery_change_nothing(
 
 
 @settings(deadline=None, max_examples=150)
-@given(data=st.data(), call=calls(), router=ROUTERS)
+@given(data=st.data(), call=st.one_of(calls(), revised_calls()), router=ROUTERS)
 def test_a_lane_that_was_written_twice_changes_nothing(
     data: st.DataObject, call: list[TranscriptTopicMessage], router: FakeRouter | None
 ) -> None:
@@ -250,7 +267,7 @@ def test_a_lane_that_was_written_twice_changes_nothing(
 
 
 @settings(deadline=None, max_examples=60)
-@given(data=st.data(), call=calls())
+@given(data=st.data(), call=st.one_of(calls(), revised_calls()))
 def test_no_timing_of_the_model_changes_anything(
     data: st.DataObject, call: list[TranscriptTopicMessage]
 ) -> None:
@@ -286,12 +303,50 @@ def test_turns_tell_the_whole_call(
         assert all(_is_ordered(m) for m in own)
 
 
+@settings(deadline=None, max_examples=100)
+@given(call=revised_calls(), router=ROUTERS)
+@example(call=revising(BUSY_CALL, CUSTOMER, {22_300: {15_000: "i want"}}), router=None)
+def test_the_latest_words_of_every_segment_stand_in_its_turn(
+    call: list[TranscriptTopicMessage], router: FakeRouter | None
+) -> None:
+    """In their order and none twice, beside words found in segments that had none."""
+    emitted = [_decoded(data) for data in undisturbed(call, router).values()]
+    texts = {m.turn_id: m.text for m in emitted if isinstance(m, TurnEnded)}
+    texts |= {m.turn_id: m.text for m in emitted if isinstance(m, TurnRevised)}
+    for channel in (AGENT, CUSTOMER):
+        own = [m for m in emitted if isinstance(m, TurnEnded) and m.channel == channel]
+        finals = [m for m in call if isinstance(m, TranscriptFinal) and m.channel == channel]
+        latest = {m.segment_id: m.text for m in finals}
+        for final in finals:
+            latest |= {each.segment_id: each.text for each in final.revised}
+        in_turns = {each for turn in own for each in turn.segment_ids}
+        said = " ".join(text for each, text in latest.items() if each in in_turns)
+        beside = " ".join(text for each, text in latest.items() if each not in in_turns)
+        left = _without(" ".join(texts[turn.turn_id] for turn in own), said)
+        assert left is not None
+        assert len(left) <= len(beside.split())
+
+
+def _without(text: str, wanted: str) -> list[str] | None:
+    """Return the words of a text that are left without the wanted ones, None if one lacks."""
+    rest = iter(text.split())
+    left = []
+    for word in wanted.split():
+        for other in rest:
+            if other == word:
+                break
+            left.append(other)
+        else:
+            return None
+    return [*left, *rest]
+
+
 @settings(deadline=None, max_examples=50)
 @given(data=st.data(), call=calls(), router=ROUTERS)
 def test_partials_have_no_influence(
     data: st.DataObject, call: list[TranscriptTopicMessage], router: FakeRouter | None
 ) -> None:
-    """Nor has what they foretell."""
+    """Nor have their predictions."""
     expected = undisturbed(call, router)
     durable: list[TranscriptTopicMessage] = [
         m for m in call if not isinstance(m, TranscriptPartial)

@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from models.asr.confidence import ConfidenceCurve
+from models.asr.core.confidence import ConfidenceCurve
 
 curves = st.builds(
     ConfidenceCurve,

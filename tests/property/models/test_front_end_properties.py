@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from models.audio.resample import SOURCE_RATES_HZ
 from models.vad import ChannelFrontEnd, Detectors, Frame
-from tests.unit.models.synthetic_audio import babble, noise
+from tests.support.models.synthetic_audio import babble, noise
 
 
 @cache
@@ -39,7 +39,7 @@ def content(frames: list[Frame]) -> list[tuple[int, bytes, float]]:
     heard_before_ms=st.integers(0, 200),
     cuts=st.lists(st.floats(0, 1), max_size=25),
 )
-def test_chunking_and_the_past_do_not_matter(  # noqa: PLR0913, PLR0917
+def test_chunking_and_the_past_do_not_matter(
     rate_hz: int,
     seed: int,
     history_ms: int,

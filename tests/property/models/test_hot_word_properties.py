@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from models.asr.hot_words import HotWordBias
+from models.asr.decoding.hot_words import HotWordBias
 
 tokens = st.integers(0, 3)
 sequences = st.lists(st.lists(tokens, max_size=4).map(tuple), max_size=5)

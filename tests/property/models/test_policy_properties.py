@@ -3,8 +3,9 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from models.asr.hypothesis import Hypothesis, Word
-from models.asr.policies import PolicyConfig, make_policy
+from models.asr.core.hypothesis import Hypothesis, Word
+from models.asr.core.policy import PolicyConfig
+from models.asr.partials.policies import make_policy
 
 configs = st.builds(
     PolicyConfig,

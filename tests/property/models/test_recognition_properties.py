@@ -1,14 +1,11 @@
-"""Policies and buffers under any input."""
+"""Policies and guards under any input."""
 
-import numpy as np
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from models.asr.agreement import LocalAgreement
-from models.asr.buffer import UtteranceBuffer, UtteranceOverflowError
-from models.asr.guards import cut_inner_loops, without_loops
-from models.asr.hypothesis import Hypothesis, Word, kept_text
+from models.asr.core.hypothesis import Hypothesis, Word, kept_text
+from models.asr.loops import cut_inner_loops, without_loops
+from models.asr.partials.agreement import LocalAgreement
 
 texts = st.lists(st.sampled_from(["a", "b", "c", "d", "e"]), max_size=12)
 
@@ -54,27 +51,6 @@ def test_cutting_loops_twice_cuts_no_more(spelled: list[str]) -> None:
 @given(spelled=st.lists(st.sampled_from(["Hi,", "there", "a", "an", "I'm"]), max_size=10))
 def test_all_words_kept_are_the_whole_text(spelled: list[str]) -> None:
     assert kept_text(" ".join(spelled), as_words(spelled)) == " ".join(spelled)
-
-
-@given(chunks=st.lists(st.integers(0, 9_000), max_size=30))
-def test_a_buffer_holds_what_was_appended_up_to_its_bound(chunks: list[int]) -> None:
-    buffer = UtteranceBuffer(max_ms=5_000)
-    audio = np.arange(sum(chunks), dtype=np.float32)
-    position = 0
-    for length in chunks:
-        chunk = audio[position : position + length]
-        if position + length > 80_000:
-            with pytest.raises(UtteranceOverflowError, match="5 s"):
-                buffer.append(chunk)
-            break
-        earlier = buffer.samples
-        buffer.append(chunk)
-        position += length
-        assert np.array_equal(earlier, audio[: len(earlier)])
-
-    assert np.array_equal(buffer.samples, audio[:position])
-    assert len(buffer) == position
-    assert buffer.duration_ms == position // 16
 
 
 @given(text=st.text("ab f", max_size=40))

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from models.asr.alignment import warp
+from models.asr.decoding.alignment import warp
 
 
 def least_cost(cost: np.ndarray) -> float:

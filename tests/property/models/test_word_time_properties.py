@@ -6,8 +6,8 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from models.asr.hypothesis import Word
-from models.asr.word_times import TAIL_MS, settle_times
+from models.asr.core.hypothesis import Word
+from models.asr.decoding.word_times import TAIL_MS, settle_times
 
 sounds = st.lists(st.tuples(st.integers(0, 400), st.booleans()), max_size=8)
 

@@ -1,4 +1,4 @@
-"""Whatever is in a call, the terminal that shows it obeys nothing of it."""
+"""A terminal obeys nothing that is in the text of a call."""
 
 import unicodedata
 
@@ -7,7 +7,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from stream_app.printable import printable, printable_json
+from stream_app.logs.printable import printable, printable_json
 
 ESCAPES = ("\x1b[2J", "\x1b]2;owned\x1b\\", "\x9b31m", "\x1bc", "\u202e", "\u2066", "\x07", "\r\n")
 JOINERS = {"\u200c", "\u200d"}

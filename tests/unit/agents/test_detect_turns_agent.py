@@ -9,20 +9,23 @@ import pytest
 import structlog
 from structlog.testing import LogCapture
 
+from models.store.layout import point_alias
 from schemas.base import Message
 from schemas.errors import ConfigurationError, ModelNotFoundError
 from schemas.operations import Checkpoint
 from schemas.transcripts import TranscriptTopicMessage
 from schemas.turns import CallTurnsComplete, TurnEnded, TurnEndPredicted
 from stream_app.agents import detect_turns
+from stream_app.agents.definition import AgentDefinition, ModelChange
+from stream_app.calls.detect_turns.endpointing import TurnConfig
+from stream_app.calls.detect_turns.judgement import JudgementRequest
+from stream_app.calls.detect_turns.turns import CallTurns
 from stream_app.calls.effects import Commit, Effect, Emit, Infer
-from stream_app.calls.endpointing import TurnConfig
-from stream_app.calls.turns import CallTurns
+from stream_app.calls.inference import Failed
 from stream_app.settings import Settings
-from stream_app.transport.definitions import AgentDefinition, ModelChange
-from tests.support.tiny_turn_model import write_turn_model
-from tests.unit.calls.turn_judges import drive
-from tests.unit.calls.turn_lanes import AGENT, CALL_ID, CUSTOMER, Said, lane
+from tests.support.calls.turn_judges import drive
+from tests.support.calls.turn_lanes import AGENT, CALL_ID, CUSTOMER, Said, lane
+from tests.support.models.tiny_turns import write_turn_model
 
 Logs = list[MutableMapping[str, Any]]
 CALL = lane(
@@ -143,7 +146,7 @@ def test_texts_of_many_calls_are_judged_as_if_alone(folder: Path) -> None:
 
     assert together == [definition.infer([request])[0] for request in requests]
     assert (definition.max_batch, definition.max_urgent) == (16, 16)
-    assert definition.max_unacknowledged > 0
+    assert definition.limits.max_inputs == 8_192
 
 
 def test_new_files_serve_new_calls_and_running_calls_keep_theirs(folder: Path, logs: Logs) -> None:
@@ -208,6 +211,22 @@ def test_a_call_that_comes_back_after_a_swap_and_a_rebalance_has_its_version(
     assert [line["event"] for line in logs] == ["turn_model.swapped"]
 
 
+def test_an_alias_rolls_new_calls_back_to_an_older_version(tmp_path: Path, logs: Logs) -> None:
+    for number in (1, 2):
+        write_turn_model(tmp_path / f"v{number}", seed=number)
+    definition = define(tmp_path)
+    newest = play(definition)
+
+    point_alias(tmp_path, "champion", "v1")
+    for folder in (tmp_path, tmp_path / "v1"):
+        settle(folder)
+
+    assert look(definition) == [ModelChange()]
+    assert turns_of(play(definition)) == turns_of(play(define(tmp_path / "v1")))
+    assert turns_of(play(definition)) != turns_of(newest)
+    assert [line["event"] for line in logs] == ["turn_model.swapped"]
+
+
 def test_a_version_that_is_gone_is_logged(folder: Path, logs: Logs) -> None:
     definition = define(folder)
     point = last_checkpoint(feed(definition, call(definition), CALL[:-1]))
@@ -265,14 +284,16 @@ def test_the_defaults_of_the_settings_are_those_of_the_turns() -> None:
 
 
 def test_a_text_that_the_model_cannot_judge_ends_its_turn_by_silence(folder: Path) -> None:
-    """As where there is no model at all; nothing is foretold of it either."""
+    """As where there is no model at all; it is not predicted either."""
     definition = define(folder)
-    assert definition.fail is not None
 
-    failed = emitted(drive(call(definition), CALL, definition.fail))
+    def fail(request: JudgementRequest) -> Any:
+        return definition.fail(request, Failed("no such token"))
+
+    failed = emitted(drive(call(definition), CALL, fail))
 
     without = detect_turns.define(Settings().replace(turns={"model": "none"}))
-    silent = emitted(drive(call(without), CALL, definition.fail))
+    silent = emitted(drive(call(without), CALL, fail))
     turns = [message for message in failed if isinstance(message, TurnEnded)]
     assert turns == [message for message in silent if isinstance(message, TurnEnded)]
     assert {turn.probability for turn in turns} == {-1.0}

@@ -1,25 +1,27 @@
 """What a call and the settings say reaches the decoder, and what it heard reaches the messages."""
 
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
 import msgspec
 import numpy as np
 import pytest
 
-from models.asr.engine import DEFAULT_OPTIONS, DecodeOptions, SpeechRequest
-from models.asr.hypothesis import Hypothesis, Word
-from models.asr.policies import DEFAULT_POLICY
+from models.asr.core.hypothesis import Hypothesis, Word
+from models.asr.core.policy import DEFAULT_POLICY
+from models.asr.core.requests import DEFAULT_OPTIONS, DecodeOptions, SpeechRequest
 from models.audio.samples import SAMPLE_RATE_HZ, FloatArray
 from schemas.audio import AudioTopicMessage
 from schemas.base import CallContext
 from schemas.transcripts import CallTranscribed, TranscriptFinal, TranscriptPartial
 from stream_app.agents import transcribe
+from stream_app.agents.definition import AgentDefinition
 from stream_app.calls.effects import Infer
+from stream_app.calls.inference import Failed
 from stream_app.settings import Settings
-from stream_app.transport.definitions import AgentDefinition
-from tests.support.partition_log import Durable, Worker
-from tests.support.recorded_calls import call_started, recorded_call
+from tests.support.calls.partition_log import Durable, Worker
+from tests.support.calls.recorded_calls import call_started, recorded_call
 
 CONTEXT = CallContext(language="de", domain="helpline", hot_words=("Grünwald", "Vertragsnummer"))
 HEARD = ("call", "extension", "four", "two", "one,", "twenty", "three", "times")
@@ -97,6 +99,10 @@ def infer_one(definition: AgentDefinition) -> Callable[[Any], Any]:
     return lambda request: infer([request])[0]
 
 
+def fail_one(definition: AgentDefinition) -> Callable[[Any], Any]:
+    return lambda request: definition.fail(request, Failed("no such language"))
+
+
 def of_type(durable: Durable, kind: type[Any]) -> list[Any]:
     return [message for message in durable.outputs if isinstance(message, kind)]
 
@@ -156,12 +162,11 @@ def test_segments_that_the_recognizer_cannot_run_come_out_without_words(
     """In their places on the lane, and the call ends as it would have."""
     monkeypatch.setattr(transcribe, "load_engine", lambda *_, **__: RecordingEngine())
     definition = transcribe.define(Settings().replace(asr={"deterministic": is_deterministic}))
-    assert definition.fail is not None
     log = [("c", message) for message in recorded_call("c", 36_000, 44_000)]
     heard, failed = Durable(), Durable()
     Worker(log, heard, machine_of(definition), infer_one(definition)).run()
 
-    Worker(log, failed, machine_of(definition), definition.fail).run()
+    Worker(log, failed, machine_of(definition), fail_one(definition)).run()
 
     finals = of_type(failed, TranscriptFinal)
     assert finals
@@ -231,9 +236,10 @@ def test_the_settings_choose_the_engine(monkeypatch: pytest.MonkeyPatch) -> None
 
     monkeypatch.setattr(transcribe, "load_engine", load)
     asr = {"model": "base.en", "backend": "onnx", "precision": "int8", "threads": 2}
-    definition = transcribe.define(Settings().replace(asr={**asr, "max_batch": 5}))
+    folder = {"models_folder": Path("/models")}
+    definition = transcribe.define(Settings().replace(asr={**asr, **folder, "max_batch": 5}))
 
-    assert asked == {**asr, "device": "cpu"}
+    assert asked == {**asr, **folder, "device": "cpu"}
     assert definition.max_batch == 5
 
 

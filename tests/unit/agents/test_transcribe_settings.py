@@ -4,11 +4,13 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from models.asr import engine, normalisation, policies
+from models.asr import engine
+from models.asr.core import policy
+from models.asr.writing import normalisation
 from schemas.errors import ConfigurationError
-from stream_app import settings as names
 from stream_app.agents.transcribe import segment_config
 from stream_app.settings import Settings
+from stream_app.settings import asr as names
 
 
 @given(
@@ -53,5 +55,5 @@ def test_values_that_contradict_each_other_are_refused(
 def test_the_settings_know_the_names_that_the_models_know() -> None:
     assert set(get_args(names.Backend)) == set(get_args(engine.Backend))
     assert set(get_args(names.Precision)) == set(get_args(engine.Precision))
-    assert set(get_args(names.Policy)) == {"auto", *get_args(policies.PolicyName)}
+    assert set(get_args(names.Policy)) == {"auto", *get_args(policy.PolicyName)}
     assert set(get_args(names.WordStyle)) == set(get_args(normalisation.WordStyle))

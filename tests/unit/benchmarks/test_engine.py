@@ -7,19 +7,19 @@ import msgspec
 import numpy as np
 import pytest
 
-from benchmarks import engine as engine_benchmark
-from benchmarks.backends import Backend, parse_backends
-from benchmarks.engine import check_options, measure, measure_round
-from benchmarks.engine_cases import (
+from benchmarks.core.backends import Backend, parse_backends
+from benchmarks.core.random_weights import random_checkpoint
+from benchmarks.engine import measurement as engine_benchmark
+from benchmarks.engine.cases import (
     Cell,
     EngineOptions,
     calls_per_core,
     calls_spread,
     cells,
 )
-from benchmarks.random_weights import random_checkpoint
-from models.asr.engine import DEFAULT_OPTIONS, DecodeOptions, SpeechRequest
-from models.asr.hypothesis import Hypothesis
+from benchmarks.engine.measurement import Subject, check_options, measure, measure_round
+from models.asr.core.hypothesis import Hypothesis
+from models.asr.core.requests import DEFAULT_OPTIONS, DecodeOptions, SpeechRequest
 from models.audio.samples import FloatArray
 from schemas.errors import CallstreamError, ConfigurationError
 
@@ -171,6 +171,19 @@ def test_growing_utterances_have_an_update_for_each_second(fake: _FakeEngine) ->
     assert fake.batches == []
 
 
+def test_a_final_takes_its_passage_and_updates_the_window(fake: _FakeEngine) -> None:
+    options = msgspec.structs.replace(OPTIONS, passage_s=9.0)
+
+    subject = engine_benchmark.load_subject("bundled", "bundled", Backend("onnx", "int8"), options)
+
+    stream = subject.streams[0]
+    assert len(stream.final.samples) == 9 * 16_000
+    assert [len(one.samples) for one in stream.updates] == [5 * 16_000]
+    fake.max_samples = 8 * 16_000
+    with pytest.raises(ConfigurationError, match=r"at most 8\.0 s"):
+        engine_benchmark.load_subject("bundled", "bundled", Backend("onnx", "int8"), options)
+
+
 def test_windows_longer_than_the_weights_take_are_refused(fake: _FakeEngine) -> None:
     fake.max_samples = 88_000
     options = msgspec.structs.replace(OPTIONS, window_s=10.0)
@@ -182,3 +195,17 @@ def test_windows_longer_than_the_weights_take_are_refused(fake: _FakeEngine) -> 
 def test_an_unknown_size_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError, match="no size 'huge'"):
         random_checkpoint("huge", tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("model", "label"),
+    [
+        ("bundled", "bundled"),
+        ("tiny", "tiny"),
+        ("/models/cut/callstream-en.json", "cut/callstream-en"),
+    ],
+)
+def test_weights_are_named_without_the_folders_above_them(
+    fake: _FakeEngine, model: str, label: str
+) -> None:
+    assert Subject(model, Backend("onnx", "int8"), fake, []).label == label

@@ -8,26 +8,27 @@ import numpy as np
 import pytest
 import soundfile
 
-from benchmarks.call_copies import make_copies
-from benchmarks.cli import names, numbers
-from benchmarks.peer_streams import (
-    Shown,
+from benchmarks.core.held_out_sets import HeldOut
+from benchmarks.core.options import names, numbers
+from benchmarks.core.reference import TrueWord
+from benchmarks.live.call_copies import make_copies
+from benchmarks.peers.comparison import PeerOptions, measure
+from benchmarks.peers.streams import (
+    Display,
     StreamFigures,
     follow_all,
     follow_one,
     right_words,
     settled_delays,
 )
-from benchmarks.peer_systems import CallstreamTogether
-from benchmarks.peer_weights import _byte_texts, merged_pairs, peer_module
-from benchmarks.peers import PeerOptions, measure
-from benchmarks.quality_sets import HeldOut
-from benchmarks.reference import TrueWord
-from models.asr.engine import DEFAULT_OPTIONS, DecodeOptions, SpeechRequest
-from models.asr.hypothesis import Hypothesis
+from benchmarks.peers.systems import CallstreamTogether
+from benchmarks.peers.weights import _byte_texts, merged_pairs, peer_module, stock_checkpoint
+from models.asr.core.hypothesis import Hypothesis
+from models.asr.core.requests import DEFAULT_OPTIONS, DecodeOptions, SpeechRequest
 from models.audio.samples import FloatArray
 from schemas.errors import ConfigurationError, MissingExtraError
 from stream_app.demo.session import DEMO_CALL
+from tests.support.models.micro import MICRO
 
 SAID = (TrueWord("good", 0, 400), TrueWord("morning", 500, 1_200), TrueWord("sir", 1_300, 1_600))
 UTTERANCE = HeldOut(np.zeros(16 * 2_500, dtype=np.float32), tuple(word.text for word in SAID), SAID)
@@ -67,16 +68,16 @@ def test_a_system_is_asked_once_a_second_and_at_the_end() -> None:
 def test_a_word_settles_when_it_is_right_for_good() -> None:
     """`good` was lost in between, so that only its second appearance counts."""
     shown = [
-        Shown("good", 1_000, 5.0),
-        Shown("could morning", 2_000, 5.0),
-        Shown("good morning sir", 2_500, 5.0),
+        Display("good", 1_000, 5.0),
+        Display("could morning", 2_000, 5.0),
+        Display("good morning sir", 2_500, 5.0),
     ]
 
     assert settled_delays(shown, SAID) == [2_505 - 400, 2_005 - 1_200, 2_505 - 1_600]
 
 
 def test_a_word_that_is_wrong_at_the_end_never_settles() -> None:
-    shown = [Shown("good", 1_000, 0.0), Shown("could morning", 2_500, 0.0)]
+    shown = [Display("good", 1_000, 0.0), Display("could morning", 2_500, 0.0)]
 
     assert settled_delays(shown, SAID) == [1_300]
 
@@ -176,7 +177,7 @@ def test_without_the_extra_nothing_is_measured(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setitem(sys.modules, "ctranslate2", None)
-    options = PeerOptions(demo_call=DEMO_CALL.parent, work=tmp_path, weights=tmp_path)
+    options = PeerOptions(model=MICRO, demo_call=DEMO_CALL.parent, work=tmp_path, weights=tmp_path)
 
     with pytest.raises(MissingExtraError, match="ctranslate2"):
         measure(options, out=tmp_path / "out")
@@ -203,3 +204,9 @@ def test_lists_on_the_command_line() -> None:
     for text in ("", "1,x", "0"):
         with pytest.raises(ConfigurationError):
             numbers(text)
+
+
+def test_weights_that_are_graphs_alone_cannot_be_compared(tmp_path: Path) -> None:
+    """Others load no ONNX graphs: the command says so before anything is loaded."""
+    with pytest.raises(ConfigurationError, match=r"\.pt"):
+        stock_checkpoint("bundled", tmp_path)

@@ -4,9 +4,9 @@ import math
 
 import numpy as np
 
-from benchmarks.error_rates import error_rate, errors_of, rate_difference
-from benchmarks.spread import bootstrap_interval, percentiles, spread_of
-from stream_app.demo.word_errors import WordErrors
+from benchmarks.core.error_rates import error_rate, errors_of, rate_difference
+from benchmarks.core.spread import bootstrap_interval, percentiles, spread_of
+from models.text.word_errors import WordErrors
 
 
 def test_percentiles_are_raw_samples_and_never_interpolated() -> None:

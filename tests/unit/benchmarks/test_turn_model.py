@@ -6,11 +6,11 @@ import numpy as np
 import onnx
 import pytest
 
-from benchmarks.turn_model import TurnModelOptions, measure, table
-from benchmarks.turn_model_graphs import PRODUCT, bundled_graphs, in_fp32, token_feed
+from benchmarks.turn_model.graphs import PRODUCT, bundled_graphs, in_fp32, token_feed
+from benchmarks.turn_model.measurement import TurnModelOptions, measure, table
 from models.onnx_session import open_session
-from tests.unit.models.turns.tiny_turns import export_tiny, save_examples
-from training.turns.export.exporter import ExportOptions, export_turns
+from tests.support.models.tiny_trained_turns import export_tiny, save_examples
+from training.turns.export.exporter import ExportOptions, export_models
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -30,7 +30,7 @@ def manifest(work: Path, request: pytest.FixtureRequest) -> Path:
     save_examples(trained, ["general"])
     options = ExportOptions(name="tiny", least_agreement=0.5, scales=request.param)
     folders = [trained / "models" / "general"]
-    (one,) = export_turns(folders, work / str(request.param), trained, options)
+    (one,) = export_models(folders, work / str(request.param), trained, options)
     return one.manifest
 
 

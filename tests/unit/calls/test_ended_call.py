@@ -1,4 +1,4 @@
-"""What becomes of input under the id of a call that has ended."""
+"""Input under the id of a call that has ended: dropped, or refused with one alert."""
 
 import msgspec
 import pytest
@@ -15,8 +15,8 @@ from schemas.errors import MalformedMessageError
 from schemas.operations import Alert
 from stream_app.calls.effects import Commit, Effect, Emit, Refuse
 from stream_app.calls.ended_call import EndedCall, is_lost_audio
-from tests.support.partition_log import Durable, Worker
-from tests.support.recorded_calls import (
+from tests.support.calls.partition_log import Durable, Worker
+from tests.support.calls.recorded_calls import (
     call_ended,
     call_started,
     fingerprint,
@@ -105,11 +105,11 @@ def test_a_call_id_that_is_used_again_costs_the_second_call_only(crashes: tuple[
         Worker(log, durable, transcriber, fingerprint).run(messages=messages)
 
     refused = [offset for offset in range(len(first), len(log)) if is_lost_audio(log[offset][1])]
-    told = {m.event_id for m in durable.outputs if isinstance(m, Alert)}
+    alerts = {m.event_id for m in durable.outputs if isinstance(m, Alert)}
     kept = {m.event_id: m for m in durable.outputs if not isinstance(m, Alert)}
     assert sorted(set(durable.refused)) == refused
     assert len(refused) == len(second) - 1
-    assert len(told) == 1
+    assert len(alerts) == 1
     assert kept == {m.event_id: m for m in alone.outputs}
     assert durable.watermark == len(log)
 

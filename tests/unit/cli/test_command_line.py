@@ -1,25 +1,27 @@
 """Commands say what is wrong in one line, with the exit code that says whose fault it is."""
 
+import json
 import signal
 import subprocess
 import sys
-import time
-from importlib.metadata import EntryPoint
 from pathlib import Path
-from typing import Any
 
 import pytest
 import typer
 from typer.testing import CliRunner, Result
 
+from models.fetching.catalogue import CATALOGUE
+from models.store.layout import read_aliases
+from models.store.manifest import WEIGHTS, verify_all
 from schemas.errors import BrokerError, ConfigurationError, MissingExtraError
 from schemas.export import schema_files
-from stream_app.cli import groups
 from stream_app.cli.app import app
-from stream_app.cli.demo import introduction
+from stream_app.cli.commands.demo import introduction
 from stream_app.cli.options import parse_speed, settings_for
+from stream_app.cli.root import RootGroup
 from stream_app.demo.session import DEMO_CALL, load_call
 from stream_app.settings import Settings
+from tests.support.models.stored_models import write_word
 
 NOBODY = "127.0.0.1:1"  # nothing listens there
 
@@ -30,7 +32,7 @@ def run(*arguments: str | Path, application: typer.Typer = app) -> Result:
 
 def failing(error: BaseException) -> typer.Typer:
     """Return a command line whose only command raises ``error``."""
-    application = typer.Typer(cls=groups.RootGroup)
+    application = typer.Typer(cls=RootGroup)
 
     @application.callback()
     def root(*, traceback: bool = False) -> None:
@@ -76,23 +78,27 @@ def test_a_traceback_is_there_for_those_who_ask() -> None:
     ("arguments", "reason"),
     [
         (["replay"], "give at least one PATH"),
-        (["replay", "a.wav", "--speed", "0"], "'0' is no speed"),
-        (["replay", "a.wav", "--speed", "fast"], "'fast' is no speed"),
+        (["replay", "a.wav", "--speed", "0"], "'0' is not a speed"),
+        (["replay", "a.wav", "--speed", "fast"], "'fast' is not a speed"),
         (["replay", "a.wav", "--chunk-ms", "10"], "--chunk-ms"),
-        (["replay", "a.wav", "--parties", "agent,boss"], "'boss' is no party"),
+        (["replay", "a.wav", "--parties", "agent,boss"], "'boss' is not a party"),
         (["replay", "a.wav", "--raw-encoding", "gsm"], "--raw-encoding"),
         (["replay", "a.wav", "--run", "a~b"], "'a~b' cannot be a run id"),
         (["worker", "--agents", "transcribe,bake"], "no agent 'bake'"),
-        (["demo", "--speed", "-1"], "'-1' is no speed"),
-        (["demo", "--colour"], "No such option"),
+        (["demo", "--speed", "-1"], "'-1' is not a speed"),
+        (["demo", "--colour"], "No such option: --colour; see callstream demo --help"),
+        (["--colour"], "No such option: --colour; see callstream --help"),
         (["topic"], "No such command 'topic'"),
+        (["topics", "delete"], "No such command 'delete'; see callstream topics --help"),
     ],
 )
-def test_wrong_usage_is_exit_2(arguments: list[str], reason: str) -> None:
+def test_wrong_usage_is_exit_2_and_one_line(arguments: list[str], reason: str) -> None:
     result = run(*arguments)
 
     assert result.exit_code == 2
-    assert reason in " ".join(result.stderr.replace("│", " ").split())
+    assert result.stderr.startswith("callstream: ")
+    assert reason in result.stderr
+    assert result.stderr.count("\n") == 1
 
 
 @pytest.mark.parametrize(
@@ -118,7 +124,7 @@ def test_brokers_that_are_no_hosts_and_ports_are_one_line(servers: str) -> None:
 
     assert result.exit_code == 2
     assert "CALLSTREAM_KAFKA__BOOTSTRAP_SERVERS: Value error" in result.stderr
-    assert "is no HOST:PORT" in result.stderr
+    assert "is not HOST:PORT" in result.stderr
     assert result.stderr.count("\n") == 1
 
 
@@ -167,7 +173,7 @@ def test_the_demo_says_what_it_runs_on() -> None:
 
     assert "call.wav in real time" in own
     assert "embedded broker: in memory" in own
-    assert "small bundled weights" in own
+    assert "bundled weights: Whisper tiny.en" in own
     assert max(len(line) for line in own.splitlines()) < 80
     assert other[-1] == "Speech by the weights base.en."
     assert "as fast as possible" in other[0]
@@ -188,82 +194,47 @@ def test_schemas_are_exported_one_file_each(tmp_path: Path) -> None:
     assert result.stdout == f"{len(schema_files())} schemas in {tmp_path}\n"
 
 
-def test_versions_and_weights_are_told() -> None:
+def test_an_alias_is_promoted_and_rolled_back(tmp_path: Path) -> None:
+    for version in ("v1", "v2"):
+        write_word(tmp_path / version, version)
+    aliases = ("models", "alias", str(tmp_path), "champion")
+
+    assert run(*aliases, "v2").stdout == "champion: v2\n"
+    assert run(*aliases, "v1").exit_code == 0
+    refused = run(*aliases, "v3")
+
+    assert read_aliases(tmp_path) == {"champion": "v1"}
+    assert refused.exit_code == 2
+    assert "no version 'v3': there are v1, v2" in " ".join(refused.stderr.split())
+
+
+def test_the_version_is_told() -> None:
     assert run("version").stdout.startswith("callstream 0.")
-    assert "silero" in run("weights", "list").stdout
-    assert "intact" in run("weights", "verify").stdout
 
 
-class FakeEntryPoint:
-    """An entry point that loads ``loaded`` or raises it."""
+def test_models_are_listed_once_each_with_all_their_files(tmp_path: Path) -> None:
+    listed = json.loads(run("models", "list", "--json", "--folder", tmp_path).stdout)
 
-    def __init__(self, name: str, loaded: Any) -> None:
-        self.name = name
-        self._loaded = loaded
-
-    def load(self) -> Any:
-        """Return or raise."""
-        if isinstance(self._loaded, Exception):
-            raise self._loaded
-        return self._loaded
+    states = {model["name"]: model["state"] for model in listed}
+    sizes = {model["name"]: model["size_bytes"] for model in listed}
+    assert len(states) == len(listed)
+    assert states.keys() == {m.name for m in verify_all().values()} | CATALOGUE.keys()
+    assert (states["callstream-en"], states["base"]) == ("bundled", "fetchable")
+    assert sizes["callstream-en"] > sum(f.stat().st_size for f in (WEIGHTS / "asr").glob("*.onnx"))
+    assert "speech recognition" in run("models", "list").stdout
 
 
-def register(monkeypatch: pytest.MonkeyPatch, *entry_points: FakeEntryPoint) -> None:
-    registered: dict[str, EntryPoint | FakeEntryPoint] = {
-        entry_point.name: entry_point for entry_point in entry_points
-    }
-    monkeypatch.setattr(groups, "_registered", lambda: registered)
+def test_bundled_models_are_verified() -> None:
+    said = run("models", "verify").stdout.splitlines()
+
+    assert said == [f"{name}: intact" for name in sorted({m.name for m in verify_all().values()})]
 
 
-def test_registered_commands_are_found(monkeypatch: pytest.MonkeyPatch) -> None:
-    further = typer.Typer(help="Bakes.")
+def test_what_cannot_be_fetched_is_wrong_usage() -> None:
+    refused = run("models", "fetch", "of-next-year")
 
-    @further.command()
-    def bread() -> None:
-        typer.echo("baked")
-
-    register(monkeypatch, FakeEntryPoint("bake", further))
-
-    assert "Bakes." in run("--help").stdout
-    assert run("bake", "bread").stdout == "baked\n"
-
-
-def test_a_command_whose_extra_is_missing_says_what_to_install(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    missing = ModuleNotFoundError("no jiwer", name="jiwer")
-    register(monkeypatch, FakeEntryPoint("train", missing))
-
-    result = run("train", "asr", "recipe.toml", "--set", "a=1")
-
-    assert result.exit_code == 1
-    assert "pip install 'callstream[train]'" in result.stderr
-    assert result.stderr.count("\n") == 1
-    assert "Not installed: needs the extra 'train'." in run("--help").stdout
-
-
-def test_our_commands_win_over_registered_ones(monkeypatch: pytest.MonkeyPatch) -> None:
-    register(monkeypatch, FakeEntryPoint("version", ModuleNotFoundError("x", name="x")))
-
-    assert run("version").exit_code == 0
-
-
-def test_help_loads_nothing_heavy() -> None:
-    """Half a second is what people wait for a list of commands."""
-    script = (
-        "import sys; sys.argv = ['callstream', '--help']\n"
-        "from stream_app.cli import main\n"
-        "try: main()\n"
-        "except SystemExit: pass\n"
-        "heavy = {'faust', 'aiokafka', 'numpy', 'soundfile', 'torch', 'pydantic', 'onnxruntime'}\n"
-        "print('HEAVY', sorted(heavy & set(sys.modules)))"
-    )
-
-    shown = subprocess.run(
-        [sys.executable, "-c", script], capture_output=True, text=True, check=True
-    ).stdout
-
-    assert shown.splitlines()[-1] == "HEAVY []"
+    assert refused.exit_code == 2
+    assert "no model 'of-next-year' can be fetched: use tiny.en, base" in refused.stderr
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
@@ -273,23 +244,30 @@ def test_a_signal_lets_the_command_clean_up_once(number: signal.Signals, code: i
         "from stream_app.cli.running import run_until_signal\n"
         "async def work():\n"
         "    print('working', flush=True)\n"
-        "    try: await asyncio.sleep(60)\n"
+        "    try: await asyncio.Event().wait()\n"
         "    finally:\n"
         "        print('cleaning', flush=True)\n"
-        "        await asyncio.sleep(0.3)\n"
+        "        for line in range(2):\n"
+        "            print(await asyncio.to_thread(input), flush=True)\n"
         "        print('clean', flush=True)\n"
         "try: run_until_signal(work)\n"
         "except typer.Exit as end: sys.exit(end.exit_code)\n"
     )
     with subprocess.Popen(
-        [sys.executable, "-c", script], stdout=subprocess.PIPE, text=True
+        [sys.executable, "-c", script],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        bufsize=1,
     ) as process:
+        assert process.stdin is not None
         assert process.stdout is not None
         assert process.stdout.readline() == "working\n"
         process.send_signal(number)
         assert process.stdout.readline() == "cleaning\n"
-        process.send_signal(number)  # the impatient press twice
-        time.sleep(0.05)
-        process.send_signal(number)
+        for press in ("once", "twice"):  # as the impatient do
+            process.send_signal(number)
+            process.stdin.write(f"{press}\n")
+            assert process.stdout.readline() == f"{press}\n"
         assert process.stdout.readline() == "clean\n"
         assert process.wait(10) == code

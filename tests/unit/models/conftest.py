@@ -6,10 +6,9 @@ from pathlib import Path
 import pytest
 from whisper.model import Whisper
 
-from models.asr import load_engine
-from models.asr.engine import Backend
-from models.asr.whisper_engine import WhisperEngine
-from tests.unit.models.random_whisper import random_whisper, save_checkpoint, write_manifest
+from models.asr.decoding.whisper_engine import WhisperEngine
+from models.asr.engine import Backend, load_engine
+from tests.support.models.random_whisper import random_whisper, save_checkpoint, write_manifest
 
 BACKENDS: list[Backend] = ["torch", "onnx"]
 if find_spec("mlx"):

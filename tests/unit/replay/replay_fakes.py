@@ -3,13 +3,14 @@
 import asyncio
 import struct
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from schemas.audio import AudioChunk, AudioMessage
 from schemas.errors import BrokerError
-from stream_app.replay.session import Outcome
+from stream_app.replay.session import ReplayedCall
 
 Samples = NDArray[np.int16]
 WAV_HEADER_BYTES = 44
@@ -20,24 +21,38 @@ def tone(samples: int, *, hz: float = 300.0, rate: int = 8000) -> Samples:
     return (8000 * np.sin(2 * np.pi * hz * np.arange(samples) / rate)).astype(np.int16)
 
 
-def wav_bytes(  # noqa: PLR0913 - a header has that many fields
-    data: bytes,
-    *,
-    tag: int = 7,
-    channels: int = 1,
-    rate: int = 8000,
-    bits: int = 8,
-    promised: int | None = None,
-    extensible: bool = False,
-) -> bytes:
-    """Return a WAV file around ``data``; the header may promise more or less than that."""
-    block = channels * bits // 8
+@dataclass(frozen=True)
+class WavHeader:
+    """The fields of a WAV file's header.
+
+    Attributes:
+        promised: Bytes of samples by the header; as many as there are by default.
+    """
+
+    tag: int = 7
+    channels: int = 1
+    rate: int = 8000
+    bits: int = 8
+    promised: int | None = None
+    extensible: bool = False
+
+    def format_chunk(self) -> bytes:
+        """Return the chunk that describes the samples."""
+        block = self.channels * self.bits // 8
+        outer = 0xFFFE if self.extensible else self.tag
+        fields = (outer, self.channels, self.rate, self.rate * block, block, self.bits)
+        chunk = struct.pack("<HHIIHH", *fields)
+        if self.extensible:
+            guid_tail = bytes.fromhex("000000001000800000aa00389b71")
+            chunk += struct.pack("<HHIH", 22, self.bits, 0, self.tag) + guid_tail
+        return chunk
+
+
+def wav_bytes(data: bytes, **fields: Any) -> bytes:
+    """Return a WAV file around ``data``, with these fields of `WavHeader`."""
+    header = WavHeader(**fields)
+    promised, fmt = header.promised, header.format_chunk()
     size = len(data) if promised is None else promised
-    outer = 0xFFFFFFFE if extensible else tag
-    fmt = struct.pack("<HHIIHH", outer & 0xFFFF, channels, rate, rate * block, block, bits)
-    if extensible:
-        guid_tail = bytes.fromhex("000000001000800000aa00389b71")
-        fmt += struct.pack("<HHI", 22, bits, 0) + struct.pack("<H", tag) + guid_tail
     body = b"WAVEfmt " + struct.pack("<I", len(fmt)) + fmt
     body += b"LIST" + struct.pack("<I", 3) + b"abc\x00"  # an odd chunk between, padded
     body += b"data" + struct.pack("<I", size & 0xFFFFFFFF) + data
@@ -102,9 +117,9 @@ class FakeTopic:
 
 @dataclass
 class RecordingListener:
-    """Keeps what it was told."""
+    """Keeps the progress that it follows."""
 
-    outcomes: list[Outcome] = field(default_factory=list)
+    outcomes: list[ReplayedCall] = field(default_factory=list)
     begun: list[tuple[str, int | None]] = field(default_factory=list)
 
     def started(self, call_id: str, total_ms: int | None) -> None:
@@ -114,6 +129,6 @@ class RecordingListener:
     def advanced(self, call_id: str, audio_ms: int) -> None:
         """Ignore it."""
 
-    def finished(self, outcome: Outcome) -> None:
+    def finished(self, outcome: ReplayedCall) -> None:
         """Keep it."""
         self.outcomes.append(outcome)

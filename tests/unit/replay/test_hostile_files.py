@@ -1,4 +1,4 @@
-"""Files that are made to hurt a reader: each is read, or refused in one line, in little time."""
+"""Hostile files: each is read, or refused in one line, in little time."""
 
 import contextlib
 import os
@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import orjson
 import pytest
+import soundfile
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -120,7 +121,7 @@ def test_an_event_that_no_call_can_have_is_refused(
         b"\xff\xfe{}",
     ],
 )
-def test_a_context_made_to_hurt_is_refused_in_one_line(tmp_path: Path, content: bytes) -> None:
+def test_a_hostile_context_is_refused_in_one_line(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "call.json"
     path.write_bytes(content)
 
@@ -133,8 +134,6 @@ def test_a_context_made_to_hurt_is_refused_in_one_line(tmp_path: Path, content: 
 @pytest.fixture(scope="module")
 def containers(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
     """A stereo recording in every container that is read."""
-    import soundfile  # noqa: PLC0415 - the fixture of the folder is of another scope
-
     folder = tmp_path_factory.mktemp("containers")
     samples = np.stack([tone(4_000), tone(4_000, hz=500.0)], axis=1)
     recordings = {}
@@ -149,18 +148,18 @@ def damaged(recording: bytes, chance: random.Random) -> bytes:
     """Return a recording with damage, most of it in its header."""
     data = bytearray(recording)
     for _ in range(chance.choice((1, 1, 2, 5, 20))):
-        place = chance.randrange(min(len(data), chance.choice((64, 200, len(data)))))
+        index = chance.randrange(min(len(data), chance.choice((64, 200, len(data)))))
         match chance.randrange(5):
             case 0:
-                data[place] = chance.choice((0, 127, 128, 255))
+                data[index] = chance.choice((0, 127, 128, 255))
             case 1:
-                data[place : place + 4] = struct.pack("<I", chance.choice(SIZES))
+                data[index : index + 4] = struct.pack("<I", chance.choice(SIZES))
             case 2:
-                del data[place : place + chance.randrange(1, 50)]
+                del data[index : index + chance.randrange(1, 50)]
             case 3:
-                data[place:place] = chance.randbytes(chance.randrange(1, 20))
+                data[index:index] = chance.randbytes(chance.randrange(1, 20))
             case _:
-                del data[place:]
+                del data[index:]
         if not data:
             return b"x"
     return bytes(data)
@@ -179,15 +178,15 @@ def test_any_damage_is_read_or_refused(
     name: str,
     suffix: str,
 ) -> None:
-    """Nothing else than an AudioFormatError comes of it, and no file plays for hours."""
+    """It raises nothing but AudioFormatError, and no file plays for hours."""
     path = tmp_path_factory.getbasetemp() / f"damaged.{suffix}"
-    path.write_bytes(damaged(containers[name], random.Random(seed)))  # noqa: S311 - no secret
+    path.write_bytes(damaged(containers[name], random.Random(seed)))
 
     with contextlib.suppress(AudioFormatError):
         assert played_bytes(path) < 1_000_000
 
 
-def test_a_file_of_nothing_but_silence_is_read_in_steps(
+def test_a_file_of_silence_is_read_in_steps(
     write_audio: WriteAudio,
 ) -> None:
     """An hour of zeros is 90 kB of FLAC: it plays for an hour, in constant memory."""

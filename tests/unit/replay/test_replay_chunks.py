@@ -1,4 +1,4 @@
-"""Cutting audio into chunks loses nothing, and each is due when it is complete."""
+"""Chunks hold all audio of a recording, and each is due when it is complete."""
 
 import asyncio
 from pathlib import Path

@@ -37,7 +37,7 @@ def test_an_empty_folder_says_so(tmp_path: Path) -> None:
     assert find(tmp_path).notices == (f"{tmp_path}: no audio files in it",)
 
 
-def test_a_file_that_is_named_is_taken_whatever_it_is(tmp_path: Path) -> None:
+def test_a_file_that_is_named_is_always_taken(tmp_path: Path) -> None:
     """Opening it says what is wrong with it."""
     assert [recording.name for recording in find(tmp_path / "none.txt").recordings] == ["none"]
 
@@ -168,7 +168,7 @@ def test_named_parties_win_over_the_sidecar(tmp_path: Path) -> None:
 
 def test_parties_are_read_in_the_order_of_the_channels() -> None:
     assert parse_parties("caller, Agent") == ("customer", "agent")
-    with pytest.raises(ConfigurationError, match="'boss' is no party"):
+    with pytest.raises(ConfigurationError, match="'boss' is not a party"):
         parse_parties("agent,boss")
 
 

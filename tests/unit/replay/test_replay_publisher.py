@@ -1,4 +1,4 @@
-"""What is published is durable, or the replay says that it is not."""
+"""Published messages are durable, or the replay fails."""
 
 import asyncio
 from typing import Any
@@ -9,9 +9,9 @@ from aiokafka.errors import KafkaError, MessageSizeTooLargeError
 from schemas.audio import CallEnded
 from schemas.codec import decode_audio
 from schemas.errors import BrokerError
-from stream_app.replay import stopping
 from stream_app.replay.publisher import KafkaPublisher
-from stream_app.replay.stopping import stop_client
+from stream_app.transport import stopping
+from stream_app.transport.stopping import stop_client
 
 MESSAGE = CallEnded(event_id="c/call_ended", call_id="c", captured_at_ns=1)
 
@@ -81,7 +81,7 @@ class Cancelled:
     """A client that awaits a task of its own that it has cancelled."""
 
     async def stop(self) -> None:
-        """Raise although nobody cancelled."""
+        """Raise without a cancellation."""
         raise asyncio.CancelledError
 
 

@@ -1,4 +1,4 @@
-"""What comes out of a file is what went in, and what cannot be read says so in one line."""
+"""Audio is read as it was written; a file that cannot be read is refused in one line."""
 
 from pathlib import Path
 
@@ -138,7 +138,7 @@ def test_raw_g711_is_known_by_its_name(tmp_path: Path, name: str, encoding: str)
     assert everything(source) == [G711]
 
 
-def test_raw_files_of_other_names_are_read_as_told(tmp_path: Path) -> None:
+def test_raw_files_of_other_names_are_read_in_the_given_encoding(tmp_path: Path) -> None:
     path = tmp_path / "a.raw"
     path.write_bytes(G711)
 
@@ -274,12 +274,14 @@ def test_a_file_damaged_in_the_middle_says_so_when_it_gets_there(
     path.write_bytes(bytes(content))
 
     source = open_source((path,))
+    heard: list[bytes] = []
+    problem = ""
     try:
         heard = everything(source)
-    except AudioFormatError as error:
-        assert "damaged" in str(error)  # noqa: PT017 - libsndfile may also skip the frame
-    else:
-        assert len(heard[0]) <= 160_000
+    except AudioFormatError as error:  # libsndfile may also skip the frame
+        problem = str(error)
+
+    assert "damaged" in problem or 0 < len(heard[0]) <= 160_000
 
 
 def test_a_truncated_mp3_is_replayed_as_far_as_it_goes_and_says_so(
@@ -298,7 +300,7 @@ def test_a_truncated_mp3_is_replayed_as_far_as_it_goes_and_says_so(
 
 
 def test_a_truncated_ogg_is_replayed_as_far_as_it_goes(write_audio: WriteAudio) -> None:
-    """Its length stands on the page that comes last, so nobody can say what is missing."""
+    """Its length is on its last page, so how much is missing is not known."""
     path = write_audio("cut.ogg", tone(160_000, rate=16_000), rate=16_000)
     content = path.read_bytes()
     path.write_bytes(content[: len(content) * 3 // 4])

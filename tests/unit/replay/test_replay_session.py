@@ -1,4 +1,4 @@
-"""Whole replays: what stands on the topic, and what becomes of bad files."""
+"""Whole replays: the messages on the topic, and bad files."""
 
 import asyncio
 from collections.abc import Sequence
@@ -11,7 +11,7 @@ from schemas.audio import AudioChunk, CallEnded, CallHeld, CallResumed, CallStar
 from schemas.errors import BrokerError
 from stream_app.replay.discovery import find_recordings
 from stream_app.replay.plan import PlannedCall, plan_calls
-from stream_app.replay.session import Outcome, Replay, ReplayOptions
+from stream_app.replay.session import Replay, ReplayedCall, ReplayOptions
 from tests.unit.replay.conftest import WriteAudio
 from tests.unit.replay.replay_fakes import (
     FakeClock,
@@ -34,7 +34,7 @@ def run(
     topic: FakeTopic,
     options: ReplayOptions | None = None,
     clock: FakeClock | None = None,
-) -> list[Outcome]:
+) -> list[ReplayedCall]:
     replay = Replay(
         options or ReplayOptions(),
         topic,
@@ -67,7 +67,7 @@ def test_a_call_begins_carries_its_audio_and_ends(tmp_path: Path) -> None:
     assert (ended.reason, ended.after_seq) == ("completed", -1)
     assert topic.audio("call~r") == G711
     assert topic.flushes == 1
-    assert outcome == Outcome("call~r", 312)
+    assert outcome == ReplayedCall("call~r", 312)
 
 
 def test_ids_are_the_same_whenever_a_run_is_repeated(tmp_path: Path) -> None:

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 import soundfile
+from typer.testing import CliRunner, Result
 
-from tests.unit.training.tone_speech import RECIPES, tone_recording
-from training.asr.recipe import Recipe, read_recipe
-from training.asr.run import DataFolders
-from training.asr.utterances import SAMPLE_RATE_HZ, write_shard
+from stream_app.cli.app import app
+from tests.support.models.tone_speech import RECIPES, tone_recording
+from training.asr.scratch.recipe import Recipe, read_recipe
+from training.asr.speech.folders import SpeechFolders
+from training.asr.speech.utterances import SAMPLE_RATE_HZ, write_shard
 
 _SENTENCES = (
     "hello there",
@@ -24,23 +27,31 @@ _SENTENCES = (
 
 
 @pytest.fixture
-def data_folders(tmp_path: Path) -> DataFolders:
+def data_folders(tmp_path: Path) -> SpeechFolders:
     """Shards of both synthesisers, real speech without times, noise and music."""
     synthetic = [tone_recording(text, source="espeak") for text in _SENTENCES]
     synthetic += [tone_recording(text, source="flite") for text in _SENTENCES]
-    write_shard(tmp_path / "synthetic" / "000", synthetic)
+    folders = SpeechFolders(data=tmp_path / "data", work=tmp_path / "work")
+    write_shard(folders.synthetic / "000", synthetic)
     for corpus in ("kathleen", "fsdd"):
         real = [tone_recording(text, source=corpus) for text in ("four", "seven")]
-        write_shard(tmp_path / "real" / corpus / "000", real)
+        write_shard(folders.real / corpus / "000", real)
     noise = np.random.default_rng(1).standard_normal(SAMPLE_RATE_HZ) * 0.1
     for kind in ("noise", "hold_music"):
-        (tmp_path / "augment" / kind).mkdir(parents=True)
-        soundfile.write(tmp_path / "augment" / kind / "one.flac", noise, SAMPLE_RATE_HZ)
-    return DataFolders(
-        synthetic=tmp_path / "synthetic",
-        real=tmp_path / "real",
-        augment=tmp_path / "augment",
-    )
+        (folders.augment / kind).mkdir(parents=True)
+        soundfile.write(folders.augment / kind / "one.flac", noise, SAMPLE_RATE_HZ)
+    return folders
+
+
+@pytest.fixture(scope="session")
+def run_train() -> Callable[..., Result]:
+    """Run ``callstream train`` with some arguments, in a terminal of 160 columns."""
+
+    def run(*arguments: object) -> Result:
+        words = [str(argument) for argument in arguments]
+        return CliRunner().invoke(app, ["train", *words], env={"COLUMNS": "160"})
+
+    return run
 
 
 @pytest.fixture

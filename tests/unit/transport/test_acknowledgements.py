@@ -12,7 +12,7 @@ def test_an_acknowledgement_does_not_pass_the_committed_message() -> None:
     tracker.acknowledge(32)
 
     assert tracker.committable() is None
-    assert tracker.oldest_unacknowledged == 31
+    assert tracker.unacknowledged == 1
 
 
 def test_nothing_committed_and_a_late_acknowledgement_commit_nothing() -> None:

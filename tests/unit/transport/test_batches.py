@@ -18,6 +18,7 @@ from faust.types import TP, Message
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from stream_app.runtime.output.dead_letters import Refusal, dead_letter
 from stream_app.transport.batches import (
     MAX_TAKEN_BYTES,
     MAX_UNPACKED_BYTES,
@@ -26,7 +27,6 @@ from stream_app.transport.batches import (
     UnreadableBatch,
     check_unpacked_size,
 )
-from stream_app.transport.dead_letters import Refusal, dead_letter
 
 CODECS = {"none": 0, "gzip": 1, "snappy": 2, "lz4": 3, "zstd": 4}
 COMPRESSED = [name for name in CODECS if name != "none"]
@@ -68,7 +68,7 @@ def partition_records(data: bytes, first_offset: int = 0) -> PartitionRecords:
 @pytest.mark.parametrize("codec", CODECS)
 def test_records_come_through_unchanged(codec: str) -> None:
     """Offsets, keys, headers and times too."""
-    noise = random.Random(1)  # noqa: S311 - bytes that do not compress
+    noise = random.Random(1)
     values = [noise.randbytes(size) for size in (0, 1, 700, 40_000)] * 3
 
     records = read(batch(codec, values) + batch(codec, values, len(values)))

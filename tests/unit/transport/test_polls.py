@@ -12,6 +12,7 @@ from faust.types import TP, Message
 from stream_app.transport.acknowledgements import AckTracker
 from stream_app.transport.consumer import IDLE_FETCH_MAX_WAIT_MS, Consumer, ConsumerThread
 from stream_app.transport.polls import Poll
+from tests.support.waiting import loop_turns
 
 ONE, OTHER = TP("topic", 0), TP("topic", 1)
 GENERATION = 3
@@ -167,7 +168,7 @@ async def test_a_poll_is_never_acknowledged_itself() -> None:
 async def test_the_next_poll_waits_until_the_agent_has_taken_this_one() -> None:
     consumer, poll = FakeConsumer({}, set()), Poll([message(ONE, 5)])
     waiting = asyncio.create_task(consumer._until_taken(poll))
-    await asyncio.sleep(0.01)
+    await loop_turns()
     assert not waiting.done()
 
     poll.is_taken.set()
@@ -186,7 +187,7 @@ async def test_a_poll_of_a_generation_that_is_over_holds_nothing_up() -> None:
 async def test_a_rebalance_ends_the_wait() -> None:
     consumer, poll = FakeConsumer({}, set()), Poll([message(ONE, 5)])
     waiting = asyncio.create_task(consumer._until_taken(poll))
-    await asyncio.sleep(0.01)
+    await loop_turns()
 
     consumer.suspend_flow.set()
 

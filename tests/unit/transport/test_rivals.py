@@ -33,7 +33,7 @@ def mark_of(program: str) -> tuple[str, subprocess.Popen[str]]:
 
 def test_a_process_is_alive_until_it_ends() -> None:
     """Also while nobody has asked for its exit code, as with a killed agent."""
-    mark, process = mark_of("import time; time.sleep(600)")
+    mark, process = mark_of("import signal; signal.pause()")
     assert mark != own_mark()
     assert is_alive(mark) is True
 
@@ -99,7 +99,7 @@ async def test_a_dead_process_of_this_machine_is_followed_at_once() -> None:
 
 
 async def test_a_live_process_of_this_machine_is_a_rival_at_once() -> None:
-    mark, process = mark_of("import time; time.sleep(600)")
+    mark, process = mark_of("import signal; signal.pause()")
     try:
         group = Group(lambda _: Holder(mark, "127.0.0.1"))
         rival = await group.watch.find()

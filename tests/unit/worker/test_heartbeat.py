@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from stream_app.heartbeat import BEAT, MAX_STEP_S, Silence, beat
 from stream_app.settings import Settings
-from stream_app.worker import Supervisor
+from stream_app.worker.heartbeat import BEAT, MAX_STEP_S, Silence, beat
+from stream_app.worker.supervisor import Supervisor
 
 
 def test_silence_grows_with_the_clock_and_ends_with_a_sign_of_life() -> None:
@@ -68,7 +68,7 @@ def test_a_silent_agent_is_killed(*, is_ready: bool, silent_s: float, is_killed:
     agent.process, agent.is_ready = process, is_ready
     agent.silence.silent_s = silent_s
 
-    supervisor._look_after(agent)
+    agent.look_after()
 
     assert (process.returncode == -9) is is_killed
     assert agent.frozen_kills == int(is_killed)
@@ -85,7 +85,7 @@ def test_a_sign_of_life_changes_nothing_but_the_silence() -> None:
     agent.silence.silent_s = 9.0
 
     os.write(agent_fd, b"ready\nalive\nalive\n")
-    supervisor._look_after(agent)
+    agent.look_after()
     os.close(agent_fd)
     os.close(report_fd)
 

@@ -10,8 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stream_app.quarantine import MAX_CONVICTED, QUICK_CONVICTIONS, Quarantine
-from stream_app.transport.under_way import (
+from stream_app.runtime.memory.under_way import (
     AREAS,
     MAX_MARKS,
     SHARED_BYTES,
@@ -22,6 +21,7 @@ from stream_app.transport.under_way import (
     read_marks,
     request_mark,
 )
+from stream_app.worker.quarantine import MAX_CONVICTED, QUICK_CONVICTIONS, Quarantine
 
 A, B, C = (input_mark(0, offset) for offset in range(3))
 R = request_mark(0, "c", ("segment", 100, True))

@@ -1,4 +1,4 @@
-"""The weights that a fine-tuning run begins with, whatever they are kept in."""
+"""The weights that a fine-tuning run begins with, of any format."""
 
 from __future__ import annotations
 
@@ -8,16 +8,18 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from models.asr.checkpoint import read_checkpoint
-from models.asr.hugging_face import MULTILINGUAL_VOCABULARY, hugging_face_state
-from models.asr.weights import HUGGING_FACE_FILE, find_weights
+from models.asr.checkpoints import ctranslate2_folder
+from models.asr.checkpoints.checkpoint import read_checkpoint
+from models.asr.checkpoints.hugging_face import hugging_face_state
+from models.asr.checkpoints.weights import HUGGING_FACE_FILE, find_weights
+from models.asr.core.vocabulary import MULTILINGUAL_VOCABULARY
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from models.asr.checkpoint import WhisperCheckpoint
-    from models.asr.tokens import TokenTable
-    from models.asr.weights import SpeechManifest
+    from models.asr.checkpoints.checkpoint import WhisperCheckpoint
+    from models.asr.checkpoints.weights import SpeechManifest
+    from models.asr.core.tokens import TokenTable
 
 
 @dataclass(frozen=True)
@@ -27,7 +29,7 @@ class BaseWeights:
     Attributes:
         checkpoint: Tensors, sizes, tokens.
         manifest: Encoder context, alignment heads, language.
-        folder: Of Hugging Face, with tokenizer and settings; none for other checkpoints.
+        folder: A Hugging Face folder with tokenizer and settings; None for other checkpoints.
     """
 
     checkpoint: WhisperCheckpoint
@@ -48,7 +50,7 @@ class BaseWeights:
 
     @property
     def tokens(self) -> TokenTable:
-        """Return what the output layer writes."""
+        """Return the tokens of the output layer."""
         return self.checkpoint.tokens
 
     @property
@@ -74,14 +76,15 @@ def load_base(model: str) -> BaseWeights:
     """Return the weights that a recipe names.
 
     Args:
-        model: A name of openai-whisper, the path of one of its ``.pt`` files, the path of a
-            Whisper folder of Hugging Face, or ``bundled``.
+        model: Whatever `find_weights` takes: a name, the path of a ``.pt`` file, or a folder of
+            Hugging Face or CTranslate2.
 
     Raises:
-        ModelNotFoundError: Nothing of that name, or its download failed.
+        ModelNotFoundError: There is nothing of that name, or its download failed.
         ModelIntegrityError: Not a Whisper, or damaged.
     """
     weights = find_weights(model)
     folder = Path(weights.source)
-    is_folder = (folder / HUGGING_FACE_FILE).is_file()
+    is_other = (folder / ctranslate2_folder.TENSORS).is_file()  # whose settings are CTranslate2's
+    is_folder = (folder / HUGGING_FACE_FILE).is_file() and not is_other
     return BaseWeights(read_checkpoint(weights), weights.manifest, folder if is_folder else None)

@@ -11,13 +11,13 @@ import msgspec
 import numpy as np
 import torch
 
-from models.asr.dimensions import SAMPLES_PER_POSITION
+from models.asr.core.dimensions import SAMPLES_PER_POSITION
 from models.audio.samples import SAMPLE_RATE_HZ
-from training.asr.augment import Background, augment
 from training.asr.finetuning.clips import from_line_rate, to_line_rate
 from training.asr.finetuning.masks import draw_mask
-from training.asr.held_out import telephone_line
-from training.asr.losses import IGNORED
+from training.asr.speech.augment import Background, augment
+from training.asr.speech.telephone_line import telephone_line
+from training.asr.whisper.losses import IGNORED
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterator, Sequence
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 Made = TypeVar("Made")
 _HOP = 160
-_BATCHES_OF_A_LENGTH = 16  # clips of about one length are looked for among so many batches
+_BATCHES_OF_A_LENGTH = 16  # batches among whose clips those of about one length are put together
 
 
 class Window(msgspec.Struct, frozen=True):
@@ -48,7 +48,7 @@ class Window(msgspec.Struct, frozen=True):
     pad_ms: int
 
     def samples(self, longest: int) -> int:
-        """Return the length of the windows of a batch whose longest clip is so long."""
+        """Return the length of a batch's windows, given that of its longest clip."""
         whole = self.positions * SAMPLES_PER_POSITION
         if not self.is_cut:
             return whole
@@ -60,7 +60,7 @@ class ClipBatch(NamedTuple):
     """Windows of audio with their tokens.
 
     Shapes: ``audio`` (batch, n_samples) at 16 kHz; ``tokens`` and ``targets`` (batch, tokens);
-    ``masks`` (batch, mel_bands, n_samples / 160), or none.
+    ``masks`` (batch, mel_bands, n_samples / 160), or None.
     """
 
     audio: Tensor
@@ -69,7 +69,7 @@ class ClipBatch(NamedTuple):
     masks: Tensor | None = None
 
 
-class Lesson(NamedTuple):
+class TokenisedClip(NamedTuple):
     """A clip and its tokens."""
 
     clip: Clip
@@ -94,8 +94,8 @@ class ClipOrder:
 
     def batch(self, number: int) -> tuple[int, list[int]]:
         """Return the epoch of a batch, and its clips."""
-        epoch, place = divmod(number, self.batches)
-        return epoch, self._epoch(epoch)[place]
+        epoch, index = divmod(number, self.batches)
+        return epoch, self._epoch(epoch)[index]
 
     def _draw_epoch(self, epoch: int) -> list[list[int]]:
         random = np.random.default_rng((self._seed, epoch))
@@ -117,7 +117,7 @@ class TrainingBatches:
 
     Args:
         recipe: Seed, sizes, augmentation.
-        lessons: All clips to learn from.
+        clips: All clips to learn from.
         window: What the encoder sees.
         mel_bands: Of the spectrogram.
         background: Behind the speech on the telephone line.
@@ -126,29 +126,29 @@ class TrainingBatches:
     def __init__(
         self,
         recipe: FineTuneRecipe,
-        lessons: Sequence[Lesson],
+        clips: Sequence[TokenisedClip],
         window: Window,
         mel_bands: int,
         background: Background,
     ) -> None:
         self._recipe = recipe
-        self._lessons = lessons
+        self._clips = clips
         self._window = window
         self._mel_bands = mel_bands
         self._background = background
-        seconds = [lesson.clip.seconds for lesson in lessons]
+        seconds = [one.clip.seconds for one in clips]
         self.order = ClipOrder(seconds, recipe.optimisation.batch_clips, recipe.seed)
 
     def make(self, number: int) -> ClipBatch:
         """Return batch ``number``, counted from the beginning of the run."""
-        epoch, places = self.order.batch(number)
+        epoch, indices = self.order.batch(number)
         heard = []
-        for place in places:
-            random = np.random.default_rng((self._recipe.seed, epoch, place))
-            heard.append((self._hear(self._lessons[place].clip, random), random))
+        for index in indices:
+            random = np.random.default_rng((self._recipe.seed, epoch, index))
+            heard.append((self._samples(self._clips[index].clip, random), random))
         batch = collate(
             [samples for samples, _ in heard],
-            [self._lessons[place].row for place in places],
+            [self._clips[index].row for index in indices],
             self._window,
         )
         settings = self._recipe.spectrogram
@@ -161,7 +161,7 @@ class TrainingBatches:
         ]
         return batch._replace(masks=torch.from_numpy(np.stack(masks)))
 
-    def _hear(self, clip: Clip, random: np.random.Generator) -> FloatArray:
+    def _samples(self, clip: Clip, random: np.random.Generator) -> FloatArray:
         samples = clip.read()
         settings = self._recipe.data
         if random.random() >= settings.telephone_share:
@@ -171,22 +171,22 @@ class TrainingBatches:
 
 
 def validation_batches(
-    recipe: FineTuneRecipe, lessons: Sequence[Lesson], window: Window
+    recipe: FineTuneRecipe, clips: Sequence[TokenisedClip], window: Window
 ) -> Iterator[tuple[list[Clip], ClipBatch]]:
-    """Yield the validation set by length, the same at every measurement.
+    """Yield the validation set by length, the same at every validation.
 
-    Clips of one language at a time, since a batch begins with the same tokens.
+    A batch has clips of one language, since all begin with the same tokens.
     """
-    numbered = list(enumerate(lessons))
+    numbered = list(enumerate(clips))
     size = recipe.validation.batch_clips
-    for language in sorted({lesson.clip.language for lesson in lessons}):
-        spoken = [(i, lesson) for i, lesson in numbered if lesson.clip.language == language]
+    for language in sorted({one.clip.language for one in clips}):
+        spoken = [(i, one) for i, one in numbered if one.clip.language == language]
         spoken.sort(key=lambda pair: pair[1].clip.seconds)
         for start in range(0, len(spoken), size):
             part = spoken[start : start + size]
-            heard = [_validated(lesson.clip, i, recipe) for i, lesson in part]
-            rows = [lesson.row for _, lesson in part]
-            yield [lesson.clip for _, lesson in part], collate(heard, rows, window)
+            heard = [_validated(one.clip, i, recipe) for i, one in part]
+            rows = [one.row for _, one in part]
+            yield [one.clip for _, one in part], collate(heard, rows, window)
 
 
 def _validated(clip: Clip, number: int, recipe: FineTuneRecipe) -> FloatArray:
@@ -200,25 +200,25 @@ def collate(heard: Sequence[FloatArray], rows: Sequence[TokenRow], window: Windo
     """Return a batch of clips, padded with silence and with tokens that do not count."""
     length = window.samples(max(len(samples) for samples in heard))
     audio = np.zeros((len(heard), length), np.float32)
-    for place, samples in enumerate(heard):
-        audio[place, : min(len(samples), length)] = samples[:length]
+    for row_index, samples in enumerate(heard):
+        audio[row_index, : min(len(samples), length)] = samples[:length]
     width = max(len(row.tokens) for row in rows)
     tokens = np.full((len(rows), width), rows[0].targets[-1])
     targets = np.full((len(rows), width), IGNORED)
-    for place, row in enumerate(rows):
-        tokens[place, : len(row.tokens)] = row.tokens
-        targets[place, : len(row.targets)] = row.targets
+    for row_index, row in enumerate(rows):
+        tokens[row_index, : len(row.tokens)] = row.tokens
+        targets[row_index, : len(row.targets)] = row.targets
     return ClipBatch(torch.from_numpy(audio), torch.from_numpy(tokens), torch.from_numpy(targets))
 
 
 def read_ahead(make: Callable[[int], Made], first: int, last: int, readers: int) -> Generator[Made]:
-    """Yield batches ``first`` to ``last`` (exclusive) in order, the next ones being made.
+    """Yield batches ``first`` to ``last`` (exclusive) in order, and make the next ones meanwhile.
 
     Args:
         make: Returns the batch of a number.
         first: Number of the first.
         last: Number after the last.
-        readers: Threads that make them; as many batches lie ready, and as many are being made.
+        readers: Threads that make them; twice as many batches are made ahead.
     """
     pool = ThreadPoolExecutor(readers)
     waiting = deque(pool.submit(make, n) for n in range(first, min(first + 2 * readers, last)))

@@ -1,4 +1,4 @@
-"""Audio with its transcript: manifests of files, and the shards of the other trainer.
+"""Clips of audio with their transcripts: manifests of files, or folders of shards.
 
 A manifest holds one JSON object a line::
 
@@ -22,11 +22,11 @@ import soundfile
 import soxr
 
 from models.audio.samples import SAMPLE_RATE_HZ
-from training.asr.files import read_mono
 from training.asr.finetuning.recipe import WINDOW_SECONDS
-from training.asr.utterances import SAMPLE_RATE_HZ as LINE_RATE_HZ
-from training.asr.utterances import SpeechPool
-from training.errors import MissingDataError
+from training.asr.speech.audio_files import read_mono
+from training.asr.speech.utterances import SAMPLE_RATE_HZ as LINE_RATE_HZ
+from training.asr.speech.utterances import SpeechPool
+from training.core.errors import MissingDataError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -49,14 +49,14 @@ class Clip(msgspec.Struct, frozen=True):
     """A stretch of speech of at most 30 s.
 
     Attributes:
-        place: Where it stands, for messages.
+        location: Its line in a manifest or its number in a shard folder, for messages.
         text: What is said; empty where nobody speaks.
         language: A code of Whisper.
         seconds: How long it is.
         read: Returns the samples, mono at 16 kHz.
     """
 
-    place: str
+    location: str
     text: str
     language: str
     seconds: float
@@ -68,8 +68,8 @@ def read_clips(sources: Sequence[str], data_folder: Path, *, language: str) -> l
 
     Args:
         sources: Paths relative to ``data_folder``.
-        data_folder: Where they lie.
-        language: Of clips that do not say.
+        data_folder: Their folder.
+        language: Of clips whose manifest does not say.
 
     Raises:
         MissingDataError: A file is not there or not what it should be; the message names the line.
@@ -98,7 +98,7 @@ def _shard_clips(folder: Path, language: str) -> Iterator[Clip]:
     pool = SpeechPool([folder])
     for index, utterance in enumerate(pool.utterances):
         yield Clip(
-            place=f"{folder}, utterance {index}",
+            location=f"{folder}, utterance {index}",
             text=" ".join(utterance.words),
             language=language,
             seconds=utterance.samples / LINE_RATE_HZ,
@@ -117,28 +117,28 @@ def _rows(manifest: Path, language: str) -> Iterator[Clip]:
         raise MissingDataError(f"the manifest {manifest} cannot be read: {error}") from error
     for number, line in enumerate(lines, 1):
         if line.strip():
-            place = f"{manifest}:{number}"
+            location = f"{manifest}:{number}"
             try:
                 row = msgspec.json.decode(line, type=ManifestRow)
             except msgspec.DecodeError as error:
-                raise MissingDataError(f"{place}: {error}") from error
-            yield _clip(row, manifest.parent, place, language)
+                raise MissingDataError(f"{location}: {error}") from error
+            yield _clip(row, manifest.parent, location, language)
 
 
-def _clip(row: ManifestRow, folder: Path, place: str, language: str) -> Clip:
+def _clip(row: ManifestRow, folder: Path, location: str, language: str) -> Clip:
     path = folder / row.audio
     try:
         seconds = float(soundfile.info(path).duration)
     except (soundfile.LibsndfileError, OSError) as error:
-        raise MissingDataError(f"{place}: {path} cannot be read as audio") from error
+        raise MissingDataError(f"{location}: {path} cannot be read as audio") from error
     end = min(seconds, row.end_ms / 1000) if row.end_ms is not None else seconds
     length = end - row.start_ms / 1000
     if row.start_ms < 0 or length <= 0:
-        raise MissingDataError(f"{place}: nothing is left between start_ms and end_ms")
+        raise MissingDataError(f"{location}: nothing is left between start_ms and end_ms")
     if length > WINDOW_SECONDS:
         raise MissingDataError(
-            f"{place}: {length:.1f} s; Whisper takes {WINDOW_SECONDS:.0f} at most: "
+            f"{location}: {length:.1f} s; Whisper takes {WINDOW_SECONDS:.0f} at most: "
             "cut it with start_ms and end_ms"
         )
     read = partial(read_mono, path, SAMPLE_RATE_HZ, start_ms=row.start_ms, end_ms=row.end_ms)
-    return Clip(place, row.text, row.language or language, length, read)
+    return Clip(location, row.text, row.language or language, length, read)

@@ -5,12 +5,19 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from training.asr.finetuning.spelling import openai_tokenizer
+from tokenizers import AddedToken
+from transformers import (
+    GenerationConfig,
+    WhisperFeatureExtractor,
+    WhisperProcessor,
+    WhisperTokenizer,
+)
+
+from training.asr.whisper.tokenizers import openai_tokenizer
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from transformers import GenerationConfig, WhisperTokenizer
     from whisper.tokenizer import Tokenizer
 
     from training.asr.finetuning.base import BaseWeights
@@ -26,12 +33,6 @@ _TOKENIZER_NAMES = ("tokenizer.json", "vocab.json")
 
 def write_processor(base: BaseWeights, folder: Path) -> None:
     """Write tokenizer and feature extractor: the base's own, else openai-whisper's vocabulary."""
-    from transformers import (  # noqa: PLC0415
-        WhisperFeatureExtractor,
-        WhisperProcessor,
-        WhisperTokenizer,
-    )
-
     extractor = WhisperFeatureExtractor(  # type: ignore[no-untyped-call]
         feature_size=base.dims["n_mels"]
     )
@@ -44,9 +45,7 @@ def write_processor(base: BaseWeights, folder: Path) -> None:
 
 
 def generation_config(base: BaseWeights) -> GenerationConfig:
-    """Return what ``generate`` reads: what follows from the vocabulary, the base's own above it."""
-    from transformers import GenerationConfig  # noqa: PLC0415
-
+    """Return the settings of ``generate``: those of the vocabulary below the base's own."""
     tokenizer = openai_tokenizer(base.dims["n_vocab"])
     settings: dict[str, Any] = {
         "bos_token_id": 50_257,
@@ -76,7 +75,7 @@ def generation_config(base: BaseWeights) -> GenerationConfig:
     own = base.folder / GENERATION_NAME if base.folder else None
     if own and own.is_file():
         known = json.loads(own.read_bytes())
-        if not known.get("_from_model_config"):  # nobody's settings, but made up on saving
+        if not known.get("_from_model_config"):  # else they were made up on saving
             settings |= {name: value for name, value in known.items() if value is not None}
     return GenerationConfig(**settings)  # type: ignore[no-untyped-call]
 
@@ -87,9 +86,6 @@ def build_tokenizer(source: Tokenizer) -> WhisperTokenizer:
     openai-whisper keeps the tokens in the order in which they were merged; the merges that
     Hugging Face wants follow from it.
     """
-    from tokenizers import AddedToken  # noqa: PLC0415
-    from transformers import WhisperTokenizer  # noqa: PLC0415
-
     ranks: dict[bytes, int] = source.encoding._mergeable_ranks  # noqa: SLF001
     letters = _byte_letters()
     vocabulary = {_spelled(token, letters): rank for token, rank in ranks.items()}
@@ -143,6 +139,6 @@ def _last_merge(token: bytes, ranks: dict[bytes, int]) -> tuple[bytes, bytes]:
         candidates = [
             (ranks.get(parts[i] + parts[i + 1], len(ranks)), i) for i in range(len(parts) - 1)
         ]
-        _, place = min(candidates)
-        parts[place : place + 2] = [parts[place] + parts[place + 1]]
+        _, index = min(candidates)
+        parts[index : index + 2] = [parts[index] + parts[index + 1]]
     return parts[0], parts[1]

@@ -1,4 +1,4 @@
-"""SpecAugment: spans of time and of frequency that the network must do without."""
+"""SpecAugment: masked spans of time and of frequency."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from training.asr.finetuning.recipe import SpectrogramMasks
 
 _FRAME_MS = 10  # of a spectrogram
-_MOST_OF_A_CLIP = 0.25  # share of a clip that one span of time may blot out
+_MOST_OF_A_CLIP = 0.25  # share of a clip that one span of time may mask
 
 
 def draw_mask(
@@ -22,13 +22,13 @@ def draw_mask(
     spoken: int,
     random: np.random.Generator,
 ) -> NDArray[np.bool_]:
-    """Return which cells of a spectrogram are blotted out, shape (mel_bands, frames).
+    """Return the masked cells of a spectrogram, shape (mel_bands, frames).
 
     Args:
         settings: How many spans, and how wide.
         shape: Of the spectrogram.
-        spoken: Frames of the clip itself, before the padding; spans of time lie there.
-        random: Drawn from.
+        spoken: Frames of the clip itself, before the padding; only these are masked in time.
+        random: Generator.
     """
     bands, frames = shape
     mask = np.zeros((bands, frames), dtype=np.bool_)

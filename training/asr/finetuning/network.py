@@ -1,6 +1,6 @@
-"""Hugging Face's Whisper, run on windows of any length, and what it writes.
+"""Hugging Face's Whisper on windows of any length, and its greedy decoding.
 
-Its own forward pass insists on 30 s of audio; its layers do not.
+Its own forward pass accepts 30 s of audio only; its layers take any length.
 Source: ``modeling_whisper.py`` of transformers; Radford et al. 2022, arXiv:2212.04356.
 """
 
@@ -10,30 +10,23 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 import torch.nn.functional as F  # noqa: N812
+from transformers import WhisperConfig, WhisperForConditionalGeneration
 
-from schemas.errors import MissingExtraError
+from models.asr.core.dimensions import POSITION_MS
+from models.asr.decoding.whisper_engine import MAX_TOKENS_PER_SECOND, SPARE_TOKENS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from torch import Tensor
-    from transformers import WhisperForConditionalGeneration
+
+POSITIONS_PER_SECOND = 1000 // POSITION_MS
 
 
 def build_network(
     tensors: Mapping[str, Tensor], config: Mapping[str, Any]
 ) -> WhisperForConditionalGeneration:
-    """Return the network of Hugging Face's names and configuration, in fp32, in eval mode.
-
-    Raises:
-        MissingExtraError: transformers is not installed.
-    """
-    try:
-        from transformers import WhisperConfig, WhisperForConditionalGeneration  # noqa: PLC0415
-    except ImportError as error:
-        raise MissingExtraError(
-            "fine-tuning needs transformers: pip install 'callstream[train]'"
-        ) from error
+    """Return the network of Hugging Face's names and configuration, in fp32, in eval mode."""
     with torch.device("meta"):
         network: Any = WhisperForConditionalGeneration(WhisperConfig(**config))
     state = {name: tensor.detach().float().clone() for name, tensor in tensors.items()}
@@ -48,7 +41,7 @@ def encode(network: WhisperForConditionalGeneration, mel: Tensor) -> Tensor:
     """Return the encoder's features, shape (batch, frames / 2, width).
 
     Args:
-        network: Adapters in its layers take part.
+        network: With its adapters, if any.
         mel: Shape (batch, mel_bands, frames), frames even and no more than the context.
     """
     encoder: Any = network.model.encoder
@@ -62,11 +55,19 @@ def encode(network: WhisperForConditionalGeneration, mel: Tensor) -> Tensor:
 
 def decode(network: WhisperForConditionalGeneration, tokens: Tensor, features: Tensor) -> Tensor:
     """Return the logits of every next token, shape (batch, tokens, vocabulary)."""
+    logits: Tensor = network.proj_out(decoder_states(network, tokens, features))
+    return logits
+
+
+def decoder_states(
+    network: WhisperForConditionalGeneration, tokens: Tensor, features: Tensor
+) -> Tensor:
+    """Return the decoder's last states, shape (batch, tokens, width)."""
     output = network.model.decoder(
         input_ids=tokens, encoder_hidden_states=features, use_cache=False
     )
-    logits: Tensor = network.proj_out(output.last_hidden_state)
-    return logits
+    states: Tensor = output.last_hidden_state
+    return states
 
 
 def write_greedily(
@@ -83,7 +84,8 @@ def write_greedily(
         network: In eval mode.
         features: Of the windows, shape (batch, frames, width).
         opening: Tokens that every transcript begins with.
-        banned: Added to the logits, shape (vocabulary,): minus infinity for what is never written.
+        banned: Added to the logits, shape (vocabulary,): minus infinity for tokens that are never
+            written.
         end: Token that ends a transcript.
     """
     batch = len(features)
@@ -91,7 +93,8 @@ def write_greedily(
     written = torch.empty(batch, 0, dtype=torch.long, device=features.device)
     is_over = torch.zeros(batch, dtype=torch.bool, device=features.device)
     cache = None
-    for _ in range(network.config.max_target_positions // 2):  # as openai-whisper
+    by_duration = features.shape[1] * MAX_TOKENS_PER_SECOND // POSITIONS_PER_SECOND + SPARE_TOKENS
+    for _ in range(min(by_duration, network.config.max_target_positions // 2)):
         output = network.model.decoder(
             input_ids=tokens,
             encoder_hidden_states=features,

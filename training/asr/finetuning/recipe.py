@@ -6,16 +6,16 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import msgspec
 
-from training.asr.augment import Augmentation
-from training.asr.recipe import Recipe
-from training.errors import RecipeError
-from training.optimisation import Schedule
-from training.recipe_files import convert_recipe, read_tables
+from training.asr.speech.augment import Augmentation
+from training.core.devices import DeviceName
+from training.core.errors import RecipeError
+from training.core.optimisers import Schedule
+from training.core.recipes import convert_recipe
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
     from pathlib import Path
 
+WeightsFormat = Literal["openai", "huggingface"]
 WINDOW_SECONDS = 30.0  # Whisper's encoder takes no more
 
 
@@ -42,7 +42,7 @@ class LowRank(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     Attributes:
         rank: Of B A.
         alpha: Scale, before the division by the rank.
-        dropout: Share of an adapter's inputs that are left out.
+        dropout: Dropout of an adapter's inputs.
         targets: Layers by their names in Hugging Face's network: ``q_proj``, ``k_proj``,
             ``v_proj``, ``out_proj``, ``fc1``, ``fc2``.
 
@@ -55,7 +55,7 @@ class LowRank(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     targets: tuple[str, ...] = ("q_proj", "v_proj")
 
 
-class Speech(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class ClipData(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The clips, as manifests (``.jsonl``) or folders of shards, relative to the data folder.
 
     Attributes:
@@ -67,7 +67,7 @@ class Speech(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         augmentation: The telephone line; every clip that goes through it loses what is above
             4 kHz.
         background: Folder of noises and music behind the speech; without it, coloured noise.
-        validation_line: Validate on clips that went through a quiet telephone line.
+        validation_line: Validate on clips that went through a telephone line of little noise.
     """
 
     train: tuple[str, ...]
@@ -81,7 +81,7 @@ class Speech(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class SpectrogramMasks(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """SpecAugment: how many spans of time and of frequency are blotted out, and how wide.
+    """SpecAugment: how many spans of time and of frequency are masked, and how wide.
 
     Source: Park et al. 2019, arXiv:1904.08779; no time warping.
     """
@@ -101,7 +101,7 @@ class FineTuning(Schedule, frozen=True, forbid_unknown_fields=True):
         precision: ``bf16`` and ``fp16`` are autocast, and for CUDA; parameters stay fp32. On a
             CPU ``bf16`` works too, ``fp16`` does not.
         readers: Threads that read and augment the clips of the steps to come.
-        gradient_checkpointing: Compute the layers a second time rather than remember them.
+        gradient_checkpointing: Compute activations a second time to save memory.
     """
 
     batch_clips: int = 8
@@ -111,13 +111,13 @@ class FineTuning(Schedule, frozen=True, forbid_unknown_fields=True):
     gradient_checkpointing: bool = False
 
 
-class Validation(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """When the word error rate is measured, and when a run stops for want of progress.
+class ValidationPlan(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """When the network is validated, and when a run without progress stops.
 
     Attributes:
-        every_steps: Between two measurements; the base and the last step are always measured.
-        patience: Measurements in a row without a new best after which the run stops; 0 never.
-        clips: How many clips of the validation set at most, from its beginning; 0 takes all.
+        every_steps: Between two validations; the base and the last step are always validated.
+        patience: Validations in a row without a new best after which the run stops; 0 never.
+        clips: Largest number of clips, from the beginning of the set; 0 takes all.
         batch_clips: Clips decoded at once.
     """
 
@@ -137,46 +137,43 @@ class Output(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         precision: Of the parameters.
     """
 
-    format: Literal["openai", "huggingface"] = "openai"
+    format: WeightsFormat = "openai"
     adapter: Literal["merged", "separate"] = "merged"
     precision: Literal["fp16", "fp32"] = "fp16"
 
 
 class FineTuneRecipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Everything that decides the outcome of a run, the base and the audio aside.
+    """Everything that decides the weights of a run, apart from the base and the audio.
 
     Attributes:
-        method: ``full`` moves every parameter that is not frozen, ``lora`` adapters alone.
-        freeze: Parts that stay as they are, by the beginning of their names in Hugging Face's
+        method: ``full`` trains every parameter that is not frozen, ``lora`` adapters alone.
+        freeze: Parts that do not learn, by the beginning of their names in Hugging Face's
             network: ``encoder``, ``encoder.layers.0``, ``decoder.embed_tokens``. Only for ``full``.
-        device: ``auto`` is CUDA where there is one.
+        device: ``auto`` is CUDA where there is one, else the CPU.
     """
 
     name: str
     seed: int
     base: Base
-    data: Speech
+    data: ClipData
     optimisation: FineTuning
     method: Literal["full", "lora"] = "full"
     lora: LowRank = LowRank()
     freeze: tuple[str, ...] = ()
     spectrogram: SpectrogramMasks = SpectrogramMasks()
-    validation: Validation = Validation()
+    validation: ValidationPlan = ValidationPlan()
     output: Output = Output()
     checkpoint_steps: int = 200
     report_steps: int = 25
-    device: Literal["auto", "cpu", "cuda"] = "auto"
+    device: DeviceName = "auto"
 
 
-def read_any_recipe(path: Path, changes: Sequence[str] = ()) -> Recipe | FineTuneRecipe:
-    """Return a fine-tuning recipe where the file has a table ``[base]``, else one from scratch.
+def fine_tune_recipe(content: dict[str, Any], path: Path) -> FineTuneRecipe:
+    """Return a recipe from the content of its file.
 
     Raises:
-        RecipeError: The file, a change or a combination of settings is not valid.
+        RecipeError: A setting or a combination of settings is not valid.
     """
-    content = read_tables(path, changes)
-    if "base" not in content:
-        return convert_recipe(content, Recipe, path)
     recipe = convert_recipe(content, FineTuneRecipe, path)
     for complaint in _complaints(recipe, content):
         raise RecipeError(f"the recipe {path} is not valid: {complaint}")

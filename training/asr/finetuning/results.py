@@ -8,15 +8,16 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 import torch
 
-from models.asr.hugging_face import hugging_face_state, openai_state
-from models.asr.weights import FORMAT, HUGGING_FACE_FILE
-from models.registry import sha256_of
-from training.asr.export import UNUSED_TOKEN_BIAS
+from models.asr.checkpoints.hugging_face import hugging_face_state, openai_state
+from models.asr.checkpoints.weights import FORMAT, HUGGING_FACE_FILE
+from models.store.manifest import sha256_of
+from training.asr.finetuning.base import BaseWeights, load_base
 from training.asr.finetuning.folder import generation_config, write_processor
 from training.asr.finetuning.network import build_network
-from training.asr.finetuning.spelling import openai_tokenizer
-from training.checkpoints import write_checkpoint
-from training.json_files import write_json
+from training.asr.whisper.tokenizers import openai_tokenizer
+from training.asr.whisper.vocabulary import TOKEN_EMBEDDING, whole_embedding
+from training.core.checkpoints import write_checkpoint
+from training.core.json_files import write_json
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -24,19 +25,16 @@ if TYPE_CHECKING:
 
     from torch import Tensor
 
-    from training.asr.finetuning.base import BaseWeights
     from training.asr.finetuning.recipe import Output
     from training.asr.finetuning.tuner import Tuner
 
-_EMBEDDING = "decoder.token_embedding.weight"
-
 
 def write_tuned(tuner: Tuner, base: BaseWeights, settings: Output, target: Path) -> Path:
-    """Write what was learnt and return the file or folder.
+    """Write the tuned weights and return the file or folder.
 
     Args:
-        tuner: Its adapters, if any, are merged by this, so that it cannot learn on.
-        base: What it began with; its manifest says how the encoder's context is to be cut.
+        tuner: Its adapters, if any, are merged into the network, which ends its training.
+        base: The weights it began with; their manifest says how the encoder's context is cut.
         settings: The format.
         target: Without the suffix of a file.
     """
@@ -48,6 +46,18 @@ def write_tuned(tuner: Tuner, base: BaseWeights, settings: Output, target: Path)
     state = {name: tensor.detach().cpu() for name, tensor in network.state_dict().items()}
     tensors, _ = openai_state(state, network.config.to_dict())
     return write_weights(tensors, base, settings, target)
+
+
+def convert_weights(source: str, settings: Output, target: Path) -> Path:
+    """Write weights in another format and return the file or folder.
+
+    Args:
+        source: A name of openai-whisper, a ``.pt`` file or a Hugging Face folder.
+        settings: The format.
+        target: Without the suffix of a file.
+    """
+    base = load_base(source)
+    return write_weights(base.tensors, base, settings, target)
 
 
 def write_weights(
@@ -62,7 +72,7 @@ def write_weights(
         target: Without the suffix of a file.
     """
     dtype = torch.float16 if settings.precision == "fp16" else torch.float32
-    whole = {**tensors, _EMBEDDING: _whole_vocabulary(tensors[_EMBEDDING], base)}
+    whole = {**tensors, TOKEN_EMBEDDING: _whole_vocabulary(tensors[TOKEN_EMBEDDING], base)}
     cast = {name: tensor.to(dtype).contiguous() for name, tensor in whole.items()}
     target.parent.mkdir(parents=True, exist_ok=True)
     if settings.format == "openai":
@@ -89,7 +99,7 @@ def _write_openai(tensors: dict[str, Tensor], base: BaseWeights, target: Path) -
 def _write_folder(tensors: dict[str, Tensor], base: BaseWeights, folder: Path) -> Path:
     named, config = hugging_face_state(tensors, base.dims)
     network: Any = build_network(named, config)
-    network = network.to(tensors[_EMBEDDING].dtype)
+    network = network.to(tensors[TOKEN_EMBEDDING].dtype)
     network.generation_config = generation_config(base)
     network.save_pretrained(folder)
     if base.folder:
@@ -102,10 +112,7 @@ def _whole_vocabulary(embedding: Tensor, base: BaseWeights) -> Tensor:
     """Return the embedding of every token; one that is not in use is never decoded."""
     if not base.is_cut:
         return embedding
-    whole = torch.zeros(base.dims["n_vocab"], embedding.shape[1])
-    whole[:, -1] = UNUSED_TOKEN_BIAS
-    whole[torch.tensor(_openai_numbers(base))] = embedding
-    return whole
+    return whole_embedding(embedding, _openai_numbers(base), size=base.dims["n_vocab"])
 
 
 def _openai_numbers(base: BaseWeights) -> list[int]:
@@ -120,13 +127,13 @@ def _openai_numbers(base: BaseWeights) -> list[int]:
         tokens.no_timestamps: tokenizer.no_timestamps,
     }
     return [
-        special[place] if place in special else numbers[piece]
-        for place, piece in enumerate(tokens.pieces)
+        special[number] if number in special else numbers[piece]
+        for number, piece in enumerate(tokens.pieces)
     ]
 
 
 def _keep_settings(before: Path, written: Path) -> None:
-    """Put the base's own settings into the configuration, its precision aside."""
+    """Put the base's own settings, apart from its precision, into the configuration."""
     kept = json.loads(before.read_bytes())
     new = json.loads(written.read_bytes())
     kept = {name: value for name, value in kept.items() if name not in {"torch_dtype", "dtype"}}

@@ -1,4 +1,4 @@
-"""The network that learns: what of it moves, one step, and what a checkpoint keeps."""
+"""A Whisper of Hugging Face as it learns: its parameters, one step, what a checkpoint keeps."""
 
 from __future__ import annotations
 
@@ -8,14 +8,17 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 import torch
+from peft import LoraConfig, get_peft_model
 
-from schemas.errors import MissingExtraError
-from training.asr.features import batch_log_mel, mel_filters
+from models.audio.samples import SAMPLE_RATE_HZ
 from training.asr.finetuning.network import build_network, decode, encode
 from training.asr.finetuning.recipe import FineTuneRecipe
-from training.asr.losses import IGNORED, token_loss
-from training.errors import RecipeError
-from training.optimisation import Optimisers, learning_rate_at
+from training.asr.whisper.features import batch_log_mel, mel_filters
+from training.asr.whisper.losses import IGNORED, token_loss
+from training.core.devices import choose_device
+from training.core.errors import RecipeError
+from training.core.loop import StepFigures
+from training.core.optimisers import Optimisers, learning_rate_at
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -34,14 +37,14 @@ _DECIDING = ("base", "data", "method", "lora", "freeze", "seed")  # a resumed ru
 
 
 class Tuner:
-    """The network of a run, its optimisers and the step they are at.
+    """The network of a run, its optimisers, and the number of steps they have taken.
 
     Args:
-        recipe: What moves, and how.
+        recipe: Which parameters learn, and how.
         base: To begin with.
 
     Raises:
-        RecipeError: The device or precision is not there, or a name fits no layer.
+        RecipeError: The machine lacks the device or the precision, or a name fits no layer.
     """
 
     def __init__(self, recipe: FineTuneRecipe, base: BaseWeights) -> None:
@@ -54,11 +57,11 @@ class Tuner:
             self.adapters = add_adapters(network, recipe.lora, recipe.base.model)
         else:
             freeze(network, recipe.freeze)
-        moved: Any = network  # its stubs are those of another class
-        self.network: WhisperForConditionalGeneration = moved.to(self.device)
+        untyped: Any = network  # its stubs are those of another class
+        self.network: WhisperForConditionalGeneration = untyped.to(self.device)
         if recipe.optimisation.gradient_checkpointing:
             self.network.gradient_checkpointing_enable({"use_reentrant": False})
-        self._optimisers = Optimisers(self._moving().items(), recipe.optimisation)
+        self._optimisers = Optimisers(self._learnt().items(), recipe.optimisation)
         self._scaler = torch.amp.GradScaler(
             self.device.type, enabled=recipe.optimisation.precision == "fp16"
         )
@@ -66,7 +69,7 @@ class Tuner:
         self._is_cut = base.is_cut
         self.step = 0
 
-    def learn(self, batches: Sequence[ClipBatch]) -> dict[str, float]:
+    def learn(self, batches: Sequence[ClipBatch]) -> StepFigures:
         """Take one step on all of the batches and return its figures."""
         settings = self._recipe.optimisation
         torch.manual_seed(self._recipe.seed * _SEED_STRIDE + self.step)  # of the dropout
@@ -83,12 +86,12 @@ class Tuner:
         self.network.zero_grad(set_to_none=True)
         if self._is_cut:
             self._hold_constant()
-        figures = {"token": loss, "learning_rate": learning_rate_at(self.step, settings)}
+        means = {"token": loss, "learning_rate": learning_rate_at(self.step, settings)}
         self.step += 1
-        return figures | ({"norm": norm} if math.isfinite(norm) else {})
+        return StepFigures(means | ({"norm": norm} if math.isfinite(norm) else {}), _sizes(batches))
 
-    def rest(self) -> None:
-        """Switch dropout off until the next step."""
+    def disable_dropout(self) -> None:
+        """Compute without dropout until the next step."""
         self.network.eval()  # type: ignore[no-untyped-call]
 
     def token_loss(self, batch: ClipBatch, features: Tensor) -> Tensor:
@@ -107,35 +110,35 @@ class Tuner:
             return encode(self.network, mel)
 
     def autocast(self) -> AbstractContextManager[Any]:
-        """Return the arithmetic of the recipe."""
+        """Return a context with the precision of the recipe."""
         precision = self._recipe.optimisation.precision
         if precision == "fp32":
             return nullcontext()
         return torch.autocast(self.device.type, _DTYPES[precision])
 
-    def moved(self) -> dict[str, Tensor]:
+    def parameters(self) -> dict[str, Tensor]:
         """Return a copy of the parameters that learn, by name, in the CPU's memory."""
-        return {name: p.detach().cpu().clone() for name, p in self._moving().items()}
+        return {name: p.detach().cpu().clone() for name, p in self._learnt().items()}
 
     def put(self, tensors: Mapping[str, Tensor]) -> None:
         """Set the parameters that learn."""
-        moving = self._moving()
+        learnt = self._learnt()
         with torch.no_grad():
             for name, tensor in tensors.items():
-                moving[name].copy_(tensor)
+                learnt[name].copy_(tensor)
 
     def state(self) -> dict[str, Any]:
         """Return what a checkpoint keeps."""
         return {
             "step": self.step,
             "recipe": msgspec.json.encode(self._recipe),
-            "parameters": self.moved(),
+            "parameters": self.parameters(),
             "optimisers": self._optimisers.state(),
             "scaler": self._scaler.state_dict(),
         }
 
     def restore(self, saved: Mapping[str, Any]) -> None:
-        """Go on from a checkpoint; after a change of the method its memory begins afresh.
+        """Go on from a checkpoint; after a change of the method the optimisers begin afresh.
 
         Raises:
             RecipeError: The checkpoint is of a run with other weights or other data.
@@ -154,11 +157,11 @@ class Tuner:
         if self._scaler.is_enabled() and saved["scaler"]:
             self._scaler.load_state_dict(saved["scaler"])
 
-    def _moving(self) -> dict[str, torch.nn.Parameter]:
+    def _learnt(self) -> dict[str, torch.nn.Parameter]:
         return {name: p for name, p in self.network.named_parameters() if p.requires_grad}
 
     def _hold_constant(self) -> None:
-        """Put back what carries the tokens' biases, see `training.asr.network`."""
+        """Restore the constant with the tokens' biases, see `training.asr.scratch.network`."""
         norm = self.network.model.decoder.layer_norm
         with torch.no_grad():
             norm.weight[-1] = 0.0
@@ -168,35 +171,27 @@ class Tuner:
         for optimiser in self._optimisers.each:
             self._scaler.unscale_(optimiser)
         limit = self._recipe.optimisation.clip_norm
-        return float(torch.nn.utils.clip_grad_norm_(list(self._moving().values()), limit))
+        return float(torch.nn.utils.clip_grad_norm_(list(self._learnt().values()), limit))
 
 
 def find_device(recipe: FineTuneRecipe) -> torch.device:
-    """Return where a run takes place.
+    """Return the device of a run.
 
     Raises:
-        RecipeError: No such device, or it does not know the precision.
+        RecipeError: There is no such device, or it lacks the precision.
     """
-    has_cuda = torch.cuda.is_available()
-    if recipe.device == "cuda" and not has_cuda:
-        raise RecipeError("device 'cuda': this machine has none; use 'auto' or 'cpu'")
-    name = "cuda" if has_cuda and recipe.device != "cpu" else "cpu"
-    if name == "cpu" and recipe.optimisation.precision == "fp16":
+    device = choose_device(recipe.device)
+    if device.type != "cuda" and recipe.optimisation.precision == "fp16":
         raise RecipeError("optimisation.precision 'fp16' is for CUDA; use 'fp32' or 'bf16'")
-    return torch.device(name)
+    return device
 
 
 def add_adapters(network: WhisperForConditionalGeneration, settings: LowRank, base: str) -> Any:
     """Return PEFT's model around the network, whose layers now have adapters, all else frozen.
 
     Raises:
-        MissingExtraError: PEFT is not installed.
         RecipeError: A target fits no layer.
     """
-    try:
-        from peft import LoraConfig, get_peft_model  # noqa: PLC0415
-    except ImportError as error:
-        raise MissingExtraError("LoRA needs PEFT: pip install 'callstream[train]'") from error
     known = {
         name.rpartition(".")[2]
         for name, module in network.named_modules()
@@ -217,7 +212,7 @@ def add_adapters(network: WhisperForConditionalGeneration, settings: LowRank, ba
 
 
 def freeze(network: WhisperForConditionalGeneration, parts: Sequence[str]) -> None:
-    """Keep the parameters whose names begin with one of the parts as they are.
+    """Exclude from training the parameters whose names begin with one of the parts.
 
     Raises:
         RecipeError: A part fits no parameter, or nothing is left to learn.
@@ -231,3 +226,10 @@ def freeze(network: WhisperForConditionalGeneration, parts: Sequence[str]) -> No
             parameter.requires_grad = False
     if not any(parameter.requires_grad for _, parameter in named):
         raise RecipeError("freeze: nothing is left to learn")
+
+
+def _sizes(batches: Sequence[ClipBatch]) -> dict[str, float]:
+    return {
+        "utterances": sum(len(batch.audio) for batch in batches),
+        "audio_seconds": sum(batch.audio.numel() for batch in batches) / SAMPLE_RATE_HZ,
+    }

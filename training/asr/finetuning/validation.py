@@ -1,96 +1,66 @@
-"""The word error rate of the network as it stands, and when a run has nothing more to gain."""
+"""The word error rate of a network on the validation set."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import msgspec
 import torch
 
-from training.asr.evaluate import score_pairs
+from training.asr.evaluation.word_errors import score_pairs
 from training.asr.finetuning.batches import validation_batches
 from training.asr.finetuning.network import write_greedily
 from training.asr.finetuning.spelling import normalised
-from training.asr.losses import IGNORED
+from training.asr.whisper.losses import IGNORED
+from training.core.loop import Validation
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from training.asr.finetuning.batches import Lesson, Window
+    from training.asr.finetuning.batches import TokenisedClip, Window
     from training.asr.finetuning.recipe import FineTuneRecipe
     from training.asr.finetuning.spelling import Speller
     from training.asr.finetuning.tuner import Tuner
 
-
-class Measured(msgspec.Struct, frozen=True):
-    """One measurement on the validation set.
-
-    Attributes:
-        word_error_rate: After openai-whisper's normalisation of both sides.
-        loss: Mean cross-entropy of a token.
-        pairs: Of what was said and what was heard, normalised.
-    """
-
-    word_error_rate: float
-    loss: float
-    pairs: list[tuple[str, str]]
+WORD_ERROR_RATE = "validation_wer"
+LOSS = "validation_loss"
 
 
-class Progress(msgspec.Struct, frozen=True):
-    """The best measurement so far, and for how many there was none better.
-
-    Attributes:
-        word_error_rate: The best; a lower loss decides between equal ones.
-        loss: Of the best.
-        step: Of the best; -1 before the first measurement.
-        waited: Measurements since.
-    """
-
-    word_error_rate: float = float("inf")
-    loss: float = float("inf")
-    step: int = -1
-    waited: int = 0
-
-    def after(self, measured: Measured, step: int) -> Progress:
-        """Return the progress after one more measurement."""
-        if (measured.word_error_rate, measured.loss) < (self.word_error_rate, self.loss):
-            return Progress(measured.word_error_rate, measured.loss, step)
-        return msgspec.structs.replace(self, waited=self.waited + 1)
-
-    def is_over(self, patience: int) -> bool:
-        """Return whether the run has waited long enough; never with a patience of 0."""
-        return 0 < patience <= self.waited
-
-
-class Examiner:
-    """Measures the network on the validation set.
+class Validator:
+    """Measures a network on the validation set.
 
     Args:
+        tuner: With the network.
         recipe: Of the run.
-        lessons: The validation set.
+        clips: The validation set.
         speller: Turns tokens into text.
         window: What the encoder sees.
     """
 
     def __init__(
         self,
+        tuner: Tuner,
         recipe: FineTuneRecipe,
-        lessons: Sequence[Lesson],
+        clips: Sequence[TokenisedClip],
         speller: Speller,
         window: Window,
     ) -> None:
+        self._tuner = tuner
         self._recipe = recipe
-        self._lessons = lessons[: recipe.validation.clips or None]
+        self._clips = clips[: recipe.validation.clips or None]
         self._speller = speller
         self._window = window
 
     @torch.inference_mode()
-    def measure(self, tuner: Tuner) -> Measured:
-        """Return what the network makes of the set, greedily and without prompts."""
-        tuner.rest()
+    def __call__(self) -> Validation:
+        """Return word error rate and loss, decoded greedily and without prompts.
+
+        The lower rate ranks higher; between equal ones, the lower loss. Both texts are normalised.
+        """
+        tuner = self._tuner
+        tuner.disable_dropout()
         pairs: list[tuple[str, str]] = []
         loss, count = 0.0, 0
-        for clips, batch in validation_batches(self._recipe, self._lessons, self._window):
+        for clips, batch in validation_batches(self._recipe, self._clips, self._window):
             tokens = int((batch.targets != IGNORED).sum())
             features = tuner.features(batch)
             loss += float(tuner.token_loss(batch, features)) * tokens
@@ -107,4 +77,5 @@ class Examiner:
             for clip, row in zip(clips, heard, strict=True):
                 text = self._speller.text(row)
                 pairs.append((normalised(clip.text, language), normalised(text, language)))
-        return Measured(score_pairs(pairs).word_error_rate, loss / count, pairs)
+        rate, mean_loss = score_pairs(pairs).word_error_rate, loss / count
+        return Validation((-rate, -mean_loss), {WORD_ERROR_RATE: rate, LOSS: mean_loss})

@@ -1,1 +1,1 @@
-"""What the end-of-turn models learn from: dialogues in, examples in three splits out."""
+"""The examples of the end-of-turn models: from conversations to three splits."""

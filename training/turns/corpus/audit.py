@@ -1,4 +1,4 @@
-"""How far a set leaks: what repeats across splits, and what predicts a label by itself."""
+"""The leakage audit of a set: repeats across splits, and what predicts a label by itself."""
 
 from __future__ import annotations
 
@@ -7,6 +7,9 @@ from typing import TYPE_CHECKING
 
 import msgspec
 import numpy as np
+from sklearn.linear_model import LogisticRegression  # type: ignore[import-untyped]
+from sklearn.pipeline import make_pipeline  # type: ignore[import-untyped]
+from sklearn.preprocessing import StandardScaler  # type: ignore[import-untyped]
 
 from training.turns.corpus.examples import Split
 from training.turns.corpus.near_duplicates import most_similar
@@ -21,7 +24,7 @@ _RUN_WORDS = 8
 
 
 class Repeats(msgspec.Struct, frozen=True):
-    """What of a later split was already in the train split.
+    """Repeats of the train split in a later split.
 
     Attributes:
         conversations: In both.
@@ -39,7 +42,7 @@ class Repeats(msgspec.Struct, frozen=True):
 
 
 class Baselines(msgspec.Struct, frozen=True):
-    """Accuracies on the test split of rules that look at one thing alone.
+    """Accuracies on the test split of rules with a single feature.
 
     Attributes:
         majority: The more frequent label of the train split.
@@ -66,7 +69,7 @@ class Audit(msgspec.Struct, frozen=True):
     Attributes:
         validation: Repeats of the train split in the validation split.
         test: And in the test split.
-        two_labels: By split, texts that stand there both as complete and as incomplete.
+        two_labels: By split, texts that occur both as complete and as incomplete.
         baselines: On the test split.
     """
 
@@ -88,7 +91,7 @@ def audit_set(examples: Mapping[Split, Sequence[Example]]) -> Audit:
 
 
 def measure_baselines(train: Sequence[Example], test: Sequence[Example]) -> Baselines:
-    """Return how well each rule does on ``test`` after it saw ``train``."""
+    """Return the accuracy of each rule on ``test``, fitted on ``train``."""
 
     def by(feature: Callable[[Example], Hashable], *more: Callable[[Example], Hashable]) -> float:
         return _lookup_accuracy(train, test, (feature, *more, _nothing))
@@ -105,7 +108,7 @@ def measure_baselines(train: Sequence[Example], test: Sequence[Example]) -> Base
 
 
 def _nothing(_: Example) -> None:
-    """Return what all examples share, so that a rule falls back to the majority."""
+    """Return the same feature for all examples, so that a rule falls back to the majority."""
 
 
 def _last_words(count: int) -> Callable[[Example], Hashable]:
@@ -136,12 +139,6 @@ def _lookup_accuracy(
 
 
 def _length_accuracy(train: Sequence[Example], test: Sequence[Example]) -> float:
-    from sklearn.linear_model import (  # type: ignore[import-untyped]  # noqa: PLC0415
-        LogisticRegression,
-    )
-    from sklearn.pipeline import make_pipeline  # type: ignore[import-untyped]  # noqa: PLC0415
-    from sklearn.preprocessing import StandardScaler  # type: ignore[import-untyped]  # noqa: PLC0415
-
     labels = np.array([example.is_complete for example in train])
     if not test or len(np.unique(labels)) < 2:  # noqa: PLR2004  two labels
         return _share(example.is_complete == labels[0] for example in test)
@@ -159,7 +156,7 @@ def _lengths(examples: Sequence[Example]) -> np.ndarray[tuple[int, int], np.dtyp
 
 
 def resembles_train(train: Sequence[Example], later: Sequence[Example]) -> list[bool]:
-    """Return for each example of a later split whether the train split holds much of it.
+    """Return for each example of a later split whether it resembles the train split.
 
     That is eight words in a row, or nearly the whole text.
     """
@@ -206,6 +203,6 @@ def _two_labels(examples: Iterable[Example]) -> int:
 
 
 def _share(claims: Iterable[bool]) -> float:
-    """Return the share of claims that hold; 0 of none."""
+    """Return the share of true claims; 0 where there are none."""
     held = [bool(claim) for claim in claims]
     return round(sum(held) / len(held), 4) if held else 0.0

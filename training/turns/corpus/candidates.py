@@ -1,4 +1,4 @@
-"""Every utterance of the sources as the one example it may become."""
+"""Candidates: every utterance of the sources as the one example it may become."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from models.turns.text import spoken_form
+from models.text.spoken_form import spoken_form
 from training.turns.corpus.examples import Example, Split
-from training.turns.corpus.noise import SimilarWords, disturb
-from training.turns.corpus.sources import read_conversations
+from training.turns.corpus.noise import SimilarWords, with_mistakes
 from training.turns.corpus.splits import earlier, split_of
 from training.turns.corpus.truncation import cut_utterance, one_shot_key, spoken_words
 from training.turns.corpus.utterances import Utterance, list_utterances
+from training.turns.sources.readers import read_conversations
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from training.turns.corpus.data_recipe import DataRecipe
 
 
-class Found(msgspec.Struct, frozen=True):
-    """An utterance, where it stands and what makes it the same as another."""
+class FoundUtterance(msgspec.Struct, frozen=True):
+    """An utterance with its source and split, and the key that it shares with equal ones."""
 
     key: str
     utterance: Utterance
@@ -42,13 +42,12 @@ class Candidate(msgspec.Struct, frozen=True):
 
 
 class SourceReport(msgspec.Struct, frozen=True):
-    """What a source gave.
+    """Counts of one source.
 
     Attributes:
-        conversations: All it has.
+        conversations: In the source.
         utterances: After the grouping.
-        other_split: Left out, since the same words are said in a conversation of an earlier
-            split.
+        other_split: Left out: the same words occur in a conversation of an earlier split.
         candidates: What a set may choose from; equal utterances count each time.
     """
 
@@ -60,16 +59,16 @@ class SourceReport(msgspec.Struct, frozen=True):
 
 def find_utterances(
     recipe: DataRecipe, data: Path, seed: int, progress: Callable[[str], None]
-) -> tuple[list[Found], dict[str, SourceReport]]:
+) -> tuple[list[FoundUtterance], dict[str, SourceReport]]:
     """Return the utterances of all sources, each in the split of its conversation.
 
-    The same words in conversations of two splits belong to the earlier one: what is learned is
-    never tested.
+    The same words in conversations of two splits belong to the earlier one, so that no
+    training text is tested.
 
     Raises:
         MissingDataError: A source is not there or has another form.
     """
-    found: list[Found] = []
+    found: list[FoundUtterance] = []
     conversations: Counter[str] = Counter()
     for name, source in recipe.sources.items():
         progress(name)
@@ -79,7 +78,7 @@ def find_utterances(
             for utterance in list_utterances(conversation, recipe.grouping, seed):
                 key = one_shot_key(utterance)
                 if key:
-                    found.append(Found(key, utterance, name, conversation.name, split))
+                    found.append(FoundUtterance(key, utterance, name, conversation.name, split))
     owners = _owners(found)
     kept = [one for one in found if one.split == owners[one.key]]
     before = Counter(one.source for one in found)
@@ -93,7 +92,7 @@ def find_utterances(
     return kept, reports
 
 
-def _owners(found: Iterable[Found]) -> dict[str, Split]:
+def _owners(found: Iterable[FoundUtterance]) -> dict[str, Split]:
     owners: dict[str, Split] = {}
     for one in found:
         owners[one.key] = earlier(owners.get(one.key, one.split), one.split)
@@ -101,9 +100,9 @@ def _owners(found: Iterable[Found]) -> dict[str, Split]:
 
 
 class ExampleMaker:
-    """Makes the example of an utterance; the same key and seed throw the same coin everywhere."""
+    """Makes the example of an utterance; the same key and seed give the same random choices."""
 
-    def __init__(self, recipe: DataRecipe, seed: int, found: Iterable[Found]) -> None:
+    def __init__(self, recipe: DataRecipe, seed: int, found: Iterable[FoundUtterance]) -> None:
         train = [one for one in found if one.split == "train"]
         self._recipe = recipe
         self._seed = seed
@@ -111,18 +110,17 @@ class ExampleMaker:
         words = {word for one in train for word in one.key.split()} if recipe.noise.share else ()
         self._similar = SimilarWords(words)
 
-    def make(self, one: Found) -> Candidate:
+    def make(self, one: FoundUtterance) -> Candidate:
         """Return the candidate of an utterance.
 
-        In the train split no cut leaves what is a complete utterance elsewhere: such a label
-        would be noise. Validation and test stay as drawn.
+        In the train split no cut leaves a text that is a complete utterance elsewhere: such a
+        label would be noise. Validation and test stay as drawn.
         """
-        draw = random.Random(f"{self._seed}/example/{one.key}")  # noqa: S311
+        draw = random.Random(f"{self._seed}/example/{one.key}")
         is_train = one.split == "train"
-        is_spoken = draw.random() < self._recipe.spoken_numbers_share
         by_digits = draw.random() < self._recipe.read_out_share
         cut = cut_utterance(
-            spoken_words(one.utterance, by_digits=by_digits) if is_spoken else one.utterance,
+            spoken_words(one.utterance, by_digits=by_digits),
             self._recipe.truncation,
             draw,
             complete_keys=self._complete_keys if is_train else (),
@@ -130,7 +128,7 @@ class ExampleMaker:
         written = " ".join(cut.words)
         text = spoken_form(written)
         if is_train:
-            text = disturb(
+            text = with_mistakes(
                 text, self._recipe.noise, self._similar, draw, is_complete=cut.is_complete
             )
         example = Example(

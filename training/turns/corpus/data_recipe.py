@@ -1,73 +1,18 @@
-"""The table ``[data]`` of a recipe: which sources, which sets, how utterances are cut."""
+"""The table ``[data]`` of a recipe: sources, sets, and how utterances are cut."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 import msgspec
 
-from training.errors import RecipeError
-from training.turns.corpus.examples import SET_NAMES, SPLITS, Role, Split
+from training.core.errors import RecipeError
+from training.turns.corpus.examples import SET_NAMES, SPLITS, Split
+from training.turns.sources.conversations import Role
+from training.turns.sources.recipe import Source
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
-
-SourceKind = Literal[
-    "sgd",
-    "taskmaster4",
-    "evi",
-    "multidogo",
-    "helpline_calls",
-    "earnings21",
-    "earnings22_aligned",
-    "table",
-]
-
-ALL_FILES = "**/*"
-
-
-class Columns(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Where a table of a hub keeps its turns; a name may be a path: ``utterances.-1.history``.
-
-    Attributes:
-        turns: Each a text, a list of texts, or a list of objects; they follow one another.
-        text: The text in such an object.
-        speaker: The speaker in such an object, or of the whole row.
-        conversation: What rows of one conversation share; without it every row is one.
-        label: Whether the text is complete; such a text is never cut.
-        complete_labels: The labels that say yes.
-    """
-
-    turns: tuple[str, ...] = ("text",)
-    text: str = "text"
-    speaker: str = ""
-    conversation: str = ""
-    label: str = ""
-    complete_labels: tuple[str, ...] = ("1", "True", "true", "complete")
-
-
-class Source(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """One data set.
-
-    Attributes:
-        kind: How it is read.
-        path: Relative to the data folder; a ``table`` may also be a data set's name on a hub.
-        files: The files of a table, as a pattern.
-        columns: Of a table.
-        roles: Who speaks, by the table's own word for the speaker.
-        is_punctuated: Of a table: a sentence without its mark at the end was broken off.
-        mixes_speakers: Of a table: a text does not say where the speaker changes.
-        rows: Rows of a table at most; 0 takes all.
-    """
-
-    kind: SourceKind
-    path: str = ""
-    files: str = ALL_FILES
-    columns: Columns = Columns()
-    roles: dict[str, Role] = {}
-    is_punctuated: bool = False
-    mixes_speakers: bool = False
-    rows: int = 0
 
 
 class SetRecipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -77,9 +22,9 @@ class SetRecipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         train: Examples to learn from.
         validation: Examples that choose the best epoch.
         test: Examples of the figures.
-        sources: Weight of each source; one that has too little leaves its part to the others.
+        sources: Weight of each source; what one of them lacks comes from the others.
         roles: Who may speak; empty takes everyone.
-        union: The sets this one consists of, in place of everything above.
+        union: The sets this one consists of, instead of everything above.
     """
 
     train: int = 0
@@ -115,7 +60,7 @@ class Truncation(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     Attributes:
         share: Of the utterances of two words or more.
         pause_share: Share of cuts at a real pause, where the source knows pauses.
-        min_pause_ms: Shorter ones are no pause.
+        min_pause_ms: Shorter gaps do not count.
         redraws: How often a cut of the train split that leaves a complete utterance is drawn
             again before the utterance stays whole.
     """
@@ -143,15 +88,14 @@ class RecognizerNoise(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class DataRecipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Everything that decides which examples come out, the seed and the data aside.
+    """Everything that decides the examples, apart from the seed and the data.
 
     Attributes:
         sources: By name.
         sets: By name: general, domain, agent, customer, multi.
         grouping: From turns to utterances.
         truncation: From utterances to examples.
-        spoken_numbers_share: Share of the utterances whose figures are written as words.
-        read_out_share: Share of these whose bare numbers are read out digit by digit.
+        read_out_share: Share of the utterances whose bare numbers are read out digit by digit.
         noise: Mistakes of a recognizer; never in validation and test.
     """
 
@@ -159,16 +103,15 @@ class DataRecipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     sets: dict[str, SetRecipe]
     grouping: Grouping = Grouping()
     truncation: Truncation = Truncation()
-    spoken_numbers_share: float = 0.5
     read_out_share: float = 0.5
     noise: RecognizerNoise = RecognizerNoise()
 
 
 def check_recipe(recipe: DataRecipe) -> None:
-    """Raise what is wrong with a recipe.
+    """Check a recipe.
 
     Raises:
-        RecipeError: A set names what is not there, or a share or count makes no sense.
+        RecipeError: A set names what is not there, or a share or count is out of range.
     """
     for complaint in (*_set_complaints(recipe), *_number_complaints(recipe)):
         raise RecipeError(f"the table [data] is not valid: {complaint}")
@@ -190,7 +133,7 @@ def _one_set(name: str, wanted: SetRecipe, recipe: DataRecipe) -> Iterator[str]:
     if wanted.union:
         for part in wanted.union:
             if part not in recipe.sets or recipe.sets[part].union:
-                yield f"sets.{name}.union: {part!r} is no set of examples of its own"
+                yield f"sets.{name}.union: {part!r} is not a set with examples of its own"
         if wanted.sources or wanted.roles or any(wanted.asked(split) for split in SPLITS):
             yield f"sets.{name}: a union has neither counts nor sources nor roles"
         return
@@ -209,7 +152,6 @@ def _number_complaints(recipe: DataRecipe) -> Iterator[str]:
     shares: Mapping[str, float] = {
         "truncation.share": recipe.truncation.share,
         "truncation.pause_share": recipe.truncation.pause_share,
-        "spoken_numbers_share": recipe.spoken_numbers_share,
         "read_out_share": recipe.read_out_share,
         "noise.share": recipe.noise.share,
         "noise.drop": recipe.noise.drop,

@@ -6,20 +6,20 @@ from typing import TYPE_CHECKING, Literal
 
 import msgspec
 
-from training.errors import MissingDataError
+from training.core.errors import MissingDataError
+from training.turns.sources.conversations import Role
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
 
-Role = Literal["agent", "customer", "unknown"]
 Split = Literal["train", "validation", "test"]
 SPLITS: tuple[Split, ...] = ("train", "validation", "test")
 SET_NAMES = ("general", "domain", "agent", "customer", "multi")
 
 
 class Example(msgspec.Struct, frozen=True):
-    """What a speaker has said so far, and whether that is all.
+    """What a speaker has said so far, and whether the utterance is complete.
 
     Attributes:
         text: As the recognizer writes it: the spoken form, no capitals, no punctuation.
@@ -39,7 +39,7 @@ class Example(msgspec.Struct, frozen=True):
 
 
 def set_path(work: Path, set_name: str, split: Split) -> Path:
-    """Return where the examples of a set's split lie."""
+    """Return the file with the examples of a set's split."""
     return work / "data" / set_name / f"{split}.jsonl"
 
 
@@ -47,7 +47,7 @@ def read_examples(path: Path) -> list[Example]:
     """Return the examples of a file of JSON lines.
 
     Raises:
-        MissingDataError: There is no such file, or a line is no example.
+        MissingDataError: There is no such file, or a line is not an example.
     """
     try:
         content = path.read_bytes()
@@ -57,12 +57,12 @@ def read_examples(path: Path) -> list[Example]:
     try:
         return msgspec.json.Decoder(Example).decode_lines(content)
     except msgspec.DecodeError as error:
-        message = f"{path} holds a line that is no example: {error}"
+        message = f"{path} holds a line that is not an example: {error}"
         raise MissingDataError(message) from error
 
 
 def write_examples(path: Path, examples: Iterable[Example]) -> None:
-    """Put the examples in place of the file at ``path`` in one go."""
+    """Replace the file at ``path`` by the examples in one go."""
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_suffix(".partial")
     partial.write_bytes(msgspec.json.Encoder().encode_lines(examples))

@@ -1,4 +1,4 @@
-"""Texts that are almost those of another set, by MinHash.
+"""Near duplicates of texts, by MinHash.
 
 Source: Broder 1997, "On the resemblance and containment of documents"; bands as in Leskovec,
 Rajaraman and Ullman, "Mining of Massive Datasets", chapter 3.
@@ -22,7 +22,7 @@ _BANDS = 12
 _ROWS = 4  # at a similarity of 0.8 one band in 12 agrees in 99.8 % of the cases
 _PRIME = np.uint64(4_294_967_291)  # the largest below 2**32
 _SEED = 20_817
-_MAX_COMPARED = 50  # of one text, so that a phrase that is everywhere costs no square
+_MAX_COMPARED = 50  # with one text: a bound for phrases that occur everywhere
 
 
 def most_similar(texts: Sequence[str], others: Sequence[str]) -> list[float]:

@@ -1,4 +1,4 @@
-"""Mistakes of a recognizer, so that a model does not rely on every word being right."""
+"""Simulated mistakes of a recognizer, so that models are robust to them."""
 
 from __future__ import annotations
 
@@ -36,10 +36,10 @@ class SimilarWords:
 def _shortened(word: str) -> set[str]:
     if len(word) < _MIN_LETTERS:
         return set()
-    return {word} | {word[:place] + word[place + 1 :] for place in range(len(word))}
+    return {word} | {word[:index] + word[index + 1 :] for index in range(len(word))}
 
 
-def disturb(
+def with_mistakes(
     text: str,
     noise: RecognizerNoise,
     similar: SimilarWords,
@@ -47,14 +47,14 @@ def disturb(
     *,
     is_complete: bool,
 ) -> str:
-    """Return a text as a recognizer may have heard it; the last word of a whole one stays."""
+    """Return a text as a recognizer may have heard it; the last word of a complete text stays."""
     if draw.random() >= noise.share:
         return text
     words = text.split()
     last = len(words) - 1
     heard = []
-    for place, word in enumerate(words):
-        if place == last:
+    for index, word in enumerate(words):
+        if index == last:
             heard.append(word)
         elif draw.random() >= noise.drop:
             heard.append(_misheard(word, noise, similar, draw))

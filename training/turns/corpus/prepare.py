@@ -9,20 +9,20 @@ from typing import TYPE_CHECKING
 import msgspec
 from rich.progress import Progress, TaskID
 
-from models.registry import sha256_of
-from training.errors import MissingDataError
+from models.store.manifest import sha256_of
+from training.core.errors import MissingDataError
 from training.turns.corpus.audit import Audit, audit_set
 from training.turns.corpus.candidates import ExampleMaker, SourceReport, find_utterances
 from training.turns.corpus.data_recipe import DataRecipe, check_recipe
 from training.turns.corpus.examples import Example, Split, set_path, write_examples
 from training.turns.corpus.sampling import choose_sets
-from training.turns.corpus.sources import source_files
+from training.turns.sources.readers import source_files
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from pathlib import Path
 
-_FORM = 3  # of what is written; data of another one are prepared anew
+_FORM = 3  # version of the files; data of another one are prepared again
 _REPORT = "report.json"
 
 
@@ -30,10 +30,10 @@ class SplitReport(msgspec.Struct, frozen=True):
     """One file of examples.
 
     Attributes:
-        asked: Examples that the recipe wants; 0 in a union.
-        examples: Examples there are.
+        asked: Examples that the recipe asks for; 0 in a union.
+        examples: In the file.
         complete: Of these.
-        conversations: They come from.
+        conversations: That they come from.
         sources: Examples of each source.
         roles: Examples of each role.
         mean_words: Of a text.
@@ -51,7 +51,7 @@ class SplitReport(msgspec.Struct, frozen=True):
 
 
 class DataReport(msgspec.Struct, frozen=True):
-    """What was prepared, from what, and how far it leaks.
+    """The prepared data: their sources, their sets, their leakage audit.
 
     Attributes:
         fingerprint: Of the recipe, the seed and the source files.
@@ -71,7 +71,7 @@ class DataReport(msgspec.Struct, frozen=True):
 def prepare(recipe: DataRecipe, data: Path, work: Path, seed: int) -> DataReport:
     """Write the sets of a recipe below ``work/data``; the same seed writes the same bytes.
 
-    Data that already stand there, made from the same recipe, seed and source files, stay.
+    Data that were prepared before from the same recipe, seed and source files are kept.
 
     Args:
         recipe: Table ``[data]`` of a run.
@@ -80,14 +80,14 @@ def prepare(recipe: DataRecipe, data: Path, work: Path, seed: int) -> DataReport
         seed: Of the run.
 
     Raises:
-        RecipeError: The recipe makes no sense.
+        RecipeError: The recipe is not valid.
         MissingDataError: A source is not there, or too small for a set.
     """
     check_recipe(recipe)
     fingerprint = _fingerprint(recipe, data, seed)
-    standing = _standing_report(work, fingerprint)
-    if standing:
-        return standing
+    existing = _existing_report(work, fingerprint)
+    if existing:
+        return existing
     with Progress(transient=True) as progress:
         task = progress.add_task("turn data", total=len(recipe.sources) + 2 + len(recipe.sets))
         sources, sets = _make(recipe, data, seed, (progress, task))
@@ -106,20 +106,20 @@ def read_report(work: Path) -> DataReport:
     """Return the report about the data of a run.
 
     Raises:
-        MissingDataError: No data were prepared, or by another version.
+        MissingDataError: No data were prepared, or another version prepared them.
     """
     path = work / "data" / _REPORT
     try:
         return msgspec.json.decode(path.read_bytes(), type=DataReport)
     except (OSError, msgspec.DecodeError) as error:
-        message = f"{path} is no report about prepared data ({error}); prepare the data again"
+        message = f"{path} is not a report of prepared data ({error}); prepare the data again"
         raise MissingDataError(message) from error
 
 
 def _make(
-    recipe: DataRecipe, data: Path, seed: int, shown: tuple[Progress, TaskID]
+    recipe: DataRecipe, data: Path, seed: int, bar: tuple[Progress, TaskID]
 ) -> tuple[dict[str, SourceReport], dict[str, dict[Split, list[Example]]]]:
-    progress, task = shown
+    progress, task = bar
     found, sources = find_utterances(
         recipe, data, seed, lambda name: progress.update(task, description=name, advance=1)
     )
@@ -169,7 +169,7 @@ def _write_report(work: Path, report: DataReport) -> None:
     partial.replace(path)
 
 
-def _standing_report(work: Path, fingerprint: str) -> DataReport | None:
+def _existing_report(work: Path, fingerprint: str) -> DataReport | None:
     try:
         report = read_report(work)
     except MissingDataError:

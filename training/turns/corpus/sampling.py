@@ -6,7 +6,7 @@ import random
 from collections import defaultdict
 from typing import TYPE_CHECKING
 
-from training.errors import MissingDataError
+from training.core.errors import MissingDataError
 from training.turns.corpus.examples import SPLITS, Example, Split
 
 if TYPE_CHECKING:
@@ -24,8 +24,8 @@ def choose_sets(
 ) -> dict[str, dict[Split, list[Example]]]:
     """Return the examples of each set and split, mixed, complete and incomplete in equal parts.
 
-    The splits are filled one after the other over all sets, and no text of an earlier split comes
-    again in a later one, whatever the set.
+    The splits are filled one after the other over all sets, and no text of an earlier split
+    occurs in a later one, in any set.
 
     Raises:
         MissingDataError: A set has no example in its train or test split.
@@ -36,11 +36,11 @@ def choose_sets(
         free = [one for one in candidates if one.split == split and one.example.text not in taken]
         for name, wanted in sets.items():
             if not wanted.union:
-                draw = random.Random(f"{seed}/set/{name}/{split}")  # noqa: S311
+                draw = random.Random(f"{seed}/set/{name}/{split}")
                 chosen[name][split] = _choose(wanted, split, free, draw)
         for name, wanted in sets.items():
             if wanted.union:
-                draw = random.Random(f"{seed}/set/{name}/{split}")  # noqa: S311
+                draw = random.Random(f"{seed}/set/{name}/{split}")
                 chosen[name][split] = _unite([chosen[part][split] for part in wanted.union], draw)
         taken.update(one.example.text for by_split in chosen.values() for one in by_split[split])
     for name, wanted in sets.items():
@@ -117,9 +117,9 @@ def _unite(parts: Collection[Sequence[Candidate]], draw: random.Random) -> list[
 def fill_quotas(
     total: int, weights: Mapping[_Stratum, float], sizes: Mapping[_Stratum, int]
 ) -> dict[_Stratum, int]:
-    """Return how many to take of each stratum: by weight, and all of one that has too little.
+    """Return how many to take of each stratum, by weight.
 
-    What such a stratum lacks is spread over the others by their weights.
+    A stratum that is too small is taken whole; what it lacks is spread over the others by weight.
     """
     quotas = dict.fromkeys(weights, 0)
     open_strata = [stratum for stratum in weights if sizes[stratum]]

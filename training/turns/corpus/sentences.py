@@ -1,4 +1,4 @@
-"""The sentences of a turn, and which of them are whole."""
+"""The sentences of a turn, and whether each is whole."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ import msgspec
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from training.turns.corpus.conversations import Turn
+    from training.turns.sources.conversations import Turn
 
 _ABBREVIATIONS = frozenset(
-    "mr mrs ms dr prof st inc ltd co corp no vs etc jr sr dept approx ext gen sen rep mt ft "  # noqa: SIM905
+    "mr mrs ms dr prof st inc ltd co corp no vs etc jr sr dept approx ext gen sen rep mt ft "
     "jan feb mar apr jun jul aug sep sept oct nov dec".split()
 )
 _NOISES = re.compile(r"<(?:laugh|affirmative|cough|breath|music|applause)>[.,?!]?", re.IGNORECASE)
@@ -29,7 +29,7 @@ class Sentence(msgspec.Struct, frozen=True):
     Attributes:
         words: Each holds a letter or a digit, so that a cut between two is a word border.
         pauses_ms: The pause after each word; 0 where it is not known.
-        is_whole: No word is missing, and the speaker was not broken off.
+        is_whole: No word is missing, and the speaker was not interrupted.
     """
 
     words: tuple[str, ...]
@@ -38,7 +38,7 @@ class Sentence(msgspec.Struct, frozen=True):
 
 
 def split_turn(turn: Turn, *, is_punctuated: bool) -> list[Sentence]:
-    """Return the sentences of a turn; ``is_punctuated`` asks each to end with its mark."""
+    """Return the sentences of a turn; if ``is_punctuated``, one without final mark is cut."""
     pauses = turn.pauses_ms or (0,) * len(turn.words)
     words, pauses = _with_letters(turn.words, pauses)
     sentences = []

@@ -1,4 +1,4 @@
-"""Which split a conversation belongs to: the same in every set, recipe and run."""
+"""The split of a conversation: the same in every set, recipe and run."""
 
 from __future__ import annotations
 
@@ -21,5 +21,5 @@ def split_of(conversation: str) -> Split:
 
 
 def earlier(first: Split, second: Split) -> Split:
-    """Return the split that keeps an utterance of both: what is learned is never tested."""
+    """Return the split that keeps an utterance of both, so that no training text is tested."""
     return min(first, second, key=_PRIORITY.__getitem__)

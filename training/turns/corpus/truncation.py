@@ -7,32 +7,27 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from models.turns.text import spoken_form
+from models.text.spoken_form import spoken_form
+from models.text.spoken_numbers import speak_numbers
 from training.turns.corpus.sentences import Sentence
-from training.turns.corpus.spoken import speak_numbers
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
+    from collections.abc import Collection
 
     from training.turns.corpus.data_recipe import Truncation
     from training.turns.corpus.utterances import Utterance
 
 
 class Cut(msgspec.Struct, frozen=True):
-    """The words that are left of an utterance, and whether they are all of them."""
+    """The words that are left of an utterance, and whether that is all of it."""
 
     words: tuple[str, ...]
     is_complete: bool
 
 
 def one_shot_key(utterance: Utterance) -> str:
-    """Return what two utterances share if they are the same, however they write a number."""
-    return canonical_text(utterance.words)
-
-
-def canonical_text(words: Sequence[str]) -> str:
-    """Return the spoken form with every figure as words."""
-    return spoken_form(" ".join(word for said in speak_numbers(words) for word in said))
+    """Return the key that equal utterances share, however they write a number."""
+    return spoken_form(" ".join(utterance.words))
 
 
 def spoken_words(utterance: Utterance, *, by_digits: bool = False) -> Utterance:
@@ -58,13 +53,13 @@ def cut_utterance(
     *,
     complete_keys: Collection[str] = (),
 ) -> Cut:
-    """Return what is left of an utterance after the coin was thrown.
+    """Return an utterance as an example: whole, or cut at a random word.
 
     Args:
-        utterance: One that the source labels itself stays as it is.
+        utterance: One that the source labels stays as it is.
         truncation: How often and where.
-        draw: The coin.
-        complete_keys: Canonical texts that no cut may leave, since they are complete.
+        draw: Generator of the choices.
+        complete_keys: Spoken forms of complete utterances, which no cut may leave.
     """
     words = utterance.words
     if utterance.is_complete is not None:
@@ -76,7 +71,7 @@ def cut_utterance(
     before = len(words) - len(last.words)
     for _ in range(truncation.redraws + 1):
         kept = words[: before + _border(last, truncation, draw)]
-        if not complete_keys or canonical_text(kept) not in complete_keys:
+        if not complete_keys or spoken_form(" ".join(kept)) not in complete_keys:
             return Cut(kept, is_complete=False)
     return Cut(words, is_complete=True)
 
@@ -84,11 +79,11 @@ def cut_utterance(
 def _border(sentence: Sentence, truncation: Truncation, draw: random.Random) -> int:
     """Return how many words of the sentence are left: at least one, never all."""
     borders = range(1, len(sentence.words))
-    pauses = [place for place in borders if _is_pause(sentence, place, truncation)]
+    pauses = [border for border in borders if _is_pause(sentence, border, truncation)]
     if pauses and draw.random() < truncation.pause_share:
         return draw.choice(pauses)
     return draw.choice(borders)
 
 
-def _is_pause(sentence: Sentence, place: int, truncation: Truncation) -> bool:
-    return sentence.pauses_ms[place - 1] >= truncation.min_pause_ms
+def _is_pause(sentence: Sentence, border: int, truncation: Truncation) -> bool:
+    return sentence.pauses_ms[border - 1] >= truncation.min_pause_ms

@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from training.turns.corpus.examples import Role
 from training.turns.corpus.sentences import Sentence, split_turn
+from training.turns.sources.conversations import Role
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from training.turns.corpus.conversations import Conversation, Turn
     from training.turns.corpus.data_recipe import Grouping
+    from training.turns.sources.conversations import Conversation, Turn
 
 
 class Utterance(msgspec.Struct, frozen=True):
@@ -23,7 +23,7 @@ class Utterance(msgspec.Struct, frozen=True):
     Attributes:
         sentences: At least one.
         role: Who speaks.
-        is_complete: What the source itself says; None leaves it to the coin.
+        is_complete: The label of the source; None where it has none.
     """
 
     sentences: tuple[Sentence, ...]
@@ -38,7 +38,7 @@ class Utterance(msgspec.Struct, frozen=True):
 
 def list_utterances(conversation: Conversation, grouping: Grouping, seed: int) -> list[Utterance]:
     """Return the utterances of a conversation; the same seed gives the same ones."""
-    draw = random.Random(f"{seed}/utterances/{conversation.name}")  # noqa: S311
+    draw = random.Random(f"{seed}/utterances/{conversation.name}")
     utterances = []
     for turn in conversation.turns:
         sentences = split_turn(turn, is_punctuated=conversation.is_punctuated)

@@ -1,1 +1,1 @@
-"""How good the end-of-turn models are: measures, tables, pictures, model cards."""
+"""Evaluation of the end-of-turn models: measures, tables, plots, model cards."""

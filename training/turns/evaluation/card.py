@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from pathlib import Path
 
-    from training.turns.evaluation.measures import Measured
+    from training.turns.evaluation.measures import SetResult
     from training.turns.evaluation.record import TrainingRecord
 
 _LIMITS = """\
@@ -154,7 +154,7 @@ def _figures(record: TrainingRecord) -> Iterator[str]:
     yield from _suspicion(record)
 
 
-def _figure_row(record: TrainingRecord, one: Measured) -> tuple[str, ...]:
+def _figure_row(record: TrainingRecord, one: SetResult) -> tuple[str, ...]:
     published = published_for(record, one.set)
     bounds = one.overall.interval
     return (

@@ -1,20 +1,16 @@
-"""Drawings of an experiment's figures, as PNG files."""
+"""Plots of an experiment's figures, as PNG files."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import matplotlib as mpl
-
-mpl.use("Agg")
-from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from training.turns.evaluation.measures import Measured
+    from training.turns.evaluation.measures import SetResult
     from training.turns.evaluation.record import TrainingRecord
     from training.turns.evaluation.summary import Summary
 
@@ -24,12 +20,12 @@ _LABELS = ("incomplete", "complete")
 
 
 def draw_all(records: Sequence[TrainingRecord], summary: Summary, folder: Path) -> None:
-    """Write every drawing of some models into a folder."""
+    """Write every plot of some models into a folder."""
     folder.mkdir(parents=True, exist_ok=True)
     for record in records:
-        for measured in record.measured:
-            path = folder / f"cm_{measured.model}_on_{measured.set}.png"
-            _save(draw_confusion(measured), path)
+        for result in record.measured:
+            path = folder / f"cm_{result.model}_on_{result.set}.png"
+            _save(draw_confusion(result), path)
     _save(draw_cross_table(summary), folder / "cross_table.png")
     own = [found for record in records if (found := record.on(record.set)) is not None]
     _save(draw_thresholds(own), folder / "thresholds.png")
@@ -38,11 +34,11 @@ def draw_all(records: Sequence[TrainingRecord], summary: Summary, folder: Path) 
         _save(draw_learning_curve(summary), folder / "learning_curve.png")
 
 
-def draw_confusion(measured: Measured) -> Figure:
+def draw_confusion(result: SetResult) -> Figure:
     """Return the four counts of a model on a set."""
     counts = [
-        [measured.incomplete - measured.false_interrupts, measured.false_interrupts],
-        [measured.false_waits, measured.complete - measured.false_waits],
+        [result.incomplete - result.false_interrupts, result.false_interrupts],
+        [result.false_waits, result.complete - result.false_waits],
     ]
     figure, axes = _axes((4.2, 3.8))
     axes.imshow(counts, cmap="Blues", vmin=0)
@@ -55,7 +51,7 @@ def draw_confusion(measured: Measured) -> Figure:
             axes.text(column, row, text, ha="center", va="center", color=color)
     axes.set_xticks([0, 1], _LABELS)
     axes.set_yticks([0, 1], _LABELS, rotation=90, va="center")
-    title = f"{measured.model} on {measured.set}: {measured.accuracy:.1%}"
+    title = f"{result.model} on {result.set}: {result.accuracy:.1%}"
     axes.set(xlabel="judged", ylabel="is", title=title)
     return figure
 
@@ -71,10 +67,10 @@ def draw_cross_table(summary: Summary) -> Figure:
     axes.imshow(values, cmap="viridis", aspect="auto")
     known = [value for row in values for value in row if value == value]  # noqa: PLR0124, not NaN
     middle = (min(known) + max(known)) / 2
-    for place, row in enumerate(values):
+    for index, row in enumerate(values):
         for column, value in enumerate(row):
             color = "white" if value < middle else "black"
-            axes.text(column, place, f"{value:.1%}", ha="center", va="center", color=color)
+            axes.text(column, index, f"{value:.1%}", ha="center", va="center", color=color)
     axes.set_xticks(range(len(sets)), sets)
     axes.set_yticks(range(len(models)), models)
     axes.set(xlabel="test set", ylabel="model", title="accuracy")
@@ -98,10 +94,10 @@ def draw_learning_curve(summary: Summary) -> Figure:
     return figure
 
 
-def draw_thresholds(measured: Sequence[Measured]) -> Figure:
-    """Return what share of the incomplete is interrupted, against how often one waits."""
+def draw_thresholds(results: Sequence[SetResult]) -> Figure:
+    """Return false interrupts against false waits, one curve for each model."""
     figure, axes = _axes((6.0, 4.5))
-    for one in measured:
+    for one in results:
         waits = [100 * operation.waits for operation in one.operations]
         interrupts = [100 * operation.interrupts for operation in one.operations]
         axes.plot(waits, interrupts, label=f"{one.model} on {one.set}", linewidth=1.2)
@@ -115,11 +111,11 @@ def draw_thresholds(measured: Sequence[Measured]) -> Figure:
     return figure
 
 
-def draw_reliability(measured: Sequence[Measured]) -> Figure:
-    """Return the share that is complete, against the probability that was given."""
+def draw_reliability(results: Sequence[SetResult]) -> Figure:
+    """Return the share of complete utterances against the predicted probability."""
     figure, axes = _axes((5.0, 4.5))
     axes.plot([0, 1], [0, 1], color="grey", linewidth=0.8)
-    for one in measured:
+    for one in results:
         given = [found.probability for found in one.bins]
         shares = [found.complete for found in one.bins]
         label = f"{one.model} on {one.set}: error {one.calibration_error:.3f}"
@@ -131,9 +127,9 @@ def draw_reliability(measured: Sequence[Measured]) -> Figure:
 
 
 def _axes(size: tuple[float, float]) -> tuple[Figure, Any]:
-    return plt.subplots(figsize=size, layout="constrained")
+    figure = Figure(figsize=size, layout="constrained")
+    return figure, figure.subplots()
 
 
 def _save(figure: Figure, path: Path) -> None:
     figure.savefig(path, dpi=_DPI)
-    plt.close(figure)

@@ -1,4 +1,4 @@
-"""How well probabilities of completeness fit the labels."""
+"""Measures of how well probabilities of completeness fit the labels."""
 
 from __future__ import annotations
 
@@ -29,15 +29,15 @@ class Interval(msgspec.Struct, frozen=True):
 
 
 class Share(msgspec.Struct, frozen=True):
-    """How many of some examples were judged rightly."""
+    """The share of some examples that were judged correctly."""
 
     examples: int
     accuracy: float
     interval: Interval
 
 
-class Operation(msgspec.Struct, frozen=True):
-    """What a threshold leads to.
+class OperatingPoint(msgspec.Struct, frozen=True):
+    """The errors at a threshold.
 
     Attributes:
         threshold: Probability from which an utterance counts as complete.
@@ -58,16 +58,16 @@ class Bin(msgspec.Struct, frozen=True):
     complete: float
 
 
-class Measured(msgspec.Struct, frozen=True):
+class SetResult(msgspec.Struct, frozen=True):
     """One model on one test set.
 
     Attributes:
         complete: Examples of this label; precision, recall and F1 are of it.
         false_interrupts: Incomplete utterances that count as complete.
         false_waits: Complete utterances that count as incomplete.
-        auc: Probability that a complete utterance gets more than an incomplete one.
-        calibration_error: Mean distance of probability and share over the bins.
-        operations: Of other thresholds.
+        auc: Probability that a complete utterance scores higher than an incomplete one.
+        calibration_error: Mean distance between probability and share over the bins.
+        operations: At other thresholds.
         bins: Probabilities against shares.
         sources: By the source of the examples.
         unlike_training: Of the examples that share neither eight words in a row nor nearly all
@@ -87,14 +87,14 @@ class Measured(msgspec.Struct, frozen=True):
     f1: float
     auc: float | None
     calibration_error: float
-    operations: tuple[Operation, ...]
+    operations: tuple[OperatingPoint, ...]
     bins: tuple[Bin, ...]
     sources: dict[str, Share]
     unlike_training: Share | None = None
 
     @property
     def accuracy(self) -> float:
-        """Return the share of all examples that were judged rightly."""
+        """Return the share of all examples that were judged correctly."""
         return self.overall.accuracy
 
 
@@ -112,22 +112,22 @@ def wilson(right: int, examples: int) -> Interval:
     return Interval(round(max(0.0, middle - half), 5), round(min(1.0, middle + half), 5))
 
 
-def measure(
+def score_probabilities(
     names: tuple[str, str],
     probabilities: np.ndarray,
     labels: Sequence[int] | np.ndarray,
     *,
     sources: Sequence[str],
     threshold: float,
-) -> Measured:
-    """Return what a model's probabilities are worth.
+) -> SetResult:
+    """Return how well a model's probabilities fit the labels.
 
     Args:
         names: Of the model and of the set.
         probabilities: That each utterance is complete.
         labels: 1 where it is.
         sources: Of each example.
-        threshold: From which an utterance counts as complete.
+        threshold: Probability from which an utterance counts as complete.
     """
     truth = np.asarray(labels, dtype=bool)
     judged = probabilities >= threshold
@@ -136,7 +136,7 @@ def measure(
     )
     is_mixed = 0 < truth.sum() < len(truth)
     bins = _bins(probabilities, truth)
-    return Measured(
+    return SetResult(
         model=names[0],
         set=names[1],
         threshold=threshold,
@@ -158,20 +158,8 @@ def measure(
     )
 
 
-def cross_entropy(logits: np.ndarray, labels: np.ndarray) -> float:
-    """Return the mean negative logarithm of the probability that the right label was given.
-
-    Args:
-        logits: Shape (texts, 2).
-        labels: 0 or 1, shape (texts,).
-    """
-    highest = logits.max(axis=1, keepdims=True)
-    total = np.log(np.exp(logits - highest).sum(axis=1)) + highest[:, 0]
-    return float(np.mean(total - logits[np.arange(len(labels)), labels]))
-
-
 def share_right(right: np.ndarray) -> Share:
-    """Return how many of some judgements are right, given which are."""
+    """Return the share of correct judgements."""
     count = int(right.sum())
     accuracy = _rounded(count / len(right)) if len(right) else 0.0
     return Share(len(right), accuracy, wilson(count, len(right)))
@@ -182,18 +170,18 @@ def complete_probabilities(logits: np.ndarray) -> np.ndarray:
     return np.asarray(1.0 / (1.0 + np.exp(logits[:, 0] - logits[:, 1])))
 
 
-def _operation(probabilities: np.ndarray, truth: np.ndarray, threshold: float) -> Operation:
+def _operation(probabilities: np.ndarray, truth: np.ndarray, threshold: float) -> OperatingPoint:
     judged = probabilities >= threshold
     interrupts = float(judged[~truth].mean()) if (~truth).any() else 0.0
     waits = float((~judged[truth]).mean()) if truth.any() else 0.0
-    return Operation(threshold, _rounded(interrupts), _rounded(waits))
+    return OperatingPoint(threshold, _rounded(interrupts), _rounded(waits))
 
 
 def _bins(probabilities: np.ndarray, truth: np.ndarray) -> tuple[Bin, ...]:
-    places = np.minimum((probabilities * _BINS).astype(int), _BINS - 1)
+    bins = np.minimum((probabilities * _BINS).astype(int), _BINS - 1)
     found = []
-    for place in range(_BINS):
-        inside = places == place
+    for index in range(_BINS):
+        inside = bins == index
         if inside.any():
             mean, share = probabilities[inside].mean(), truth[inside].mean()
             found.append(Bin(int(inside.sum()), _rounded(mean), _rounded(share)))
@@ -201,10 +189,10 @@ def _bins(probabilities: np.ndarray, truth: np.ndarray) -> tuple[Bin, ...]:
 
 
 def _by_source(right: np.ndarray, sources: Sequence[str]) -> dict[str, Share]:
-    places: defaultdict[str, list[int]] = defaultdict(list)
-    for place, source in enumerate(sources):
-        places[source].append(place)
-    return {source: share_right(right[places[source]]) for source in sorted(places)}
+    indices: defaultdict[str, list[int]] = defaultdict(list)
+    for index, source in enumerate(sources):
+        indices[source].append(index)
+    return {source: share_right(right[indices[source]]) for source in sorted(indices)}
 
 
 def _rounded(value: float) -> float:

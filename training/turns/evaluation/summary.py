@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 SUSPICIOUS_ACCURACY = 0.99  # above it, the leakage audit is shown beside the figure
 
 
-class Published(msgspec.Struct, frozen=True):
+class PublishedFigures(msgspec.Struct, frozen=True):
     """What the reference document reports for a pair of training and test set."""
 
     accuracy: float
@@ -25,25 +25,25 @@ class Published(msgspec.Struct, frozen=True):
     false_waits: str = ""
 
 
-# On its own data, which are not ours: MobileBERT, general conversations and call-centre scripts.
+# On its own data, not on ours: MobileBERT, general conversations and call-centre scripts.
 PUBLISHED = {
-    ("general", "general"): Published(0.886),
-    ("general", "domain"): Published(0.875, "654", "1165"),
-    ("domain", "domain"): Published(1.0, "0-1", "0-1"),
-    ("domain", "general"): Published(0.755),
-    ("agent", "domain"): Published(1.0),
-    ("customer", "domain"): Published(1.0),
+    ("general", "general"): PublishedFigures(0.886),
+    ("general", "domain"): PublishedFigures(0.875, "654", "1165"),
+    ("domain", "domain"): PublishedFigures(1.0, "0-1", "0-1"),
+    ("domain", "general"): PublishedFigures(0.755),
+    ("agent", "domain"): PublishedFigures(1.0),
+    ("customer", "domain"): PublishedFigures(1.0),
 }
 
 
-class Row(msgspec.Struct, frozen=True):
+class CrossTableRow(msgspec.Struct, frozen=True):
     """One model on one test set.
 
     Attributes:
         trained_on: Set that the model learnt from.
-        is_shared: Only its head is its own.
+        is_shared: Whether it shares its encoder with other models.
         examples: Of the test set.
-        unlike_training: Accuracy on what resembles no training example.
+        unlike_training: Accuracy on examples that resemble no training example.
         published: The document's figures for these sets.
         audit: Of the training set's leaks, where the accuracy looks too good.
     """
@@ -62,12 +62,12 @@ class Row(msgspec.Struct, frozen=True):
     f1: float
     auc: float | None
     unlike_training: float | None
-    published: Published | None
+    published: PublishedFigures | None
     audit: Audit | None
 
 
 class SizePoint(msgspec.Struct, frozen=True):
-    """A model that learnt from fewer examples."""
+    """A model trained on fewer examples."""
 
     examples: int
     accuracy: float
@@ -75,12 +75,12 @@ class SizePoint(msgspec.Struct, frozen=True):
 
 
 class Punctuation(msgspec.Struct, frozen=True):
-    """What capitals and punctuation are worth: the same examples, trained and tested alike.
+    """The effect of capitals and punctuation, in training and test, on the same examples.
 
     Attributes:
         written: Accuracy with them.
         spoken: Accuracy without, as the recognizer writes.
-        last_character: Accuracy of a look at the written text's last character alone.
+        last_character: Accuracy of the written text's last character alone.
     """
 
     set: str
@@ -90,7 +90,7 @@ class Punctuation(msgspec.Struct, frozen=True):
 
 
 class Summary(msgspec.Struct, frozen=True):
-    """What an experiment came to.
+    """The results of an experiment.
 
     Attributes:
         experiment: Name of the recipe.
@@ -100,21 +100,21 @@ class Summary(msgspec.Struct, frozen=True):
     """
 
     experiment: str
-    rows: tuple[Row, ...]
+    rows: tuple[CrossTableRow, ...]
     curve_set: str
     learning_curve: tuple[SizePoint, ...]
     punctuation: tuple[Punctuation, ...]
 
 
-def make_rows(records: Iterable[TrainingRecord]) -> tuple[Row, ...]:
+def make_rows(records: Iterable[TrainingRecord]) -> tuple[CrossTableRow, ...]:
     """Return the cross table of some models."""
     return tuple(row for record in records for row in _rows(record))
 
 
-def _rows(record: TrainingRecord) -> Iterable[Row]:
+def _rows(record: TrainingRecord) -> Iterable[CrossTableRow]:
     for one in record.measured:
         is_suspicious = one.accuracy > SUSPICIOUS_ACCURACY
-        yield Row(
+        yield CrossTableRow(
             model=record.model,
             trained_on=record.set,
             set=one.set,
@@ -134,17 +134,17 @@ def _rows(record: TrainingRecord) -> Iterable[Row]:
         )
 
 
-def published_for(record: TrainingRecord, set_name: str) -> Published | None:
+def published_for(record: TrainingRecord, set_name: str) -> PublishedFigures | None:
     """Return the document's figures where it has a model that learnt from the same kind of text.
 
-    Its models are whole networks of their own, which read no other set.
+    Its models are separate networks, each trained on one set.
     """
     is_comparable = record.text_form == "spoken" and record.learnt_sets == (record.set,)
     return PUBLISHED.get((record.set, set_name)) if is_comparable else None
 
 
 def size_points(records: Iterable[TrainingRecord], set_name: str) -> tuple[SizePoint, ...]:
-    """Return the learning curve that models of one set make up, from few examples to many."""
+    """Return the learning curve of the models of one set, from few examples to many."""
     points = []
     for record in records:
         found = record.on(set_name)
@@ -154,7 +154,7 @@ def size_points(records: Iterable[TrainingRecord], set_name: str) -> tuple[SizeP
 
 
 def compare_forms(records: Sequence[TrainingRecord]) -> tuple[Punctuation, ...]:
-    """Return the worth of punctuation, where two models differ in the form of the text alone."""
+    """Return the effect of punctuation, where two models differ in the form of the text alone."""
     found = []
     for written in records:
         spoken = next((one for one in records if _differ_in_form(one, written)), None)

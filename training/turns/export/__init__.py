@@ -1,1 +1,1 @@
-"""From trained folders to the graphs that the live path loads."""
+"""Export of trained models to the graphs that the live path loads."""

@@ -1,7 +1,7 @@
-"""Trained models of the turn detection become what the live path loads.
+"""The export of trained models of the turn detection.
 
-Each graph is made in fp32 and in int8, and each is compared with what it came from on texts that no
-model was trained on; one that strays too far is not put in place.
+Each graph is made in fp32 and in int8, and each is compared with its origin on texts that no
+model was trained on; one that differs too much is not installed.
 """
 
 from __future__ import annotations
@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING, Literal
 import msgspec
 
 from models.onnx_session import open_session
-from models.registry import sha256_of, write_manifest
+from models.store.manifest import sha256_of, write_manifest
+from models.text.encoder import SpecialTokens
 from models.turns.inputs import TurnInputs
-from models.turns.manifest import FORMAT, SpecialTokens, TurnManifest
+from models.turns.manifest import FORMAT, TurnManifest
 from schemas.errors import ConfigurationError, ModelIntegrityError
 from training.turns.export.graph import MergedNetwork, group_by_encoder, read_model, trace
 from training.turns.export.parity import (
@@ -38,7 +39,7 @@ if TYPE_CHECKING:
 FP32_FOLDER = "fp32"
 CALIBRATION_TEXTS = 1_000  # of all sets together
 PARITY_TEXTS = 1_000  # of each variant
-MAX_FP32_DIFFERENCE = 1e-3  # of a probability: another library's sums
+MAX_FP32_DIFFERENCE = 1e-3  # of a probability: another library sums in another order
 Precision = Literal["fp32", "int8"]
 
 
@@ -48,7 +49,7 @@ class ExportOptions(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         name: Of the model; where encoders differ, the variant follows it.
         scales: Of int8 activations: one for each token (``rows``), or ``fixed``.
-        least_agreement: Share of texts on which int8 must say the same as fp32.
+        least_agreement: Share of texts on which int8 must agree with fp32.
         keep_fp32: Whether the fp32 graph is kept too, in a folder of its own.
     """
 
@@ -59,7 +60,7 @@ class ExportOptions(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Exported(msgspec.Struct, frozen=True):
-    """One graph that was put in place.
+    """An exported graph.
 
     Attributes:
         manifest: Its path.
@@ -74,27 +75,27 @@ class Exported(msgspec.Struct, frozen=True):
     int8: dict[str, Parity]
 
 
-def export_turns(
+def export_models(
     folders: Sequence[Path], out: Path, work: Path, options: ExportOptions
 ) -> list[Exported]:
-    """Return what was written: one graph for all models with the same encoder.
+    """Export models, and return their graphs: one for all models with the same encoder.
 
     Args:
         folders: Of trained models; the name of each is its variant.
-        out: For graph, tokenizer and manifest; fp32 goes into a folder within.
+        out: For graph, tokenizer and manifest; fp32 goes into a subfolder.
         work: With the prepared data of the sets that the models learnt from: texts of training
             give the fixed scales, those of test are compared.
-        options: See there.
+        options: How to export.
 
     Raises:
-        MissingDataError: A folder is no trained model, or texts are missing.
+        MissingDataError: A folder holds no trained model, or texts are missing.
         ConfigurationError: Two models have the same name.
-        ModelIntegrityError: A graph strays too far from what it was made of.
+        ModelIntegrityError: A graph differs too much from its origin.
     """
     models = [read_model(folder) for folder in folders]
     names = [model.variant for model in models]
     if len(set(names)) < len(names) or not names:
-        raise ConfigurationError(f"models to export need a name each, no two the same: {names}")
+        raise ConfigurationError(f"models to export need different names: {names}")
     groups = group_by_encoder(models)
     done = []
     for group in groups:
@@ -110,7 +111,7 @@ class _Export:
     Args:
         models: At least one.
         work: With the prepared data.
-        options: Whose name is that of the files.
+        options: With the name of the files.
     """
 
     def __init__(self, models: Sequence[TrainedModel], work: Path, options: ExportOptions) -> None:
@@ -121,7 +122,7 @@ class _Export:
         self._inputs = TurnInputs(models[0].tokenizer, self._manifest("fp32", "", ""))
 
     def write(self, out: Path) -> Exported:
-        """Return what was put in place; nothing is if a graph strays too far."""
+        """Export to a folder; nothing is installed if a graph differs too much."""
         samples = read_samples(self._models, self._work, "test", PARITY_TEXTS)
         trained = judge_by_network(MergedNetwork(self._networks).eval(), self._inputs, samples)
         graph = trace(self._networks)
@@ -140,15 +141,15 @@ class _Export:
             return Exported(*_move(int8, out, int8_parity), fp32_parity, int8_parity)
 
     def _ranges(self, graph: ModelProto, fp32: Path) -> dict[str, Range] | None:
-        """Return the ranges of activations over texts of training, for fixed scales."""
+        """Return the ranges of activations over training texts, for fixed scales."""
         if self._options.scales == "rows":
             return None
         share = max(1, CALIBRATION_TEXTS // len(self._models))
         samples = read_samples(self._models, self._work, "train", share)
         rows = [self._inputs.tokens(text) for texts in samples.values() for text, _ in texts]
-        shown = fp32.with_name("shown.onnx")
-        shown.write_bytes(with_outputs(graph, product_inputs(graph)).SerializeToString())
-        session = open_session(shown, device="cpu", threads=1)
+        observed = fp32.with_name("observed.onnx")
+        observed.write_bytes(with_outputs(graph, product_inputs(graph)).SerializeToString())
+        session = open_session(observed, device="cpu", threads=1)
         return observe(session, (feed for _, feed in self._inputs.batches(rows)))
 
     def _save(self, graph: ModelProto, precision: Precision, folder: Path) -> Path:
@@ -196,13 +197,13 @@ class _Export:
             if found.label_agreement < least:
                 advice = "; try --scales rows" if self._options.scales == "fixed" else ""
                 raise ModelIntegrityError(
-                    f"int8 says the same as fp32 on {found.label_agreement:.1%} of {found.texts} "
+                    f"int8 agrees with fp32 on {found.label_agreement:.1%} of {found.texts} "
                     f"texts of {variant!r}, at least {least:.1%} are wanted{advice}"
                 )
 
 
 def special_tokens(model: TrainedModel) -> SpecialTokens:
-    """Return what a model's tokenizer puts around a text."""
+    """Return the special tokens that a model's tokenizer puts around a text."""
     bare = model.tokenizer.encode("a", add_special_tokens=False).ids
     dressed = model.tokenizer.encode("a").ids
     before = next(n for n in range(len(dressed)) if dressed[n : n + len(bare)] == bare)
@@ -217,7 +218,7 @@ def special_tokens(model: TrainedModel) -> SpecialTokens:
 
 
 def _move(manifest: Path, folder: Path, parity: dict[str, Parity]) -> tuple[Path, int]:
-    """Put a graph in place, its manifest last; return that and the size of what it describes."""
+    """Install a graph, its manifest last; return the manifest and the size of the files."""
     about = msgspec.json.decode(manifest.read_bytes(), type=TurnManifest)
     worst = {
         "texts": min(each.texts for each in parity.values()),

@@ -1,4 +1,4 @@
-"""Trained models become one graph: the encoder they share, and a head for each."""
+"""One graph of several trained models: the encoder they share, and a head for each."""
 
 from __future__ import annotations
 
@@ -11,31 +11,32 @@ from typing import TYPE_CHECKING, Literal, cast
 import msgspec
 import onnx
 import torch
-from tokenizers import Tokenizer
 from torch import nn
 
-from training.errors import MissingDataError
-from training.turns.classifier import WEIGHTS_NAME, TurnClassifier, load_classifier
-from training.turns.classifier import needs_full_padding as pads_fully
+from models.text.encoder import load_tokenizer
+from training.core.errors import MissingDataError
+from training.turns.learning.classifier import WEIGHTS_NAME, TurnClassifier, load_classifier
+from training.turns.learning.classifier import needs_full_padding as pads_fully
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
     from onnx import ModelProto
+    from tokenizers import Tokenizer
     from transformers import PreTrainedModel
 
 OPSET = 17
-TRACED_TOKENS = 16  # of the texts that the graph is traced with; it takes any number
+TRACED_TOKENS = 16  # of the texts that the graph is traced with; it accepts any number
 LABELS = 2
-ROWS = 2  # of a text that its head sees: a product of one row takes another way than one of many
+ROWS = 2  # of a text that its head sees: products of one row are computed in another order
 TOKENIZER_NAME = "tokenizer.json"
 RECORD_NAME = "training.json"
 MAX_TOKENS = 128
 
 
 class _Record(msgspec.Struct, frozen=True):
-    """What export wants to know of a trained model beyond its weights."""
+    """What the export needs of a trained model beyond its weights."""
 
     model: str = ""
     set: str = ""
@@ -47,7 +48,7 @@ class _Record(msgspec.Struct, frozen=True):
 
 @dataclass(frozen=True)
 class TrainedModel:
-    """A model's folder, read.
+    """A trained model, read from its folder.
 
     Attributes:
         variant: Its name, that of the folder.
@@ -78,7 +79,8 @@ def read_model(folder: Path) -> TrainedModel:
     """Return the model of a folder that `callstream train turns` wrote, or one like it.
 
     Raises:
-        MissingDataError: A file is missing or is not what its name says.
+        MissingDataError: A file is missing or is not valid.
+        ModelIntegrityError: The tokenizer cannot be read.
     """
     network, fast = load_classifier(folder)
     record = _read_record(folder)
@@ -137,7 +139,7 @@ class MergedNetwork(nn.Module):
 
 def trace(networks: Sequence[TurnClassifier]) -> ModelProto:
     """Return the graph of networks that share an encoder, in fp32."""
-    for network in networks:  # this one gives the plainest graph
+    for network in networks:  # it gives the simplest graph
         cast("PreTrainedModel", network.encoder).set_attn_implementation("eager")
     ids = torch.ones((2, TRACED_TOKENS), dtype=torch.int64)
     mask = torch.ones_like(ids)
@@ -145,7 +147,7 @@ def trace(networks: Sequence[TurnClassifier]) -> ModelProto:
     axes = {0: "texts", 1: "tokens"}
     written = io.BytesIO()
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of the tracer: on what it takes for constant
+        warnings.simplefilter("ignore")  # the tracer's, about values that it takes for constants
         torch.onnx.export(
             MergedNetwork(networks).eval(),
             (ids, mask),
@@ -169,15 +171,11 @@ def _read_record(folder: Path) -> _Record:
     except FileNotFoundError:
         return _Record()
     except msgspec.DecodeError as error:
-        raise MissingDataError(f"{path} is no record of a training: {error}") from error
+        raise MissingDataError(f"{path} is not a record of a training: {error}") from error
 
 
 def _read_tokenizer(folder: Path) -> Tokenizer:
-    path = folder / TOKENIZER_NAME
-    try:
-        tokenizer = Tokenizer.from_file(str(path))
-    except Exception as error:  # it raises nothing more specific
-        raise MissingDataError(f"{path} is no tokenizer: {error}") from error
+    tokenizer = load_tokenizer(folder / TOKENIZER_NAME)
     tokenizer.no_padding()
     tokenizer.no_truncation()
     return tokenizer

@@ -1,4 +1,4 @@
-"""How far an exported graph is from the network it was made of, on texts neither was trained on."""
+"""Parity of an exported graph with its network, on texts that neither was trained on."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 import torch
 
 from models.turns.detector import TurnDetector, probability_of
-from training.errors import MissingDataError
+from training.core.errors import MissingDataError
 from training.turns.corpus.examples import read_examples, set_path
 
 if TYPE_CHECKING:
@@ -31,11 +31,11 @@ Probabilities = dict[str, list[float]]  # by variant, in the order of its texts
 
 
 class Parity(msgspec.Struct, frozen=True):
-    """How far two forms of one variant are apart.
+    """The difference of two forms of one variant.
 
     Attributes:
         texts: Compared.
-        label_agreement: Share on which both fall on one side of 0.5.
+        label_agreement: Share on which both are on the same side of 0.5.
         mean_difference: Of the probabilities.
         largest_difference: Of the probabilities.
         accuracy_before: Of the first form.
@@ -71,7 +71,7 @@ def read_samples(models: Sequence[TrainedModel], work: Path, split: Split, most:
 
 
 def judge_by_network(network: MergedNetwork, inputs: TurnInputs, samples: Samples) -> Probabilities:
-    """Return what the trained network says."""
+    """Return the probabilities of the trained network."""
     found = {}
     for column, (variant, texts) in enumerate(samples.items()):
         probabilities = [0.0] * len(texts)
@@ -87,7 +87,7 @@ def judge_by_network(network: MergedNetwork, inputs: TurnInputs, samples: Sample
 
 
 def judge_by_graph(manifest: Path, samples: Samples) -> Probabilities:
-    """Return what the live path would say."""
+    """Return the probabilities of the live path."""
     detector = TurnDetector.load(manifest)
     return {
         variant: detector.probabilities([text for text, _ in texts], [variant] * len(texts))
@@ -98,7 +98,7 @@ def judge_by_graph(manifest: Path, samples: Samples) -> Probabilities:
 def compare(
     samples: Samples, before: Mapping[str, list[float]], after: Mapping[str, list[float]]
 ) -> dict[str, Parity]:
-    """Return for each variant how far the second form is from the first."""
+    """Return for each variant the difference of the second form from the first."""
     return {
         variant: _compare(
             np.array([is_complete for _, is_complete in texts]),

@@ -1,10 +1,10 @@
-"""An fp32 graph becomes int8 such that no text's result depends on the texts beside it.
+"""Quantisation of a graph to int8, with results that do not depend on the rest of a batch.
 
-ONNX Runtime's own dynamic quantisation takes one scale over all that is in the batch, so a text's
-probability changes with its company. Here weights have one scale for each output column, and
-activations either fixed scales, observed on texts before (``fixed``), or one for each token
-(``rows``): slower, for bases whose activations differ much from token to token. Products are sums
-of whole numbers, exact in any order; everything else stays fp32.
+ONNX Runtime's own dynamic quantisation takes one scale over the whole batch, so that a text's
+probability changes with the texts beside it. Here weights have one scale for each output column.
+Activations have either fixed scales, observed on texts before (``fixed``), or one for each token
+(``rows``): slower, for encoders whose activations differ much from token to token. Products are
+sums of integers, exact in any order; everything else stays fp32.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from onnx import ModelProto, TensorProto, helper, numpy_helper
 
-from models.asr.onnx_graph import INT8_MAX, MICROSOFT, quantise_columns
+from models.onnx_graph import INT8_MAX, MICROSOFT, quantise_columns
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -30,7 +30,7 @@ LEAST_WEIGHTS = 4_096  # smaller matrices and tables stay fp32
 ZERO_POINT = 128  # of a row's uint8
 UINT8_MAX = 255
 MATRIX = 2  # axes
-BIAS = 2  # place among the inputs of Gemm
+BIAS = 2  # index among the inputs of Gemm
 TINY = 1e-30  # instead of a scale of 0
 
 
@@ -84,7 +84,7 @@ class GraphEditor:
         return output
 
     def model(self) -> ModelProto:
-        """Return the graph as it is now, without constants that nothing takes."""
+        """Return the graph, without unused constants."""
         graph = self._model.graph
         used = {name for node in self.nodes for name in node.input}
         kept = [tensor for name, tensor in self.constants.items() if name in used]
@@ -105,19 +105,19 @@ def _copy(message: Any) -> Any:
 
 
 def product_inputs(model: ModelProto) -> list[str]:
-    """Return what is multiplied with weights: the values whose ranges `quantise` wants."""
+    """Return the values that are multiplied with weights, whose ranges `quantise` takes."""
     editor = GraphEditor(model)
     return sorted({node.input[0] for node in editor.nodes if _weights(editor, node) is not None})
 
 
 def with_outputs(model: ModelProto, values: Sequence[str]) -> ModelProto:
     """Return the graph with inner values as its outputs."""
-    shown = GraphEditor(model).model()
-    del shown.graph.output[:]
-    shown.graph.output.extend(
+    observed = GraphEditor(model).model()
+    del observed.graph.output[:]
+    observed.graph.output.extend(
         helper.make_tensor_value_info(value, TensorProto.FLOAT, None) for value in values
     )
-    return shown
+    return observed
 
 
 def observe(
@@ -175,14 +175,14 @@ def _add_product(
     ranges: Mapping[str, Range] | None,
     rounded: dict[str, tuple[str, str, str]],
 ) -> None:
-    """Add a product of whole numbers instead of a node's.
+    """Add a product of integers in place of a node's.
 
     Args:
         editor: The graph.
         node: MatMul or Gemm.
         weights: Its matrix, shape (inputs, outputs).
         ranges: As `quantise` takes them.
-        rounded: For each value what `_round_fixed` or `_round_rows` made of it already.
+        rounded: The results of `_round_fixed` or `_round_rows` so far, by value.
     """
     value, output = node.input[0], node.output[0]
     if value not in rounded:
@@ -209,7 +209,7 @@ def _add_product(
 
 
 def _round_fixed(editor: GraphEditor, value: str, low: float, high: float) -> tuple[str, str, str]:
-    """Add a value as uint8 with one scale for good; return it, its scale and its zero point."""
+    """Add a value as uint8 with one fixed scale; return it, its scale and its zero point."""
     step = np.float32(max((high - low) / UINT8_MAX, TINY))
     scale = editor.constant(f"{value}.scale", step)
     zero = editor.constant(f"{value}.zero", np.uint8(np.clip(round(-low / step), 0, UINT8_MAX)))
@@ -244,7 +244,7 @@ def _is_table(editor: GraphEditor, node: NodeProto) -> bool:
 def _add_table(editor: GraphEditor, node: NodeProto) -> None:
     """Add a look-up in a table of int8 with a scale for each row."""
     table, rows = editor.array(node.input[0]), node.input[1]
-    assert table is not None  # noqa: S101, _is_table said so
+    assert table is not None
     whole, scales = quantise_columns(table.T)
     name = node.output[0]
     whole_name = editor.constant(f"{node.input[0]}.int8", np.ascontiguousarray(whole.T))

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from models.turns.detector import TurnDetector
-from tests.unit.models.turns.tiny_turns import export_tiny
+from tests.support.models.tiny_trained_turns import export_tiny
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -11,11 +11,13 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from models.text.encoder import load_tokenizer
 from models.turns.detector import TurnDetector, probability_of
-from models.turns.inputs import TurnInputs, load_tokenizer
+from models.turns.inputs import TurnInputs
 from models.turns.manifest import load_turn_manifest
 from schemas.errors import InferenceError, ModelIntegrityError, ModelNotFoundError
-from tests.unit.models.turns.tiny_turns import WORDS, export_tiny, mobile_bert_config
+from tests.support.models.tiny_trained_turns import export_tiny, mobilebert_config
+from tests.support.models.tiny_turns import WORDS
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -40,13 +42,13 @@ BAD_INPUTS = (
 
 
 def sentences(count: int, seed: int = 0) -> list[str]:
-    chooser = random.Random(seed)  # noqa: S311, not a secret
+    chooser = random.Random(seed)
     return [" ".join(chooser.choices(WORDS, k=chooser.randint(1, 150))) for _ in range(count)]
 
 
-def check_company(detector: TurnDetector, texts: list[str]) -> None:
-    """Fail unless each text's probability is the same alone and in any company."""
-    chooser = random.Random(1)  # noqa: S311, not a secret
+def check_independence(detector: TurnDetector, texts: list[str]) -> None:
+    """Fail unless each text's probability is the same alone and with any others."""
+    chooser = random.Random(1)
     variants = [chooser.choice(detector.variants) for _ in texts]
     alone = [
         detector.probabilities([text], [variant])[0]
@@ -61,20 +63,22 @@ def check_company(detector: TurnDetector, texts: list[str]) -> None:
     assert len(set(alone)) > len(texts) // 2  # they do differ from one another
 
 
-def test_a_probability_is_the_same_to_the_last_bit_in_any_company(detector: TurnDetector) -> None:
+def test_a_probability_is_the_same_to_the_last_bit_whatever_shares_its_run(
+    detector: TurnDetector,
+) -> None:
     """The deterministic lane may not depend on what else the worker has to judge."""
-    check_company(detector, sentences(40))
+    check_independence(detector, sentences(40))
 
 
-def test_a_fully_padded_model_knows_no_company_either(tmp_path: Path) -> None:
+def test_a_fully_padded_model_is_as_independent(tmp_path: Path) -> None:
     """MobileBERT's output depends on padding, so it always runs at full length."""
-    manifest = export_tiny(tmp_path, config=mobile_bert_config())
+    manifest = export_tiny(tmp_path, config=mobilebert_config())
 
     assert load_turn_manifest(manifest).padding == "full"
-    check_company(TurnDetector.load(manifest), sentences(20))
+    check_independence(TurnDetector.load(manifest), sentences(20))
 
 
-def test_dynamic_scales_of_the_runtime_would_depend_on_company(
+def test_dynamic_scales_of_the_runtime_would_depend_on_the_batch(
     tiny_manifest: Path, tmp_path: Path
 ) -> None:
     """Why the products are quantised by ourselves: the same test fails with ORT's operator."""
@@ -89,10 +93,10 @@ def test_dynamic_scales_of_the_runtime_would_depend_on_company(
     from models.onnx_session import open_session  # noqa: PLC0415
 
     session = open_session(tmp_path / "dynamic.onnx", device="cpu", threads=1)
-    company = TurnDetector(session, TurnInputs(tokenizer, manifest), manifest)
+    dynamic = TurnDetector(session, TurnInputs(tokenizer, manifest), manifest)
 
     with pytest.raises(AssertionError):
-        check_company(company, sentences(40))
+        check_independence(dynamic, sentences(40))
 
 
 @pytest.mark.parametrize("text", BAD_INPUTS)
@@ -146,7 +150,7 @@ def test_a_name_says_which_file_judged(detector: TurnDetector, tiny_manifest: Pa
 
 def test_an_unknown_variant_is_an_error(detector: TurnDetector) -> None:
     with pytest.raises(InferenceError, match="general"):
-        detector.probabilities(["yes"], ["nobody"])
+        detector.probabilities(["yes"], ["insurance"])
 
 
 def test_one_variant_is_wanted_for_each_text(detector: TurnDetector) -> None:

@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Any
 import orjson
 import pytest
 
-from models.registry import verify_all
-from models.turns.store import Judge, Refusal, Route, Swap, TurnModels, judge_all
+from models.store.manifest import verify_all
+from models.store.versioned import Refusal, Swap
+from models.turns.store import Judge, Route, TurnModels, judge_all
 from schemas.errors import ConfigurationError, ModelIntegrityError, ModelNotFoundError
-from tests.unit.models.turns.tiny_turns import NAME, export_tiny
+from tests.support.models.tiny_trained_turns import NAME, export_tiny
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -239,7 +240,9 @@ def test_a_bad_file_is_refused_once_and_the_old_one_stays(folder: Path, clock: C
     assert judge_of(models) == old
 
 
-def test_a_graph_that_keeps_its_promise_but_is_none_is_refused(folder: Path, clock: Clock) -> None:
+def test_a_file_with_the_right_sha256_that_is_not_a_graph_is_refused(
+    folder: Path, clock: Clock
+) -> None:
     """A right sha256 does not make a model."""
     models = TurnModels(str(folder), now=clock)
     (folder / GRAPH).write_bytes(b"")
@@ -338,7 +341,7 @@ def test_calls_are_judged_while_another_thread_swaps(
 
 
 def test_the_files_pass_the_check_of_all_bundled_weights(folder: Path) -> None:
-    """`callstream weights` walks over every manifest; a tokenizer is none."""
-    (manifest,) = verify_all(folder.parent)
+    """`callstream models verify` walks over every manifest; a tokenizer is not one."""
+    (manifest,) = verify_all(folder.parent).values()
 
     assert manifest.name == NAME

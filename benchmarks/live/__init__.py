@@ -1,0 +1,1 @@
+"""Live calls through Kafka: capacity, latency, footprint, checkpoints."""

@@ -1,0 +1,1 @@
+"""Other ways to follow live speech, with the same weights."""

@@ -1,0 +1,1 @@
+"""How many words come out wrong."""

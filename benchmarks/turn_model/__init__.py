@@ -1,0 +1,1 @@
+"""What one run of the end-of-turn model costs."""

@@ -1,0 +1,1 @@
+"""The systems that end turns, and how each is scored."""

@@ -1,0 +1,202 @@
+"""The ONNX Runtime back-end: two exported graphs, the decoder's cache kept layer by layer."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import onnxruntime
+from onnxruntime import OrtValue
+
+from models.asr.checkpoints.onnx_store import FORMAT, GraphManifest, find_graphs
+from models.asr.core.network import Scores
+from models.asr.decoding.whisper_engine import WhisperEngine
+from models.asr.exporting.on_demand import export_on_demand
+from models.onnx_session import open_session
+from models.store.manifest import load_manifest, verified_weights
+from schemas.errors import ModelIntegrityError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from models.asr.backends.settings import BackendSettings
+    from models.asr.checkpoints.weights import SpeechWeights
+    from models.asr.core.dimensions import WhisperDimensions
+    from models.asr.core.network import IntArray, Pass
+    from models.asr.core.tokens import TokenTable
+    from models.audio.samples import FloatArray
+
+SCORED_OUTPUTS = ("best", "best_log_probability")
+ALL_OUTPUT = "log_probabilities"
+
+
+@dataclass(frozen=True, slots=True)
+class EncodedAudio:
+    """Keys and values of one utterance for each decoder layer, (1, heads, positions, d) each."""
+
+    keys: list[FloatArray]
+    values: list[FloatArray]
+
+    @property
+    def positions(self) -> int:
+        """Return the number of encoder positions."""
+        return int(self.keys[0].shape[2])
+
+
+class OnnxNetwork:
+    """Whisper on ONNX Runtime.
+
+    Args:
+        encoder: Session of `whisper_graphs.encoder_model`.
+        decoder: Session of `whisper_graphs.decoder_model`.
+        dims: Sizes of the weights.
+        tokens: What the output layer writes.
+        alignment_heads: (layer, head) of the heads that follow the audio.
+    """
+
+    def __init__(
+        self,
+        encoder: onnxruntime.InferenceSession,
+        decoder: onnxruntime.InferenceSession,
+        dims: WhisperDimensions,
+        tokens: TokenTable,
+        alignment_heads: tuple[tuple[int, int], ...],
+    ) -> None:
+        self._encoder = encoder
+        self._decoder = decoder
+        self.dims = dims
+        self.tokens = tokens
+        self._heads = alignment_heads
+        layers = range(dims.n_text_layer)
+        self._encoder_outputs = [f"cross_{part}.{n}" for part in ("key", "value") for n in layers]
+
+    def encode(self, mel: FloatArray) -> EncodedAudio:
+        """Return what the decoder attends to; see `network.SpeechNetwork`."""
+        outputs = self._encoder.run(self._encoder_outputs, {"mel": mel})
+        layers = self.dims.n_text_layer
+        return EncodedAudio(outputs[:layers], outputs[layers:])
+
+    def decoder(self, audio: Sequence[EncodedAudio]) -> OnnxDecoderBatch:
+        """Return a batch that begins."""
+        return OnnxDecoderBatch(self._decoder, self.dims, self._heads, audio)
+
+
+class OnnxDecoderBatch:
+    """Utterances being decoded together on ONNX Runtime; see `network.DecoderBatch`."""
+
+    def __init__(
+        self,
+        session: onnxruntime.InferenceSession,
+        dims: WhisperDimensions,
+        heads: tuple[tuple[int, int], ...],
+        audio: Sequence[EncodedAudio],
+    ) -> None:
+        self._session = session
+        self._layers = range(dims.n_text_layer)
+        self._heads = heads
+        self._aligned = sorted({layer for layer, _ in heads})
+        self._audio = list(audio)
+        self._queries: dict[int, list[FloatArray]] = {layer: [] for layer in self._aligned}
+        self._cross = self._stack_audio()
+        width = dims.n_text_state // dims.n_text_head
+        empty = np.zeros((len(audio), dims.n_text_head, 0, width), np.float32)
+        self._past = [OrtValue.ortvalue_from_numpy(empty)] * (2 * dims.n_text_layer)
+        self._past_names = [f"past_{p}.{n}" for n in self._layers for p in ("key", "value")]
+        present = [f"present_{p}.{n}" for n in self._layers for p in ("key", "value")]
+        queries = [f"query.{layer}" for layer in self._aligned]
+        self._outputs = [*present, *queries, *SCORED_OUTPUTS]
+
+    def advance(self, step: Pass) -> Scores:
+        """Give every utterance its next tokens."""
+        feeds = dict(self._cross)
+        feeds.update(zip(self._past_names, self._past, strict=True))
+        for name in ("tokens", "positions", "mask", "scored", "rules"):
+            feeds[name] = OrtValue.ortvalue_from_numpy(getattr(step, name))
+        names = [*self._outputs, ALL_OUTPUT] if step.wants_all else self._outputs
+        outputs = self._session.run_with_ort_values(names, feeds)
+        cached = len(self._past)
+        self._past = outputs[:cached]
+        for number, layer in enumerate(self._aligned):
+            self._queries[layer].append(outputs[cached + number].numpy())
+        scores = outputs[cached + len(self._aligned) :]
+        best, log_probability = (value.numpy() for value in scores[:2])
+        return Scores(best, log_probability, scores[2].numpy() if step.wants_all else None)
+
+    def keep(self, rows: Sequence[int]) -> None:
+        """Drop all utterances but these."""
+        chosen = list(rows)
+        self._audio = [self._audio[row] for row in chosen]
+        self._cross = self._stack_audio()
+        self._past = [OrtValue.ortvalue_from_numpy(past.numpy()[chosen]) for past in self._past]
+        for layer, queries in self._queries.items():
+            self._queries[layer] = [query[chosen] for query in queries]
+
+    def attention(self, row: int, columns: IntArray) -> FloatArray:
+        """Return the aligned heads' scores; see `network.DecoderBatch`."""
+        queries = {
+            layer: np.concatenate([query[row] for query in steps], axis=1)[:, columns]
+            for layer, steps in self._queries.items()
+        }
+        keys = self._audio[row].keys
+        scores = [queries[layer][head] @ keys[layer][0, head].T for layer, head in self._heads]
+        return np.stack(scores)
+
+    def _stack_audio(self) -> dict[str, OrtValue]:
+        """Return keys and values of all utterances, padded to the longest, and what hides that."""
+        longest = max((audio.positions for audio in self._audio), default=0)
+        feeds = {}
+        for layer in self._layers:
+            keys = [audio.keys[layer] for audio in self._audio]
+            values = [audio.values[layer] for audio in self._audio]
+            feeds[f"cross_key.{layer}"] = OrtValue.ortvalue_from_numpy(_padded(keys, longest))
+            feeds[f"cross_value.{layer}"] = OrtValue.ortvalue_from_numpy(_padded(values, longest))
+        feeds["cross_mask"] = OrtValue.ortvalue_from_numpy(self._cross_mask(longest))
+        return feeds
+
+    def _cross_mask(self, longest: int) -> FloatArray:
+        if all(audio.positions == longest for audio in self._audio):
+            return np.zeros((1, 1, 1, longest), np.float32)
+        mask = np.full((len(self._audio), 1, 1, longest), -np.inf, np.float32)
+        for row, audio in enumerate(self._audio):
+            mask[row, ..., : audio.positions] = 0.0
+        return mask
+
+
+def _padded(arrays: list[FloatArray], longest: int) -> FloatArray:
+    """Return (1, heads, positions, d) arrays in one of the longest, zeros after the shorter."""
+    if len(arrays) == 1:
+        return arrays[0]
+    _, heads, _, width = arrays[0].shape
+    stacked = np.zeros((len(arrays), heads, longest, width), np.float32)
+    for row, array in enumerate(arrays):
+        stacked[row, :, : array.shape[2]] = array[0]
+    return stacked
+
+
+def load(weights: SpeechWeights, settings: BackendSettings) -> WhisperEngine:
+    """Return the engine of weights; exports them first where that was not done before."""
+    path = find_graphs(weights, settings.precision, settings.cache) or export_on_demand(
+        "onnx", weights, settings.precision, settings.cache
+    )
+    network = load_graphs(path, device=settings.device, threads=settings.threads)
+    return WhisperEngine(network, weights.manifest)
+
+
+def load_graphs(path: Path, *, device: str, threads: int) -> OnnxNetwork:
+    """Return the network of exported graphs after checking every file.
+
+    Raises:
+        ModelNotFoundError: A file is missing.
+        ModelIntegrityError: A file is damaged, or the manifest is not one of these.
+    """
+    manifest = load_manifest(path, GraphManifest)
+    if manifest.format != FORMAT:
+        raise ModelIntegrityError(f"{path}: format {manifest.format!r}, not {FORMAT!r}")
+    encoder_path = verified_weights(path, manifest)
+    encoder, decoder = (
+        open_session(file, device=device, threads=threads)
+        for file in (encoder_path, path.parent / manifest.decoder_file)
+    )
+    return OnnxNetwork(encoder, decoder, manifest.dims, manifest.tokens, manifest.alignment_heads)

@@ -1,0 +1,1 @@
+"""Whisper weights of any origin, and their exports on disk."""

@@ -1,0 +1,46 @@
+"""Exported graphs on disk: a manifest with hashes beside two ONNX files, bundled or in a cache."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from models.asr.checkpoints.exports import ExportManifest, is_current, is_usable
+from models.asr.checkpoints.weights import GRAPH_FORMAT
+from models.store.manifest import load_manifest
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from models.asr.checkpoints.weights import SpeechWeights
+
+FORMAT = GRAPH_FORMAT
+EXPORT_VERSION = 2  # of the graphs: a cache of another version is exported again
+
+
+class GraphManifest(ExportManifest, frozen=True, kw_only=True):
+    """What stands beside exported graphs; ``file`` is the encoder.
+
+    Attributes:
+        decoder_file: The decoder, beside the encoder.
+    """
+
+    decoder_file: str
+    export_version: int = EXPORT_VERSION
+
+
+def find_graphs(weights: SpeechWeights, precision: str, cache: Path) -> Path | None:
+    """Return the manifest of exported graphs, beside the weights or in the cache, if any."""
+    beside = weights.graphs_beside(precision)
+    if weights.is_graphs:
+        return beside if load_manifest(beside, GraphManifest).precision == precision else None
+    if weights.manifest.file and is_current(
+        beside, GraphManifest, EXPORT_VERSION, weights.manifest.sha256
+    ):
+        return beside
+    manifest = cached_graphs(weights, precision, cache)
+    return manifest if is_usable(manifest, GraphManifest, EXPORT_VERSION) else None
+
+
+def cached_graphs(weights: SpeechWeights, precision: str, cache: Path) -> Path:
+    """Return where the manifest of graphs lies in the cache."""
+    return cache / f"{weights.cache_key()}.{precision}.json"

@@ -1,0 +1,179 @@
+"""Which weights a model's name means, and what their manifest promises."""
+
+import hashlib
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import msgspec
+
+from models.asr.core.confidence import IDENTITY, ConfidenceCurve
+from models.asr.core.policy import DEFAULT_POLICY, PolicyConfig
+from models.fetching.cache import default_models_folder
+from models.fetching.catalogue import CATALOGUE, PublishedModel
+from models.fetching.fetch import ensure_model
+from models.store.manifest import (
+    WeightsManifest,
+    bundled_manifest,
+    load_manifest,
+    sha256_of,
+    verified_weights,
+)
+from schemas.errors import ModelIntegrityError, ModelNotFoundError
+
+BUNDLED = "bundled"
+BUNDLED_NAME = "callstream-en"
+FORMAT = "openai-whisper"
+GRAPH_FORMAT = "callstream-onnx"
+CHECKPOINT_SUFFIXES = {".pt", ".json"}
+OFFICIAL_LICENCE = "MIT"
+OFFICIAL_PAD_MS = 5_000  # measured as good as padding to 30 s, at a third of the time
+WINDOW_MS = 30_000
+_PATH = re.compile(r"[~./]|[^/]*/[^/]*/")  # no repository on a hub is called so
+HUGGING_FACE_FILE = "config.json"
+FOLDER_FILES = ("*.json", "*.safetensors", "model.bin", "vocabulary.txt")  # of either form
+
+
+class SpeechManifest(WeightsManifest, frozen=True, kw_only=True):
+    """What the manifest of Whisper weights says beyond the file.
+
+    Attributes:
+        encoder_context: ``cut`` for weights trained on audio of its true length, ``full`` for
+            those that saw everything padded to 30 s.
+        pad_ms: Silence after the audio, for ``cut`` weights.
+        max_segment_ms: Longest audio that they decode well; 0 leaves it to the settings.
+        alignment_heads: (layer, head) of the cross-attention heads that follow the audio; none
+            means all heads of the upper half of the layers.
+        language: The only language, or empty for multilingual weights.
+        takes_prompt: Whether hot-words may be given as a prompt.
+        default_precision: The precision on ONNX Runtime that measured best.
+        word_shift_ms: Added to every word time: what the heads are off by.
+        confidence: Calibrates the words' probabilities.
+        speech: Calibrates the probability that somebody speaks, for the guards.
+        policy: Default for partials.
+    """
+
+    encoder_context: Literal["cut", "full"] = "full"
+    pad_ms: int = 0
+    max_segment_ms: int = 0
+    alignment_heads: tuple[tuple[int, int], ...] = ()
+    language: str = ""
+    takes_prompt: bool = False
+    default_precision: Literal["fp32", "int8"] = "int8"
+    word_shift_ms: int = 0
+    confidence: ConfidenceCurve = IDENTITY
+    speech: ConfidenceCurve = IDENTITY
+    policy: PolicyConfig = DEFAULT_POLICY
+
+
+@dataclass(frozen=True, slots=True)
+class SpeechWeights:
+    """Weights to load.
+
+    Attributes:
+        source: Path of a checkpoint or of a CTranslate2 or Hugging Face folder, or a name that
+            openai-whisper or, with a slash, the model hub has.
+        manifest: Its own, or that of official weights.
+    """
+
+    source: str
+    manifest: SpeechManifest
+
+    @property
+    def is_graphs(self) -> bool:
+        """Whether they come as graphs for ONNX Runtime alone, ``source`` being their manifest."""
+        return self.manifest.format == GRAPH_FORMAT
+
+    def graphs_beside(self, precision: str) -> Path:
+        """Return where the manifest of graphs that come with the weights would lie."""
+        if self.is_graphs:
+            return Path(self.source)
+        return Path(self.source).with_suffix(f".{precision}.json")
+
+    def cache_key(self) -> str:
+        """Return what tells these weights from all others, as part of a file name."""
+        path = Path(self.source)
+        if path.is_dir():
+            files = sorted(file for kind in FOLDER_FILES for file in path.glob(kind))
+            digests = "".join(f"{file.name} {sha256_of(file)}\n" for file in files)
+            digest = hashlib.sha256(digests.encode()).hexdigest()
+        elif path.is_file():
+            digest = sha256_of(path)
+        else:
+            return self.manifest.name  # a name, whose files never change
+        return f"{self.manifest.name}-{digest[:12]}"
+
+
+def find_weights(model: str, models_folder: Path | None = None) -> SpeechWeights:
+    """Return the weights that a name or path means, verified where there is a manifest.
+
+    Names of the catalogue are fetched where they are not in the cache.
+
+    Args:
+        model: ``bundled``, a path to a ``.pt`` checkpoint (a manifest of the same stem beside it
+            is honoured), a ``.json`` manifest, a CTranslate2 or Hugging Face folder, or else a
+            name of the catalogue, of openai-whisper or, with a slash, of a repository of either
+            form.
+        models_folder: Cache of fetched models; None is ``~/.cache/callstream/models``.
+
+    Raises:
+        ModelNotFoundError: A path to nothing, or a name that cannot be fetched or is no Whisper;
+            or the bundled weights are missing.
+        ModelIntegrityError: Not the file that the manifest describes.
+    """
+    if model == BUNDLED:
+        return _described(bundled_manifest("asr", BUNDLED_NAME))
+    if model in CATALOGUE:
+        return _published(CATALOGUE[model], models_folder or default_models_folder())
+    path = Path(model).expanduser()
+    if (path / HUGGING_FACE_FILE).is_file():
+        return SpeechWeights(str(path), _plain_manifest(path.resolve().name))
+    if not (path.suffix in CHECKPOINT_SUFFIXES or path.is_dir() or _PATH.match(model)):
+        manifest = _plain_manifest(model) if "/" in model else _official_manifest(model)
+        return SpeechWeights(model, manifest)
+    if not path.is_file():
+        raise ModelNotFoundError(
+            f"no speech weights at {path}: give a .pt file, a CTranslate2 or Hugging Face folder "
+            f"with a {HUGGING_FACE_FILE}, or 'bundled'"
+        )
+    if path.with_suffix(".json").is_file():
+        return _described(path.with_suffix(".json"))
+    return SpeechWeights(str(path), _plain_manifest(path.stem))
+
+
+def _published(model: PublishedModel, folder: Path) -> SpeechWeights:
+    if model.kind != "speech":
+        raise ModelNotFoundError(f"{model.name} is a model of text ({model.origin}), no Whisper")
+    return SpeechWeights(str(ensure_model(model, folder)), _official_manifest(model.name))
+
+
+def _described(manifest_path: Path) -> SpeechWeights:
+    manifest = load_manifest(manifest_path, SpeechManifest)
+    is_graphs = manifest.format == GRAPH_FORMAT and manifest.file.endswith(".json")
+    if manifest.format != FORMAT and not is_graphs:
+        raise ModelIntegrityError(f"{manifest_path}: format {manifest.format!r}, not {FORMAT!r}")
+    return SpeechWeights(str(verified_weights(manifest_path, manifest)), manifest)
+
+
+def _official_manifest(name: str) -> SpeechManifest:
+    """Return what is known of official weights: a short tail does as well as padding to 30 s."""
+    return msgspec.structs.replace(
+        _plain_manifest(name),
+        encoder_context="cut",
+        pad_ms=OFFICIAL_PAD_MS,
+        max_segment_ms=WINDOW_MS - OFFICIAL_PAD_MS,
+        licence=OFFICIAL_LICENCE,
+    )
+
+
+def _plain_manifest(name: str) -> SpeechManifest:
+    """Return what holds for any Whisper of which nothing else is known."""
+    return SpeechManifest(
+        name=f"whisper-{name.replace('/', '--')}",
+        format=FORMAT,
+        file="",
+        sha256="",
+        sample_rate_hz=16_000,
+        takes_prompt=True,
+    )

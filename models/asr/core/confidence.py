@@ -1,0 +1,99 @@
+"""Calibrated confidences: of the words given 0.8, four in five are right.
+
+A network's own token probabilities are not calibrated; how far they are off depends on the
+weights, so the curve is in their manifest.
+"""
+
+import math
+from collections.abc import Sequence
+
+import msgspec
+
+from models.asr.core.hypothesis import Word
+
+EDGE = 1e-6  # a probability of 0 or 1 has no logit
+
+
+class ConfidenceCurve(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A map of probabilities, monotone within an utterance: a line between their logits.
+
+    A word deserves less trust in an utterance that the network found hard as a whole: with that
+    term one curve fits easy and hard speech, without it none did.
+
+    Attributes:
+        slope: Below 1 for overconfident weights; positive.
+        intercept: Added to the logit.
+        utterance_slope: Added for each nat of the utterance's mean log-probability; not negative.
+
+    Source: Platt 1999, for the line.
+    """
+
+    slope: float = 1.0
+    intercept: float = 0.0
+    utterance_slope: float = 0.0
+
+    def __post_init__(self) -> None:
+        """Refuse a curve that would turn the order round."""
+        is_finite = all(map(math.isfinite, msgspec.structs.astuple(self)))
+        if not (is_finite and self.slope > 0 and self.utterance_slope >= 0):
+            raise ValueError(f"{self}: slope must exceed 0, utterance_slope must not be negative")
+
+    def __call__(self, probability: float, avg_log_probability: float = 0.0) -> float:
+        """Return the calibrated probability of a word, 0 to 1.
+
+        Args:
+            probability: Of the word's tokens, by the network.
+            avg_log_probability: Of the utterance; see Hypothesis.
+        """
+        utterance = self.utterance_slope * avg_log_probability
+        return expit(self.slope * logit(probability) + utterance + self.intercept)
+
+
+IDENTITY = ConfidenceCurve()
+
+
+def calibrated_words(
+    words: Sequence[Word], curve: ConfidenceCurve, avg_log_probability: float = 0.0
+) -> tuple[Word, ...]:
+    """Return the words of a hypothesis with their confidences on the curve.
+
+    Args:
+        words: With the network's own probabilities.
+        curve: Of the weights.
+        avg_log_probability: Of the same hypothesis.
+    """
+    if curve == IDENTITY:
+        return tuple(words)
+    return tuple(
+        msgspec.structs.replace(word, confidence=curve(word.confidence, avg_log_probability))
+        for word in words
+    )
+
+
+def calibrated_no_speech(
+    probability: float, curve: ConfidenceCurve, avg_log_probability: float
+) -> float:
+    """Return the probability that nobody speaks, by the curve of its opposite.
+
+    Args:
+        probability: By the network.
+        curve: Of the probability of speech, for these weights.
+        avg_log_probability: Of the hypothesis: improbable words make speech less likely.
+    """
+    if curve == IDENTITY:
+        return probability
+    return 1 - curve(1 - probability, avg_log_probability)
+
+
+def logit(probability: float) -> float:
+    """Return the log odds of a probability; finite at 0 and 1."""
+    inside = min(max(probability, EDGE), 1 - EDGE)
+    return math.log(inside / (1 - inside))
+
+
+def expit(log_odds: float) -> float:
+    """Return the probability of log odds."""
+    if log_odds >= 0:
+        return 1 / (1 + math.exp(-log_odds))
+    odds = math.exp(log_odds)
+    return odds / (1 + odds)

@@ -1,0 +1,1 @@
+"""From audio to words: spectrogram, tokens, greedy decoding with drafts, times of words."""

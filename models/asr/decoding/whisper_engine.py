@@ -1,0 +1,237 @@
+"""Whisper on any back-end: stretches of audio in, hypotheses out."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from models.asr.core.confidence import calibrated_no_speech, calibrated_words
+from models.asr.core.dimensions import POSITION_MS, SAMPLES_PER_POSITION
+from models.asr.core.hypothesis import Hypothesis, compression_ratio
+from models.asr.core.requests import DEFAULT_OPTIONS, DecodeOptions, SpeechRequest
+from models.asr.decoding.alignment import align_tokens, timed_words
+from models.asr.decoding.greedy import DecodeTask, GreedyDecoder, Transcript
+from models.asr.decoding.hot_words import HotWordBias, hot_word_spellings
+from models.asr.decoding.log_mel import log_mel
+from models.asr.decoding.word_times import settle_times
+from models.audio.samples import SAMPLE_RATE_HZ, FloatArray, as_samples
+from models.languages import known_language
+from schemas.errors import InferenceError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from models.asr.checkpoints.weights import SpeechManifest
+    from models.asr.core.network import SpeechNetwork
+    from models.asr.core.policy import PolicyConfig
+
+MAX_TOKENS_PER_SECOND = 9  # 560 pieces of real speech had at most 6 a second and 4 more
+SPARE_TOKENS = 6
+HOT_WORD_BONUS = 2.0  # nats, for a token that goes on with a hot-word
+BIASES = 256  # sets of hot-words kept ready
+
+
+class WhisperEngine:
+    """Greedy Whisper.
+
+    Exact requests are decoded one at a time, so that nothing beside them can change a bit of
+    their hypotheses; the others share the decoder's passes.
+
+    Args:
+        network: Loaded weights.
+        manifest: What they are and how they want their audio.
+    """
+
+    def __init__(self, network: SpeechNetwork, manifest: SpeechManifest) -> None:
+        self._network = network
+        self._manifest = manifest
+        self._greedy = GreedyDecoder(network.tokens)
+        self._bias = lru_cache(maxsize=BIASES)(self._build_bias)
+
+    @property
+    def name(self) -> str:
+        """Return name and version of the weights, as messages carry it."""
+        return self._manifest.name
+
+    @property
+    def policy(self) -> PolicyConfig:
+        """Return the policy for partials that was calibrated for the weights."""
+        return self._manifest.policy
+
+    @property
+    def max_samples(self) -> int:
+        """Return the longest audio that one decode takes, 30 s with its padding."""
+        longest = self._network.dims.n_audio_ctx * SAMPLES_PER_POSITION
+        return longest - self._pad_samples if self._is_cut else longest
+
+    @property
+    def max_segment_ms(self) -> int:
+        """Return the longest audio that the weights decode well; 0 if they do not say."""
+        return self._manifest.max_segment_ms
+
+    def transcribe(
+        self, samples: FloatArray, options: DecodeOptions = DEFAULT_OPTIONS
+    ) -> Hypothesis:
+        """Return the greedy hypothesis: a pure function of audio, weights and options.
+
+        Args:
+            samples: Mono at 16 kHz in [-1, 1], shape (n_samples,); none give an empty hypothesis.
+            options: Language, hot-words, word times.
+
+        Raises:
+            AudioFormatError: Not one-dimensional.
+            InferenceError: Longer than ``max_samples``.
+        """
+        return self.transcribe_batch([SpeechRequest(samples, options)])[0]
+
+    def transcribe_batch(self, requests: Sequence[SpeechRequest]) -> list[Hypothesis]:
+        """Return one hypothesis for each request; exact ones are influenced by no other.
+
+        Raises:
+            AudioFormatError: Audio that is not one-dimensional.
+            InferenceError: Longer than ``max_samples``.
+        """
+        hypotheses: dict[int, Hypothesis] = {}
+        shared = []
+        for number, request in enumerate(requests):
+            if not self._checked(request.samples):
+                hypotheses[number] = Hypothesis(language=self._stated_language(request) or "en")
+            elif request.is_exact:
+                hypotheses[number] = self._decode([_without_draft(request)])[0]
+            else:
+                shared.append(number)
+        if shared:
+            decoded = self._decode([requests[number] for number in shared])
+            hypotheses.update(zip(shared, decoded, strict=True))
+        return [hypotheses[number] for number in range(len(requests))]
+
+    def _checked(self, samples: FloatArray) -> int:
+        length = len(as_samples(samples))
+        if length > self.max_samples:
+            seconds = self.max_samples / SAMPLE_RATE_HZ
+            raise InferenceError(f"{self.name} decodes at most {seconds:.1f} s at once: cut it")
+        return length
+
+    @property
+    def _is_cut(self) -> bool:
+        return self._manifest.encoder_context == "cut"
+
+    @property
+    def _pad_samples(self) -> int:
+        return self._manifest.pad_ms * SAMPLE_RATE_HZ // 1000
+
+    def _decode(self, requests: Sequence[SpeechRequest]) -> list[Hypothesis]:
+        """Return hypotheses of requests that share the decoder's passes."""
+        audio = [self._network.encode(self._spectrogram(request.samples)) for request in requests]
+        languages = [
+            self._stated_language(request) or self._detected(one)
+            for request, one in zip(requests, audio, strict=True)
+        ]
+        tasks = [
+            self._task(request, language)
+            for request, language in zip(requests, languages, strict=True)
+        ]
+        written = self._greedy.decode(self._network.decoder(audio), tasks)
+        return [
+            self._hypothesis(transcript, request, language, task)
+            for transcript, request, language, task in zip(
+                written, requests, languages, tasks, strict=True
+            )
+        ]
+
+    def _spectrogram(self, samples: FloatArray) -> FloatArray:
+        """Return the log-mel spectrogram of the audio padded as the weights want it."""
+        length = self.max_samples
+        if self._is_cut:
+            length = len(samples) + self._pad_samples
+            length = max(-(-length // SAMPLES_PER_POSITION), 2) * SAMPLES_PER_POSITION
+        padded = np.zeros(length, np.float32)
+        padded[: len(samples)] = samples
+        return log_mel(padded, self._network.dims.n_mels)
+
+    def _stated_language(self, request: SpeechRequest) -> str:
+        """Return the language to decode as, empty if it has to be detected."""
+        known = self._network.tokens.languages
+        if not known:
+            return self._manifest.language or "en"
+        return known_language(request.options.language or "", known)
+
+    def _detected(self, audio: Any) -> str:
+        return self._greedy.best_languages(self._network.decoder([audio]), 1)[0]
+
+    def _task(self, request: SpeechRequest, language: str) -> DecodeTask:
+        """Return what to write: with hot-words as a prompt where weights take one, else a bias."""
+        table, options = self._network.tokens, request.options
+        opening = table.opening(language)
+        before: tuple[int, ...] = ()
+        bias = None
+        if options.hot_words and self._manifest.takes_prompt:
+            room = self._network.dims.n_text_ctx // 2 - 1
+            hot_words = table.encode(" " + ", ".join(options.hot_words))[-room:]
+            before = (table.start_of_previous, *hot_words)
+        elif options.hot_words:
+            bias = self._bias(options.hot_words)
+        prompt = (*before, *opening)
+        max_tokens = options.forced_tokens or self._max_tokens(len(request.samples), len(prompt))
+        return DecodeTask(
+            prompt=prompt,
+            start=len(before),
+            max_tokens=max_tokens,
+            draft=request.draft,
+            bias=bias,
+            is_forced=bool(options.forced_tokens),
+            wants_attention=options.word_times,
+        )
+
+    def _build_bias(self, hot_words: tuple[str, ...]) -> HotWordBias:
+        spellings = [text for word in hot_words for text in hot_word_spellings(word)]
+        tokens = [self._network.tokens.encode(spelling) for spelling in spellings]
+        return HotWordBias(tokens, HOT_WORD_BONUS)
+
+    def _max_tokens(self, samples: int, prompt_tokens: int) -> int:
+        context = self._network.dims.n_text_ctx
+        by_duration = samples * MAX_TOKENS_PER_SECOND // SAMPLE_RATE_HZ + SPARE_TOKENS
+        return min(by_duration, context // 2, context - prompt_tokens - 1)
+
+    def _hypothesis(
+        self, written: Transcript, request: SpeechRequest, language: str, task: DecodeTask
+    ) -> Hypothesis:
+        table = self._network.tokens
+        text = table.text(written.tokens).strip()
+        edges_ms = self._edges_ms(written, request, len(table.opening(language)))
+        probabilities = np.exp(written.log_probabilities).tolist()
+        words = timed_words(table, written.tokens, probabilities, edges_ms, language)
+        if request.options.word_times:
+            words = settle_times(words, request.samples)
+        return Hypothesis(
+            text=text,
+            words=calibrated_words(words, self._manifest.confidence, written.avg_log_probability),
+            duration_ms=len(request.samples) * 1000 // SAMPLE_RATE_HZ,
+            avg_log_probability=written.avg_log_probability,
+            no_speech_probability=calibrated_no_speech(
+                written.no_speech_probability, self._manifest.speech, written.avg_log_probability
+            ),
+            compression_ratio=compression_ratio(text),
+            language=language,
+            tokens=tuple(written.tokens),
+            is_cut_short=not task.is_forced and len(written.tokens) >= task.max_tokens,
+        )
+
+    def _edges_ms(self, written: Transcript, request: SpeechRequest, opening: int) -> list[int]:
+        """Return where each token starts, and where the last one ends."""
+        samples = len(request.samples)
+        if written.attention is None:
+            tokens, duration_ms = len(written.tokens), samples * 1000 // SAMPLE_RATE_HZ
+            return [duration_ms * number // max(tokens, 1) for number in range(tokens + 1)]
+        positions = max(samples // SAMPLES_PER_POSITION, 1)
+        scores = written.attention[:, :, :positions]
+        shift_ms, end_ms = self._manifest.word_shift_ms, positions * POSITION_MS
+        edges_ms = align_tokens(scores, prompt_tokens=opening)
+        return [min(max(edge + shift_ms, 0), end_ms) for edge in edges_ms]
+
+
+def _without_draft(request: SpeechRequest) -> SpeechRequest:
+    """Return the request without a draft: verifying one in a pass may round differently."""
+    return SpeechRequest(request.samples, request.options)

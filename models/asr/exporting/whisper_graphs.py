@@ -1,0 +1,267 @@
+"""Whisper as two ONNX graphs: audio to cross-attention keys and values; tokens to the next ones.
+
+Weights come under openai-whisper's names. The graphs take any length of audio and of text, keep
+the decoder's cache layer by layer, and do what a greedy step needs themselves: rules of writing,
+log-softmax, the best token.
+Source: Radford et al. 2022, arXiv:2212.04356, section 2.2; openai-whisper ``model.py``.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import onnx
+
+from models.onnx_graph import GraphBuilder, stacked
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    import numpy.typing as npt
+    from onnx import ModelProto
+
+    from models.asr.core.dimensions import WhisperDimensions
+    from models.onnx_graph import Precision
+
+    Tensors = Mapping[str, npt.NDArray[Any]]
+
+KERNEL = 3  # of both convolutions
+MAX_TIMESCALE = 10_000  # of the encoder's positions
+INT64 = onnx.TensorProto.INT64
+
+
+def encoder_model(tensors: Tensors, dims: WhisperDimensions, precision: Precision) -> ModelProto:
+    """Return the graph from a spectrogram to every decoder layer's keys and values.
+
+    Input ``mel`` (n_frames, n_mels), n_frames even; outputs ``cross_key.i`` and ``cross_value.i``
+    (1, heads, n_frames / 2, d).
+    """
+    graph = GraphBuilder(precision)
+    x = graph.input("mel", ("frames", dims.n_mels))
+    x = _convolve(graph, x, tensors, "encoder.conv1", stride=1)
+    x = _convolve(graph, x, tensors, "encoder.conv2", stride=2)
+    x = _add_positions(graph, x, tensors["encoder.positional_embedding"])
+    x = graph.node("Unsqueeze", x, graph.ints(0))
+    for layer in range(dims.n_audio_layer):
+        x = _encode_block(graph, x, tensors, f"encoder.blocks.{layer}", dims.n_audio_head)
+    x = _norm(graph, x, tensors, "encoder.ln_post")
+    _project_audio(graph, x, tensors, dims)
+    return graph.model("encoder")
+
+
+def decoder_model(
+    tensors: Tensors,
+    dims: WhisperDimensions,
+    precision: Precision,
+    *,
+    rules: npt.NDArray[np.float32],
+    aligned_layers: Sequence[int],
+) -> ModelProto:
+    """Return the graph of one pass of the decoder over a batch of utterances.
+
+    Inputs: ``tokens`` and ``positions`` (batch, n); ``mask`` (batch, 1, n, past + n) and
+    ``cross_mask`` (batch, 1, 1, frames), added to the scores; ``past_key.i``, ``past_value.i``
+    (batch, heads, past, d); ``cross_key.i``, ``cross_value.i`` (batch, heads, frames, d);
+    ``scored`` (m,): which of the batch * n outputs to score; ``rules`` (m,): the row of the rules
+    of writing for each.
+
+    Outputs: ``best`` (m,) and its ``best_log_probability``; ``log_probabilities`` (m, tokens);
+    ``present_key.i``, ``present_value.i``; ``query.i`` (batch, heads, n, d) of aligned layers.
+
+    Args:
+        tensors: Weights; the embedding holds only the tokens that can be written.
+        dims: Sizes.
+        precision: Of the products with weights.
+        rules: Added to the logits, shape (rules, tokens).
+        aligned_layers: Layers whose cross-attention places words in time.
+    """
+    graph = GraphBuilder(precision)
+    x = _embed(graph, tensors)
+    mask = graph.input("mask", ("mask_batch", 1, "n", "total"))
+    cross_mask = graph.input("cross_mask", ("cross_mask_batch", 1, 1, "frames"))
+    for layer in range(dims.n_text_layer):
+        prefix = f"decoder.blocks.{layer}"
+        x = _attend_past(graph, x, tensors, prefix, (layer, dims.n_text_head, mask))
+        is_aligned = layer in aligned_layers
+        heads = dims.n_text_head
+        x = _attend_audio(graph, x, tensors, prefix, (layer, heads, cross_mask, is_aligned))
+        x = _mlp(graph, x, tensors, prefix)
+    _score(graph, x, tensors, rules)
+    return graph.model("decoder")
+
+
+def _norm(graph: GraphBuilder, x: str, tensors: Tensors, name: str) -> str:
+    return graph.norm(x, tensors[f"{name}.weight"], tensors[f"{name}.bias"])
+
+
+def _linear(graph: GraphBuilder, x: str, tensors: Tensors, name: str) -> str:
+    return graph.linear(x, tensors[f"{name}.weight"], tensors.get(f"{name}.bias"))
+
+
+def _convolve(graph: GraphBuilder, x: str, tensors: Tensors, name: str, *, stride: int) -> str:
+    """Return gelu(convolution) over time as one product: the taps stand side by side."""
+    weight = tensors[f"{name}.weight"]
+    edge = graph.constant(np.zeros((1, weight.shape[1]), np.float32))
+    padded = graph.node("Concat", edge, x, edge, axis=0)
+    last = np.iinfo(np.int64).max
+    ends = (-2, -1, last)
+    taps = [
+        graph.slice(padded, tap, end, axis=0, step=stride)
+        for tap, end in zip(range(KERNEL), ends, strict=True)
+    ]
+    beside = graph.node("Concat", *taps, axis=1)
+    matrix = weight.transpose(0, 2, 1).reshape(weight.shape[0], -1)
+    return graph.node("Gelu", graph.linear(beside, matrix, tensors[f"{name}.bias"]))
+
+
+def _add_positions(graph: GraphBuilder, x: str, positions: npt.NDArray[Any]) -> str:
+    """Return x with the position of each frame.
+
+    Sinusoids are a formula in the graph, which ONNX Runtime evaluates when it loads it: the file
+    is smaller by the table.
+    """
+    length = graph.node("Shape", x, end=1)
+    angles = np.float32(
+        np.arange(len(positions))[:, None] * _inverse_timescales(positions.shape[1])
+    )
+    if np.allclose(positions, np.concatenate([np.sin(angles), np.cos(angles)], axis=1), atol=1e-3):
+        table = _sinusoids(graph, *positions.shape)
+    else:
+        table = graph.constant(positions)
+    return graph.add(x, graph.node("Slice", table, graph.ints(0), length, graph.ints(0)))
+
+
+def _inverse_timescales(width: int) -> npt.NDArray[np.float32]:
+    """Return radians a frame of each sine and cosine, shape (width / 2,).
+
+    Source: openai-whisper ``model.py``, ``sinusoids``.
+    """
+    halves = width // 2
+    exponents = -np.log(MAX_TIMESCALE) / (halves - 1) * np.arange(halves)
+    return np.asarray(np.exp(exponents), np.float32)
+
+
+def _sinusoids(graph: GraphBuilder, length: int, width: int) -> str:
+    frames = graph.constant(np.arange(length, dtype=np.float32)[:, None])
+    angles = graph.node("Mul", frames, graph.constant(_inverse_timescales(width)[None]))
+    return graph.node("Concat", graph.node("Sin", angles), graph.node("Cos", angles), axis=1)
+
+
+def _query_key_value(
+    tensors: Tensors, prefix: str, heads: int
+) -> tuple[npt.NDArray[Any], npt.NDArray[Any]]:
+    """Return weight and bias of one product for all three; the query comes scaled."""
+    scale = (tensors[f"{prefix}.query.weight"].shape[0] // heads) ** -0.5
+    query, query_bias = (tensors[f"{prefix}.query.{part}"] for part in ("weight", "bias"))
+    key, value = tensors[f"{prefix}.key.weight"], tensors[f"{prefix}.value.weight"]
+    no_bias = np.zeros_like(query_bias)
+    return (
+        stacked([query * np.float32(scale), key, value]),
+        stacked([query_bias * np.float32(scale), no_bias, tensors[f"{prefix}.value.bias"]]),
+    )
+
+
+def _split_parts(graph: GraphBuilder, x: str, heads: int) -> list[str]:
+    return [
+        graph.split_heads(part, heads)
+        for part in graph.nodes_of("Split", 3, x, axis=-1, num_outputs=3)
+    ]
+
+
+def _encode_block(graph: GraphBuilder, x: str, tensors: Tensors, prefix: str, heads: int) -> str:
+    width = tensors[f"{prefix}.attn.out.bias"].shape[0]
+    normed = _norm(graph, x, tensors, f"{prefix}.attn_ln")
+    projected = graph.linear(normed, *_query_key_value(tensors, f"{prefix}.attn", heads))
+    query, key, value = _split_parts(graph, projected, heads)
+    mixed = graph.join_heads(graph.attend(query, key, value), width)
+    x = graph.add(x, _linear(graph, mixed, tensors, f"{prefix}.attn.out"))
+    return _mlp(graph, x, tensors, prefix)
+
+
+def _mlp(graph: GraphBuilder, x: str, tensors: Tensors, prefix: str) -> str:
+    hidden = _linear(
+        graph, _norm(graph, x, tensors, f"{prefix}.mlp_ln"), tensors, f"{prefix}.mlp.0"
+    )
+    return graph.add(x, _linear(graph, graph.node("Gelu", hidden), tensors, f"{prefix}.mlp.2"))
+
+
+def _project_audio(graph: GraphBuilder, x: str, tensors: Tensors, dims: WhisperDimensions) -> None:
+    """Return keys and values of all decoder layers from one product."""
+    weights, biases = [], []
+    for layer in range(dims.n_text_layer):
+        prefix = f"decoder.blocks.{layer}.cross_attn"
+        weights += [tensors[f"{prefix}.key.weight"], tensors[f"{prefix}.value.weight"]]
+        bias = tensors[f"{prefix}.value.bias"]
+        biases += [np.zeros_like(bias), bias]
+    parts = 2 * dims.n_text_layer
+    projected = graph.linear(x, stacked(weights), stacked(biases))
+    split = graph.nodes_of("Split", parts, projected, axis=-1, num_outputs=parts)
+    shape = (1, dims.n_text_head, "positions", dims.n_text_state // dims.n_text_head)
+    for number, part in enumerate(split):
+        name = f"cross_{'value' if number % 2 else 'key'}.{number // 2}"
+        graph.output(graph.split_heads(part, dims.n_text_head), name, shape)
+
+
+def _embed(graph: GraphBuilder, tensors: Tensors) -> str:
+    tokens = graph.input("tokens", ("batch", "n"), INT64)
+    positions = graph.input("positions", ("batch", "n"), INT64)
+    embedding = graph.embed(tensors["decoder.token_embedding.weight"], tokens)
+    return graph.add(embedding, graph.rows_of(tensors["decoder.positional_embedding"], positions))
+
+
+def _attend_past(
+    graph: GraphBuilder, x: str, tensors: Tensors, prefix: str, block: tuple[int, int, str]
+) -> str:
+    layer, heads, mask = block
+    width = tensors[f"{prefix}.attn.out.bias"].shape[0]
+    normed = _norm(graph, x, tensors, f"{prefix}.attn_ln")
+    projected = graph.linear(normed, *_query_key_value(tensors, f"{prefix}.attn", heads))
+    query, key, value = _split_parts(graph, projected, heads)
+    shape = ("batch", heads, "past", width // heads)
+    past_key = graph.input(f"past_key.{layer}", shape)
+    past_value = graph.input(f"past_value.{layer}", shape)
+    key = graph.node("Concat", past_key, key, axis=2)
+    value = graph.node("Concat", past_value, value, axis=2)
+    present = ("batch", heads, "total", width // heads)
+    key = graph.output(key, f"present_key.{layer}", present)
+    value = graph.output(value, f"present_value.{layer}", present)
+    mixed = graph.join_heads(graph.attend(query, key, value, mask), width)
+    return graph.add(x, _linear(graph, mixed, tensors, f"{prefix}.attn.out"))
+
+
+def _attend_audio(
+    graph: GraphBuilder, x: str, tensors: Tensors, prefix: str, block: tuple[int, int, str, bool]
+) -> str:
+    layer, heads, mask, is_aligned = block
+    name = f"{prefix}.cross_attn"
+    width = tensors[f"{name}.out.bias"].shape[0]
+    scale = np.float32((width // heads) ** -0.5)
+    normed = _norm(graph, x, tensors, f"{name}_ln")
+    weight, bias = tensors[f"{name}.query.weight"], tensors[f"{name}.query.bias"]
+    query = graph.split_heads(graph.linear(normed, weight * scale, bias * scale), heads)
+    if is_aligned:
+        shape = ("batch", heads, "n", width // heads)
+        query = graph.output(query, f"query.{layer}", shape)
+    shape = ("batch", heads, "frames", width // heads)
+    key = graph.input(f"cross_key.{layer}", shape)
+    value = graph.input(f"cross_value.{layer}", shape)
+    mixed = graph.join_heads(graph.attend(query, key, value, mask), width)
+    return graph.add(x, _linear(graph, mixed, tensors, f"{name}.out"))
+
+
+def _score(graph: GraphBuilder, x: str, tensors: Tensors, rules: npt.NDArray[np.float32]) -> None:
+    embedding = tensors["decoder.token_embedding.weight"]
+    flat = graph.reshape(x, -1, embedding.shape[1])
+    chosen = graph.node("Gather", flat, graph.input("scored", ("m",), INT64), axis=0)
+    logits = graph.linear(_norm(graph, chosen, tensors, "decoder.ln"), embedding, None)
+    table = graph.constant(rules)
+    allowed = graph.node("Gather", table, graph.input("rules", ("m",), INT64), axis=0)
+    log_probabilities = graph.node("LogSoftmax", graph.add(logits, allowed), axis=-1)
+    shape = ("m", embedding.shape[0])
+    log_probabilities = graph.output(log_probabilities, "log_probabilities", shape)
+    best = graph.node("ArgMax", log_probabilities, axis=-1, keepdims=1)
+    chosen = graph.node("GatherElements", log_probabilities, best, axis=-1)
+    last = graph.ints(-1)
+    graph.output(graph.node("Squeeze", best, last), "best", ("m",), INT64)
+    graph.output(graph.node("Squeeze", chosen, last), "best_log_probability", ("m",))

@@ -1,0 +1,1 @@
+"""When a word of an unfinished utterance is committed."""

@@ -1,0 +1,1 @@
+"""Words as spoken to words as written."""

@@ -1,0 +1,1 @@
+"""Published models by name: from where they are fetched, and where they are kept."""

@@ -1,0 +1,1 @@
+"""Weights on disk: manifests, files and their hashes."""

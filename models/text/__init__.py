@@ -1,0 +1,1 @@
+"""Text models: word pieces, batches and graphs of encoders; errors of words."""

@@ -1,0 +1,1 @@
+"""Numbers, spellings and addresses that are being dictated."""

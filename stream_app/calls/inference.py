@@ -1,0 +1,34 @@
+"""Failures of inference requests, as values.
+
+The model returns `Failed` in place of a result. The runtime tries again what may succeed later;
+what has failed for good comes to the state machine in place of a result.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """What the model returns for a request that it could not run.
+
+    Attributes:
+        reason: For logs and dead letters; never transcript text.
+        retryable: The same request may succeed later: a back-end is away, or overloaded.
+    """
+
+    reason: str
+    retryable: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class FailedRequest:
+    """What a state machine gets in place of a result, unless its agent says otherwise.
+
+    Attributes:
+        request: That has failed for good.
+        failure: Why.
+    """
+
+    request: Any
+    failure: Failed

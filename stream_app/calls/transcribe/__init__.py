@@ -1,0 +1,1 @@
+"""The machine of `transcribe`: audio in; speech activity, partials and finals out."""

@@ -1,0 +1,1 @@
+"""The messages of a call in their order, which no timing changes."""

@@ -1,0 +1,143 @@
+"""Requests of one call: the finals of finished segments and the partials of open ones."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from models.asr.core.policy import PolicyConfig
+from models.asr.partials.agreement import PartialHypothesis
+from models.audio.samples import FloatArray, no_samples
+from stream_app.calls.identifiers import segment_id
+from stream_app.calls.transcribe.input.call_facts import CallFacts
+from stream_app.calls.transcribe.recognition.channel_partials import ChannelPartials
+from stream_app.calls.transcribe.recognition.requests import RecognitionRequest, RecognitionResult
+from stream_app.calls.transcribe.segmenter.capture_times import CaptureTimes
+from stream_app.calls.transcribe.segmenter.segmenter import Segmenter
+from stream_app.calls.transcribe.segmenter.segments import Segment, SegmenterEvent, Span
+
+
+@dataclass(frozen=True, slots=True)
+class PartialConfig:
+    """When partials are asked for, and what becomes of them.
+
+    Attributes:
+        policy: When their words are committed.
+        interval_ms: New audio between two partials of a segment.
+        is_deterministic: They repeat byte for byte as finals do.
+    """
+
+    policy: PolicyConfig
+    interval_ms: int
+    is_deterministic: bool
+
+
+class CallRequests:
+    """What a call asks the recognizer for.
+
+    Args:
+        call_id: Of the call.
+        config: Of its partials.
+        captures: When its audio was captured.
+    """
+
+    def __init__(self, call_id: str, config: PartialConfig, captures: CaptureTimes) -> None:
+        self._call_id = call_id
+        self._config = config
+        self._captures = captures
+        self._partials: dict[int, ChannelPartials] = {}
+
+    def ask(
+        self,
+        channel: int,
+        segmenter: Segmenter,
+        events: Iterable[SegmenterEvent],
+        facts: CallFacts,
+    ) -> list[RecognitionRequest]:
+        """Return the requests of a channel: a final for each segment that ended, a partial if due.
+
+        Args:
+            channel: Its number.
+            segmenter: Of the channel, behind the events.
+            events: What its audio led to.
+            facts: Of the call, in force now.
+        """
+        requests = [
+            self._request(channel, _finished(event), facts)
+            for event in events
+            if isinstance(event, Segment)
+        ]
+        partial = self._due_partial(channel, segmenter)
+        if partial is not None:
+            requests.append(self._request(channel, partial, facts))
+        return requests
+
+    def update(self, result: RecognitionResult, open_start_ms: int | None) -> PartialHypothesis:
+        """Return the next partial of a segment; one without words if its result came too late.
+
+        Args:
+            result: Of a partial.
+            open_start_ms: Where the open segment of its channel begins, None without one.
+        """
+        return self._partials_of(result.request.channel).update(result, open_start_ms)
+
+    def _due_partial(self, channel: int, segmenter: Segmenter) -> "_Audio | None":
+        start_ms = segmenter.open_start_ms
+        if start_ms is None:
+            return None
+        heard_ms = segmenter.heard_ms
+        if heard_ms < segmenter.reported_ms:
+            return None  # there is nothing new, after a cut or a takeover
+        if not self._partials_of(channel).ask(start_ms, heard_ms):
+            return None
+        return _Audio(start_ms, heard_ms, segmenter.open_samples(), is_final=False)
+
+    def _partials_of(self, channel: int) -> ChannelPartials:
+        """Return the partials of a channel, open or not: results come late."""
+        partials = self._partials.get(channel)
+        if partials is None:
+            config = self._config
+            partials = self._partials[channel] = ChannelPartials(
+                config.policy, config.interval_ms, is_deterministic=config.is_deterministic
+            )
+        return partials
+
+    def _request(self, channel: int, audio: "_Audio", facts: CallFacts) -> RecognitionRequest:
+        is_final = audio.is_final
+        return RecognitionRequest(
+            call_id=self._call_id,
+            channel=channel,
+            segment_id=segment_id(self._call_id, channel, audio.start_ms),
+            samples=audio.samples,
+            passage=audio.passage,
+            context=audio.context,
+            start_ms=audio.start_ms,
+            captured_at_ns=self._captures.at(audio.speech_end_ms),
+            language=facts.context.language,
+            hot_words=facts.context.hot_words,
+            is_final=is_final,
+            draft=() if is_final else self._partials_of(channel).draft,
+            is_exact=is_final or self._config.is_deterministic,
+            domain=facts.context.domain,
+            party=facts.parties[channel],
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class _Audio:
+    """Audio of a segment that is to be decoded: all of a finished one, or an open one so far."""
+
+    start_ms: int
+    speech_end_ms: int
+    samples: FloatArray
+    is_final: bool = True
+    passage: tuple[Span, ...] = ()
+    context: FloatArray = field(default_factory=no_samples)
+
+
+def _finished(segment: Segment) -> _Audio:
+    return _Audio(
+        segment.start_ms,
+        segment.end_ms,
+        segment.samples,
+        passage=segment.passage,
+        context=segment.context,
+    )

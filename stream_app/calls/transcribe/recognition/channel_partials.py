@@ -1,0 +1,96 @@
+"""The partials of a channel: when one is due, and which of their words are committed."""
+
+from dataclasses import dataclass
+
+from models.asr.core.policy import PolicyConfig
+from models.asr.partials.agreement import PartialHypothesis
+from models.asr.partials.policies import PartialPolicy, make_policy
+from stream_app.calls.transcribe.recognition.requests import RecognitionResult
+
+
+@dataclass(slots=True)
+class _OpenSegment:
+    """A segment with partials.
+
+    Attributes:
+        asked_ms: Audio clock up to which the last partial was asked for.
+        policy: Which commits its words.
+        draft: Tokens of its last partial.
+        pending: Partials that were asked for and have no result yet.
+    """
+
+    start_ms: int
+    asked_ms: int
+    policy: PartialPolicy
+    draft: tuple[int, ...] = ()
+    pending: int = 0
+
+
+class ChannelPartials:
+    """The partials of a channel, segment after segment.
+
+    Args:
+        policy: When their words are committed.
+        interval_ms: New audio between two partials of a segment.
+        is_deterministic: Every partial counts, also those of a segment that has ended since, and
+            none starts from a draft; else a result that comes too late is dropped.
+    """
+
+    def __init__(
+        self, policy: PolicyConfig, interval_ms: int, *, is_deterministic: bool = False
+    ) -> None:
+        self._policy = policy
+        self._interval_ms = interval_ms
+        self._is_deterministic = is_deterministic
+        self._is_wanted = make_policy(policy).wants_partials
+        self._current: _OpenSegment | None = None
+        self._unfinished: dict[int, _OpenSegment] = {}
+
+    @property
+    def draft(self) -> tuple[int, ...]:
+        """Return the tokens that the next partial may start from."""
+        return self._current.draft if self._current is not None else ()
+
+    def ask(self, start_ms: int, heard_ms: int) -> bool:
+        """Return whether a partial is due; if so it counts as asked for.
+
+        Args:
+            start_ms: Audio clock at which the open segment begins.
+            heard_ms: Audio clock up to which it has been heard.
+        """
+        if not self._is_wanted:
+            return False
+        current = self._current
+        if current is None or current.start_ms != start_ms:
+            current = _OpenSegment(start_ms, start_ms, make_policy(self._policy))
+            self._current = current
+        if heard_ms - current.asked_ms < self._interval_ms:
+            return False
+        current.asked_ms = heard_ms
+        if self._is_deterministic:
+            current.pending += 1
+            self._unfinished[start_ms] = current
+        return True
+
+    def update(self, result: RecognitionResult, open_start_ms: int | None) -> PartialHypothesis:
+        """Return the segment's next partial; one without words if it came too late.
+
+        Args:
+            result: Of a partial request.
+            open_start_ms: Where the open segment begins, None without one.
+        """
+        start_ms = result.request.start_ms
+        if self._is_deterministic:
+            return self._finish(start_ms).policy.update(result.hypothesis)
+        current = self._current
+        if current is None or not current.start_ms == start_ms == open_start_ms:
+            return PartialHypothesis()
+        current.draft = () if result.rejected else result.hypothesis.tokens
+        return current.policy.update(result.hypothesis)
+
+    def _finish(self, start_ms: int) -> _OpenSegment:
+        segment = self._unfinished[start_ms]
+        segment.pending -= 1
+        if not segment.pending:
+            del self._unfinished[start_ms]
+        return segment

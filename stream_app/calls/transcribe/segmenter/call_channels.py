@@ -1,0 +1,99 @@
+"""The channels of a call: opened with its audio, closed and discarded where it stops."""
+
+from collections.abc import Callable, Iterator, Sequence
+
+from models.vad.front_end import ChannelFrontEnd
+from stream_app.calls.transcribe.input.chunk_audio import channel_audio
+from stream_app.calls.transcribe.input.ordered_chunks import SequencedChunk
+from stream_app.calls.transcribe.input.sequence_point import to_ms
+from stream_app.calls.transcribe.segmenter.capture_times import CaptureTimes
+from stream_app.calls.transcribe.segmenter.channel import Channel
+from stream_app.calls.transcribe.segmenter.segments import (
+    Cut,
+    SegmentConfig,
+    SegmenterEvent,
+    SegmenterPoint,
+)
+
+
+class CallChannels:
+    """The open channels of a call.
+
+    Nothing is allocated before there is audio, nor kept once it stops: a call that is silent for
+    hours costs no more than its checkpoint.
+
+    Args:
+        front_end: Makes the front end of a channel from the source's sample rate.
+        config: How channels are cut.
+
+    Attributes:
+        captures: When their audio was captured.
+    """
+
+    def __init__(self, front_end: Callable[[int], ChannelFrontEnd], config: SegmentConfig) -> None:
+        self._front_end = front_end
+        self._config = config
+        self._open: list[Channel] = []
+        self._rate_hz = 0
+        self.captures = CaptureTimes()
+
+    def __len__(self) -> int:
+        """Return how many are open."""
+        return len(self._open)
+
+    def __iter__(self) -> Iterator[Channel]:
+        """Return an iterator over the open ones."""
+        return iter(self._open)
+
+    def __getitem__(self, number: int) -> Channel:
+        """Return an open channel."""
+        return self._open[number]
+
+    @property
+    def heard_ms(self) -> int:
+        """Return the audio clock up to which all were heard."""
+        return min([channel.segmenter.heard_ms for channel in self._open])
+
+    def open_start_ms(self, number: int) -> int | None:
+        """Return where the open segment of a channel begins, None without one."""
+        if number >= len(self._open):
+            return None
+        return self._open[number].segmenter.open_start_ms
+
+    def open(self, points: Sequence[SegmenterPoint], rate_hz: int) -> None:
+        """Begin, or go on, with one channel for each point."""
+        self._rate_hz = rate_hz
+        self.captures.begin(rate_hz)
+        self._open = [
+            Channel(self._front_end(rate_hz), rate_hz, self._config, point) for point in points
+        ]
+
+    def insert(self, sequenced: SequencedChunk) -> Iterator[tuple[int, list[SegmenterEvent]]]:
+        """Yield each channel's number with what a chunk leads to there."""
+        self.captures.add(sequenced)
+        chunk, samples, silence = sequenced.chunk, sequenced.samples, sequenced.silence
+        start = sequenced.start - silence
+        for number, channel in enumerate(self._open):
+            audio = channel_audio(chunk, number, samples, silence=silence)
+            yield number, channel.insert(start, audio)
+
+    def close(
+        self, cut: Cut, end: int, resume: int | None = None
+    ) -> Iterator[tuple[int, list[SegmenterEvent]]]:
+        """Yield each channel's number with what the end of its audio leads to.
+
+        Args:
+            cut: Why it ends.
+            end: Position after the last sample.
+            resume: Where audio goes on, behind a jump. A channel that was restored behind it
+                yields nothing: it was closed at the jump before.
+        """
+        for number, channel in enumerate(self._open):
+            origin_ms = channel.segmenter.origin_ms
+            if resume is None or origin_ms < to_ms(resume, self._rate_hz):
+                yield number, channel.close(cut, end, resume=resume)
+
+    def discard(self) -> None:
+        """Forget closed channels with their audio."""
+        self._open = []
+        self.captures.begin(self._rate_hz)

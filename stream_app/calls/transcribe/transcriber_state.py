@@ -1,0 +1,53 @@
+"""Configuration and checkpoint of a call of `transcribe`."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import msgspec
+
+from models.asr.core.policy import DEFAULT_POLICY, PolicyConfig
+from models.asr.writing.normalisation import WordStyle
+from models.vad.front_end import ChannelFrontEnd
+from stream_app.calls.transcribe.input.pending_inputs import InputPoint
+from stream_app.calls.transcribe.lane.transcript_lane import ChannelResume
+from stream_app.calls.transcribe.segmenter.segments import SegmentConfig
+
+AGENT = "transcribe"
+
+
+@dataclass(frozen=True, slots=True)
+class TranscriberConfig:
+    """What every call of a worker shares.
+
+    Attributes:
+        front_end: Makes the front end of a channel from the source's sample rate.
+        segments: How channels are cut.
+        partial_interval_ms: New audio between two partials of a segment.
+        model: Name and version of the weights.
+        policy: When words of a partial are committed.
+        numbers: As spoken, or normalised as they are written.
+        is_deterministic: Partials repeat byte for byte as finals do, and keep their order among the
+            other messages; none is shed, and each is an exact decode.
+    """
+
+    front_end: Callable[[int], ChannelFrontEnd]
+    segments: SegmentConfig
+    partial_interval_ms: int
+    model: str
+    policy: PolicyConfig = DEFAULT_POLICY
+    numbers: WordStyle = "spoken"
+    is_deterministic: bool = False
+
+
+class TranscriberState(msgspec.Struct, frozen=True, kw_only=True):
+    """What the checkpoint of an open call holds.
+
+    Attributes:
+        input: State of the input before the first message that is still needed.
+        channels: Every channel that the call ever had; those of the present layout come first.
+        model: Name and version of the weights.
+    """
+
+    input: InputPoint
+    channels: tuple[ChannelResume, ...]
+    model: str

@@ -1,0 +1,104 @@
+"""`callstream demo`: the whole live path on this machine."""
+
+import asyncio
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from stream_app.cli.native_stderr import own_stderr
+from stream_app.cli.options import parse_speed
+from stream_app.cli.running import quiet_libraries, run_until_signal
+from stream_app.demo.local_system import LocalSystem
+from stream_app.demo.report import report_screen, report_values
+from stream_app.demo.session import DEMO_CALL, REAL_CALL, DemoCall, DemoSession, load_call
+from stream_app.settings import Settings, load_settings
+from stream_app.terminal.screen import Screen, open_screen
+
+BUNDLED_MODEL = "bundled"
+REAL = "real"
+
+
+def demo(
+    *,
+    call: Annotated[
+        str,
+        typer.Option(
+            metavar="real|FILE",
+            help="'real': 90 s of a call between two people; or a recording of yours.",
+        ),
+    ] = "",
+    speed: Annotated[
+        str, typer.Option(metavar="N|max", help="Times real time, or as fast as possible.")
+    ] = "1",
+    as_json: Annotated[
+        bool, typer.Option("--json", help="One message a line on stdout, as JSON.")
+    ] = False,
+    keep: Annotated[
+        bool, typer.Option("--keep", help="Keep broker and agents running afterwards.")
+    ] = False,
+) -> None:
+    """Replay a telephone call through a broker and all agents, and show it live.
+
+    Needs nothing else: the Kafka-protocol broker is embedded and keeps everything in memory, and
+    the speech weights are bundled. The call is synthetic, so that its word errors are exact.
+    """
+    times = parse_speed(speed)
+    settings = load_settings()
+    quiet_libraries()
+    with own_stderr() as errors:
+        recording = load_call(recording_of(call))
+        screen = open_screen(Console(), Console(file=errors), is_json=as_json)
+        try:
+            run_until_signal(lambda: _demo(recording, times, settings, screen, keep=keep))
+        finally:
+            screen.close()
+
+
+def recording_of(call: str) -> Path:
+    """Return the recording that an option names; the synthetic call if it is empty."""
+    if call == REAL:
+        return REAL_CALL
+    return Path(call) if call else DEMO_CALL
+
+
+async def _demo(
+    call: DemoCall, speed: float | None, settings: Settings, screen: Screen, *, keep: bool
+) -> None:
+    for line in introduction(call, speed, settings):
+        screen.note(line)
+    with LocalSystem(settings) as system:
+        await system.prepare(screen.say)
+        session = DemoSession(call, speed, screen)
+        report = await session.run(system.kafka, system)
+        screen.conclude(report_screen(report), report_values(report))
+        if keep:
+            screen.note(f"broker and agents go on at {system.kafka.bootstrap_servers}; Ctrl-C ends")
+            await _until_they_fail(system)
+
+
+async def _until_they_fail(system: LocalSystem) -> None:
+    while True:
+        system.check()
+        await asyncio.sleep(1.0)
+
+
+def introduction(call: DemoCall, speed: float | None, settings: Settings) -> list[str]:
+    """Return what the user has to know before anything is shown."""
+    names = " + ".join(path.name for path in call.planned.recording.files)
+    lines = [f"{names} {_pace(speed)}, through the embedded broker: in memory, gone afterwards."]
+    if settings.asr.model == BUNDLED_MODEL:
+        lines.append(
+            "Speech by the bundled weights: Whisper tiny.en, in English;\n"
+            "larger ones make fewer errors: CALLSTREAM_ASR__MODEL=base."
+        )
+    else:
+        lines.append(f"Speech by the weights {settings.asr.model}.")
+    return lines
+
+
+def _pace(speed: float | None) -> str:
+    if speed is None:
+        return "as fast as possible"
+    return "in real time" if speed == 1 else f"at {speed:g} times real time"

@@ -1,0 +1,122 @@
+"""`callstream replay`: recorded calls through the topics of a running system."""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+from rich.console import Console
+
+from schemas import catalogue
+from schemas.base import Party
+from schemas.errors import ConfigurationError
+from stream_app.cli.failures import FAILURE, print_failure
+from stream_app.cli.native_stderr import own_stderr
+from stream_app.cli.options import BrokersOption, parse_speed, settings_for
+from stream_app.cli.running import quiet_libraries, run_until_signal
+from stream_app.replay.chunker import MAX_CHUNK_MS, MIN_CHUNK_MS
+from stream_app.replay.discovery import Findings, find_recordings, paired
+from stream_app.replay.pacer import SystemClock
+from stream_app.replay.plan import PlannedCall, check_run, mint_run, plan_calls
+from stream_app.replay.publisher import open_publisher
+from stream_app.replay.readers import UNNAMED_RAW_SUFFIXES, RawFormat
+from stream_app.replay.session import Replay, ReplayedCall, ReplayListener, ReplayOptions
+from stream_app.replay.sidecar import parse_parties
+from stream_app.settings import Settings
+from stream_app.terminal.replay_progress import ReplayProgress
+
+
+def replay(
+    paths: Annotated[
+        list[Path] | None,
+        typer.Argument(metavar="PATH...", help="Recordings, and folders of recordings."),
+    ] = None,
+    *,
+    pair: Annotated[
+        tuple[Path, Path] | None,
+        typer.Option(metavar="AGENT CUSTOMER", help="Two mono files as one call."),
+    ] = None,
+    parties: Annotated[
+        str | None,
+        typer.Option(metavar="PARTY,..", help="Party of each channel: agent, customer, unknown."),
+    ] = None,
+    speed: Annotated[
+        str, typer.Option(metavar="N|max", help="Times real time, or as fast as possible.")
+    ] = "1",
+    chunk_ms: Annotated[
+        int, typer.Option(min=MIN_CHUNK_MS, max=MAX_CHUNK_MS, help="Audio in one message.")
+    ] = 100,
+    concurrency: Annotated[int, typer.Option(min=1, max=5000, help="Calls at once.")] = 10,
+    copies: Annotated[int, typer.Option(min=1, max=100_000, help="Calls of each recording.")] = 1,
+    run: Annotated[
+        str | None, typer.Option(metavar="ID", help="Ends each call id; else a new one is made.")
+    ] = None,
+    raw_encoding: Annotated[
+        Literal["mulaw", "alaw", "pcm16"] | None,
+        typer.Option(help="How to read files without a header."),
+    ] = None,
+    raw_rate: Annotated[int, typer.Option(metavar="HZ", help="Sample rate of those.")] = 8000,
+    brokers: BrokersOption = None,
+) -> None:
+    """Replay recorded calls as if they came from a telephony gateway.
+
+    WAV (G.711 too), FLAC, MP3, OGG and raw G.711 (.ulaw, .alaw); stereo, mono, or the two parties
+    in two files, such as call40_agent.flac and call40_caller.flac. A file call40.json beside a
+    recording holds the context of the call.
+    """
+    if not paths and pair is None:
+        raise typer.BadParameter("give at least one PATH, or --pair", param_hint="PATH...")
+    named = _parties(parties)
+    raw = RawFormat(raw_encoding, raw_rate)
+    options = ReplayOptions(parse_speed(speed), chunk_ms, concurrency, raw)
+    run_id = check_run(run) if run else mint_run()
+    settings = settings_for(brokers)
+    findings = _find(paths or [], pair, raw)
+    calls = plan_calls(findings.recordings, run=run_id, copies=copies, parties=named)
+    _replay(calls, options, settings, findings.notices)
+
+
+def _parties(text: str | None) -> tuple[Party, ...]:
+
+    try:
+        return parse_parties(text) if text else ()
+    except ConfigurationError as error:
+        raise typer.BadParameter(str(error), param_hint="--parties") from error
+
+
+def _find(paths: list[Path], pair: tuple[Path, Path] | None, raw: RawFormat) -> Findings:
+
+    suffixes = UNNAMED_RAW_SUFFIXES if raw.encoding else frozenset[str]()
+    found = find_recordings(paths, extra_suffixes=suffixes)
+    if pair is None:
+        return found
+    return Findings((*found.recordings, paired(*pair)), found.notices)
+
+
+def _replay(
+    calls: list[PlannedCall],
+    options: ReplayOptions,
+    settings: Settings,
+    notices: tuple[str, ...],
+) -> None:
+    quiet_libraries()
+    with own_stderr() as stream, ReplayProgress(Console(file=stream), len(calls)) as progress:
+        for notice in notices:
+            progress.print_line("note", "yellow", notice)
+        outcomes = (
+            run_until_signal(lambda: _produce(calls, options, settings, progress)) if calls else []
+        )
+    failed = sum(1 for outcome in outcomes if outcome.problem)
+    if failed or not outcomes:
+        print_failure(f"{failed} of {len(outcomes)} calls failed" if outcomes else "no calls found")
+        raise typer.Exit(FAILURE)
+
+
+async def _produce(
+    calls: list[PlannedCall],
+    options: ReplayOptions,
+    settings: Settings,
+    listener: ReplayListener,
+) -> list[ReplayedCall]:
+    async with open_publisher(settings.kafka, catalogue.AUDIO) as publisher:
+        replay = Replay(options, publisher, clock=SystemClock(), listener=listener)
+        return await replay.run(calls)

@@ -1,0 +1,1 @@
+"""Calls of a running system, followed on the result topics; nothing here draws."""

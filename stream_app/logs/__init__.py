@@ -1,0 +1,1 @@
+"""Structured logs, held within bounds and safe for a terminal."""

@@ -1,0 +1,1 @@
+"""Metrics and health of an agent, and the HTTP server that answers with them."""

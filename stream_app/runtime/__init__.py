@@ -1,0 +1,1 @@
+"""What runs an agent: events in, effects out, results back."""

@@ -1,0 +1,1 @@
+"""Memory of an agent: partitions, their calls, checkpoints, and work under way."""

@@ -1,0 +1,1 @@
+"""What leaves an agent: outputs, checkpoints behind them, alerts, dead letters."""

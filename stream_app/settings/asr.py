@@ -1,0 +1,53 @@
+"""Settings of speech recognition."""
+
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field
+
+from stream_app.settings.part import Part
+
+# The names that the models use. They are written again because loading settings imports no model,
+# which a test checks.
+Backend = Literal["auto", "onnx", "torch", "ctranslate2", "mlx"]
+Precision = Literal["auto", "fp32", "int8", "bf16", "fp16"]
+Policy = Literal["auto", "local_agreement", "attention_guided", "utterance_only"]
+WordStyle = Literal["spoken", "normalised"]
+
+
+class AsrSettings(Part):
+    """Speech recognition.
+
+    Attributes:
+        model: ``bundled``, a name such as ``base``, or a path.
+        models_folder: Cache of models that are fetched by name; ``~/.cache/callstream/models`` by
+            default.
+        backend: What runs the weights; ``auto`` takes the fastest one that is installed.
+        precision: Of the weights at work, such as ``fp32`` or ``int8``; ``auto`` leaves it to
+            the back-end.
+        threads: Of one process; several processes of one thread each serve more calls.
+        partial_interval_ms: New audio between two partials of a segment; stretches under overload.
+        max_batch: Most requests in one call of the model.
+        policy: When words of a partial are committed; ``auto`` leaves it to the weights,
+            ``utterance_only`` asks for no partials at all.
+        policy_guard_ms: Audio that must follow a word before ``attention_guided`` commits it; the
+            weights' own value by default.
+        numbers: ``spoken`` leaves words as the recognizer wrote them, and Whisper's weights write
+            figures themselves; ``normalised`` writes English numbers, amounts, times, spellings
+            and addresses as they are written, which the bare words of small weights need.
+        deterministic: Partials repeat byte for byte as finals do. Their interval never stretches
+            and none is shed, so that overload delays finals as well.
+    """
+
+    model: str = "bundled"
+    models_folder: Path | None = None
+    backend: Backend = "auto"
+    precision: Precision = "auto"
+    device: str = "cpu"
+    threads: int = Field(default=1, ge=1)
+    partial_interval_ms: int = Field(default=500, ge=100)
+    max_batch: int = Field(default=8, ge=1)
+    policy: Policy = "auto"
+    policy_guard_ms: int | None = Field(default=None, ge=0)
+    numbers: WordStyle = "spoken"
+    deterministic: bool = False

@@ -1,0 +1,78 @@
+"""Settings of the Kafka clients."""
+
+import re
+from typing import Literal, Self
+
+from pydantic import Field, SecretStr, field_serializer, field_validator, model_validator
+
+from stream_app.settings.part import Part
+
+SecurityProtocol = Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"]
+SaslMechanism = Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"]
+_SERVER = re.compile(r"(?:\[[0-9A-Fa-f:.]+\]|[^\s,:\[\]]+)(?::(\d{1,5}))?")
+_MAX_PORT = 65_535
+
+
+class KafkaSettings(Part):
+    """How to reach the brokers, and how consumers behave.
+
+    Attributes:
+        bootstrap_servers: Comma-separated ``host:port`` pairs.
+        session_timeout_s: A worker that is silent for this time loses its partitions.
+        commit_interval_s: How often acknowledged offsets are committed.
+        checkpoint_interval_s: Changes of an open call within this time share one checkpoint, and
+            their acknowledgements wait for it. Outputs never wait, and their checkpoint follows
+            them at once.
+        max_poll_interval_s: A worker that takes no event in this time loses its partitions.
+        fetch_max_wait_ms: Longest wait of a fetch for data, and shortest time between two polls:
+            what arrives meanwhile is read at once. Less is faster, more is cheaper.
+        is_idempotent: Producers ask the brokers to drop what a retry would write twice.
+        leaves_group: A worker that stops in order gives its partitions back at once.
+        is_static_member: Keep a restarted worker's partitions for it (group instance id).
+    """
+
+    bootstrap_servers: str = "127.0.0.1:9092"
+    security_protocol: SecurityProtocol = "PLAINTEXT"
+    sasl_mechanism: SaslMechanism = "PLAIN"
+    sasl_username: str = ""
+    sasl_password: SecretStr = SecretStr("")
+    ssl_cafile: str = ""
+    ssl_certfile: str = ""
+    ssl_keyfile: str = ""
+    partitions: int = Field(default=12, ge=1)
+    replication_factor: int = Field(default=1, ge=1)
+    session_timeout_s: float = Field(default=10.0, gt=0)
+    heartbeat_s: float = Field(default=2.0, gt=0)
+    commit_interval_s: float = Field(default=0.5, gt=0)
+    checkpoint_interval_s: float = Field(default=1.0, ge=0, le=10)
+    max_poll_interval_s: float = Field(default=300.0, gt=0)
+    max_poll_records: int = Field(default=500, ge=1)
+    fetch_max_wait_ms: int = Field(default=40, ge=1)
+    request_timeout_s: float = Field(default=40.0, gt=0)
+    is_idempotent: bool = True
+    leaves_group: bool = True
+    is_static_member: bool = True
+
+    @field_serializer("sasl_password", when_used="json")
+    def _reveal(self, value: SecretStr) -> str:
+        """The supervisor hands the settings to its children through a pipe, as JSON."""
+        return value.get_secret_value()
+
+    @field_validator("bootstrap_servers")
+    @classmethod
+    def _hosts_and_ports(cls, value: str) -> str:
+        for server in value.split(","):
+            found = _SERVER.fullmatch(server.strip())
+            if found is None or not 0 < int(found[1] or 1) <= _MAX_PORT:
+                raise ValueError(f"'{server.strip()}' is not HOST:PORT")
+        return value
+
+    @model_validator(mode="after")
+    def _complete(self) -> Self:
+        if self.security_protocol.startswith("SASL") and not self.sasl_username:
+            raise ValueError(f"{self.security_protocol} needs sasl_username and sasl_password")
+        if self.heartbeat_s >= self.session_timeout_s:
+            raise ValueError("heartbeat_s must be shorter than session_timeout_s")
+        if self.request_timeout_s < self.session_timeout_s:
+            raise ValueError("request_timeout_s must not be shorter than session_timeout_s")
+        return self

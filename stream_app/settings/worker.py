@@ -1,0 +1,25 @@
+"""Settings of a worker."""
+
+from typing import Literal
+
+from pydantic import Field
+
+from stream_app.settings.part import Part
+
+
+class WorkerSettings(Part):
+    """A worker.
+
+    Attributes:
+        id: Stable name of this worker among all workers; where empty, each start makes up another.
+        log_level: One of the standard library's names.
+        max_silence_s: An agent whose event loop stands still for this time is killed and started
+            again. Twice the session timeout by default: others hold its partitions by then, and no
+            pause for memory or for a run of a model takes as long.
+        max_start_s: The same before an agent is ready, when it loads its models.
+    """
+
+    id: str = Field(default="", pattern=r"^[A-Za-z0-9._-]*$", max_length=200)
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+    max_silence_s: float = Field(default=20.0, ge=3.0)
+    max_start_s: float = Field(default=600.0, ge=3.0)

@@ -1,0 +1,1 @@
+"""Calls and replays drawn on a terminal."""

@@ -1,0 +1,1 @@
+"""Calls that tests make up, and what drives state machines with them."""

@@ -1,0 +1,1 @@
+"""Workers, calls and watches of a running system."""

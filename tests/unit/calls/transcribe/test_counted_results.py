@@ -1,0 +1,106 @@
+"""What guards and lateness did to a call's results is counted."""
+
+from collections import Counter
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+
+from models.asr.core.hypothesis import Hypothesis, Word
+from models.asr.guards import DEFAULT_GUARDS, apply_guards
+from stream_app.calls.effects import Infer
+from stream_app.calls.transcribe.recognition import (
+    RecognitionRequest,
+    RecognitionResult,
+    failed_recognition,
+    recognize,
+)
+from stream_app.calls.transcribe.transcriber import CallTranscriber
+from tests.support.calls.recorded_calls import fingerprint, recorded_call, transcriber
+
+BEHIND_ANY_CONTEXT_MS = 30_000
+
+
+class Engine:
+    """Says the same text whatever it hears."""
+
+    name = "test-1"
+
+    def __init__(self, text: str, *, log_probability: float = -0.1) -> None:
+        times = {"start_ms": BEHIND_ANY_CONTEXT_MS, "end_ms": BEHIND_ANY_CONTEXT_MS}
+        words = [Word(text=word, confidence=0.9, **times) for word in text.split()]
+        self._hypothesis = Hypothesis(
+            text=text,
+            words=tuple(words),
+            duration_ms=60_000,
+            avg_log_probability=log_probability,
+        )
+
+    def transcribe_batch(self, requests: list[object]) -> list[Hypothesis]:
+        """Return the text for each request."""
+        return [self._hypothesis] * len(requests)
+
+
+def counted(recognizer: Callable[[RecognitionRequest], RecognitionResult]) -> CallTranscriber:
+    """Return a call after twelve seconds, all of whose requests were answered at once."""
+    call = transcriber("c")
+    for offset, message in enumerate(recorded_call("c", 0, 12_000)):
+        for effect in call.feed(message, offset):
+            if isinstance(effect, Infer) and isinstance(effect.request, RecognitionRequest):
+                call.resolve(recognizer(effect.request))
+    return call
+
+
+@pytest.mark.parametrize(
+    ("engine", "guard"),
+    [
+        (Engine("thank you", log_probability=-5.0), "improbable"),
+        (Engine("no " * 40), "loop"),
+        (Engine("hello there"), None),
+    ],
+)
+def test_what_a_guard_refuses_or_cuts_is_counted_by_its_name(
+    engine: Engine, guard: str | None
+) -> None:
+    asked: Counter[bool] = Counter()
+
+    def recognizer(request: RecognitionRequest) -> RecognitionResult:
+        asked[request.is_final] += 1
+        (result,) = recognize([request], engine)  # type: ignore[arg-type]
+        return result
+
+    guarded = counted(recognizer).counters.guarded
+
+    assert min(asked.values()) > 1
+    wanted = {(guard, "final"): asked[True], (guard, "partial"): asked[False]}
+    assert guarded == (wanted if guard else {})
+
+
+def test_a_request_that_failed_fired_no_guard() -> None:
+    """The agent counts it already."""
+    call = counted(lambda request: failed_recognition(request, "test-1"))
+
+    assert call.counters.guarded == {}
+
+
+def test_a_loop_is_told_from_a_refusal() -> None:
+    loop = apply_guards(Engine("no " * 40)._hypothesis, np.ones(160, np.float32), DEFAULT_GUARDS)
+
+    assert loop.rejected_reason is None
+    assert len(loop.hypothesis.words) == 1
+
+
+def test_partials_that_come_after_their_segment_are_counted() -> None:
+    call, late = transcriber("c"), []
+    for offset, message in enumerate(recorded_call("c", 0, 12_000)):
+        for effect in call.feed(message, offset):
+            if isinstance(effect, Infer) and isinstance(effect.request, RecognitionRequest):
+                if effect.is_urgent:
+                    call.resolve(fingerprint(effect.request))
+                else:
+                    late.append(effect.request)
+
+    for request in late:
+        call.resolve(fingerprint(request))
+
+    assert call.counters.outdated_partials == len(late) > 1

@@ -1,0 +1,128 @@
+"""One root, read once; unknown and wrong settings are named at start-up."""
+
+import pytest
+
+from schemas.errors import ConfigurationError
+from stream_app.settings import Settings, TurnRoute, load_settings, settings_from_json
+
+
+def test_a_variable_sets_a_field_of_a_part(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Prefix, part, two underscores, field."""
+    monkeypatch.setenv("CALLSTREAM_ASR__MODEL", "base.en")
+    monkeypatch.setenv("CALLSTREAM_TURNS__BACKCHANNELS", "yes, mm-hmm")
+
+    settings = load_settings()
+
+    assert settings.asr.model == "base.en"
+    assert settings.turns.backchannels == ("yes", "mm-hmm")
+
+
+@pytest.mark.parametrize("name", ["CALLSTREAM_FOO", "CALLSTREAM_ASR__FOO", "CALLSTREAM_ASR"])
+def test_an_unknown_variable_is_refused(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A misspelt setting must not be ignored."""
+    monkeypatch.setenv(name, "1")
+
+    with pytest.raises(ConfigurationError, match=f"{name} is not a setting"):
+        load_settings()
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("THREADS", "many"),
+        ("BACKEND", "abacus"),
+        ("PRECISION", "int3"),
+        ("POLICY", "hope"),
+        ("NUMBERS", "roman"),
+        ("MAX_BATCH", "0"),
+        ("DETERMINISTIC", "perhaps"),
+    ],
+)
+def test_a_wrong_value_is_named(monkeypatch: pytest.MonkeyPatch, field: str, value: str) -> None:
+    """By the variable that holds it."""
+    monkeypatch.setenv(f"CALLSTREAM_ASR__{field}", value)
+
+    with pytest.raises(ConfigurationError, match=f"CALLSTREAM_ASR__{field}"):
+        load_settings()
+
+
+def test_sasl_without_a_user_is_refused() -> None:
+    """The broker's own message would come late."""
+    with pytest.raises(ConfigurationError, match="sasl_username"):
+        Settings().replace(kafka={"security_protocol": "SASL_SSL"})
+
+
+def test_settings_survive_the_way_to_a_child_process() -> None:
+    """The password too, which a plain dump would hide."""
+    settings = Settings().replace(kafka={"sasl_password": "secret", "partitions": 3})
+
+    assert settings_from_json(settings.model_dump_json()) == settings
+    assert "secret" not in repr(settings)
+
+
+def test_routes_are_read_from_one_variable(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Routes by semicolons, their fields by commas; those of a route must all fit."""
+    monkeypatch.setenv(
+        "CALLSTREAM_TURNS__ROUTES",
+        "agent=party:agent; helpline = domain:helpline, language:en, threshold:0.8 ;rest=",
+    )
+
+    assert load_settings().turns.routes == (
+        TurnRoute(variant="agent", party="agent"),
+        TurnRoute(variant="helpline", domain="helpline", language="en", threshold=0.8),
+        TurnRoute(variant="rest"),
+    )
+    assert load_settings().turns.thresholds == {"helpline": 0.8}
+
+
+@pytest.mark.parametrize(
+    ("routes", "problem"),
+    [
+        ("agent", "VARIANT=FIELD:VALUE"),
+        ("agent=party", "VARIANT=FIELD:VALUE"),
+        ("=party:agent", "VARIANT"),
+        ("agent=role:agent", "ROUTES__0__ROLE"),
+        ("agent=party:boss", "ROUTES__0__PARTY"),
+        ("agent=threshold:high", "ROUTES__0__THRESHOLD"),
+        ("agent=threshold:1.5", "ROUTES__0__THRESHOLD"),
+        ("agent=threshold:0.8;agent=party:agent,threshold:0.9", "two thresholds"),
+    ],
+)
+def test_a_wrong_route_is_named(monkeypatch: pytest.MonkeyPatch, routes: str, problem: str) -> None:
+    monkeypatch.setenv("CALLSTREAM_TURNS__ROUTES", routes)
+
+    with pytest.raises(ConfigurationError, match=problem):
+        load_settings()
+
+
+@pytest.mark.parametrize(
+    ("turns", "problem"),
+    [
+        ({"complete_silence_ms": 800}, "complete_silence_ms <= silence_ms"),
+        ({"silence_ms": 2_000}, "complete_silence_ms <= silence_ms"),
+        ({"incomplete_silence_ms": 3_500}, "complete_silence_ms <= silence_ms"),
+        ({"dictation_silence_ms": 3_500}, "dictation_silence_ms"),
+        ({"dictation_silence_ms": 300}, "dictation_silence_ms"),
+        ({"incomplete_probability": 0.7}, "incomplete_probability"),
+        ({"routes": "agent=threshold:0.2"}, "incomplete_probability"),
+    ],
+)
+def test_silences_and_thresholds_that_contradict_one_another_are_refused(
+    turns: dict[str, object], problem: str
+) -> None:
+    """At start-up, not by turns that end the wrong way round."""
+    with pytest.raises(ConfigurationError, match=problem):
+        Settings().replace(turns={"model": "bundled", **turns})
+
+
+def test_without_a_model_only_its_own_silences_must_fit() -> None:
+    assert Settings().replace(turns={"model": "none", "silence_ms": 300}).turns.silence_ms == 300
+
+    with pytest.raises(ConfigurationError, match="silence_ms must not exceed ceiling_ms"):
+        Settings().replace(turns={"model": "none", "silence_ms": 4_000})
+
+
+def test_routes_survive_the_way_to_a_child_process() -> None:
+    settings = Settings().replace(turns={"routes": "agent=party:agent,threshold:0.8"})
+
+    assert settings_from_json(settings.model_dump_json()) == settings

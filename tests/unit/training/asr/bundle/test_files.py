@@ -1,0 +1,92 @@
+"""Weights in the form that callstream ships: graphs and manifest, loaded as a worker does."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import orjson
+import pytest
+from typer.testing import Result
+
+from models.asr.engine import Backend, Precision, load_engine
+from schemas.errors import ConfigurationError, ModelIntegrityError
+from tests.support.models.call_texts import write_call_texts
+from tests.support.models.random_whisper import random_whisper, save_checkpoint, write_manifest
+
+AUDIO = (0.3 * np.sin(np.arange(16_000) * 0.2)).astype(np.float32)
+
+
+@pytest.fixture(scope="module")
+def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    checkpoint = save_checkpoint(random_whisper(), tmp_path_factory.mktemp("source") / "mine.pt")
+    write_manifest(
+        checkpoint, encoder_context="cut", pad_ms=200, word_shift_ms=30, licence="CC BY 4.0"
+    )
+    return checkpoint
+
+
+@pytest.fixture
+def bundle(run_train: Callable[..., Result], source: Path, tmp_path: Path) -> Path:
+    data = write_call_texts(tmp_path / "data" / "text").parent
+    options = ("--name", "small-en", "--tokens", 3_000, "--pad-ms", 5_000)
+    result = run_train("asr-export", source, "--data", data, "--out", tmp_path / "out", *options)
+    assert result.exit_code == 0, result.output
+    assert str(tmp_path / "out" / "small-en.json") in result.output
+    return tmp_path / "out" / "small-en.json"
+
+
+def test_a_bundle_is_graphs_alone_and_runs_like_the_weights(bundle: Path, tmp_path: Path) -> None:
+    assert {path.name for path in bundle.parent.iterdir()} == {
+        "small-en.json",
+        "small-en.int8.json",
+        "small-en.int8.encoder.onnx",
+        "small-en.int8.decoder.onnx",
+    }
+
+    engine = load_engine(str(bundle), cache=tmp_path / "none")
+
+    assert engine.name == "small-en"
+    assert engine.max_samples == 25 * 16_000  # 30 s less the silence behind the audio
+    assert engine.transcribe(AUDIO).duration_ms == 1_000
+    assert not (tmp_path / "none").exists()
+
+
+def test_what_the_manifest_of_the_weights_said_stays(bundle: Path, source: Path) -> None:
+    about = orjson.loads(bundle.read_bytes())
+    before = orjson.loads(source.with_suffix(".json").read_bytes())
+
+    assert (about["pad_ms"], about["word_shift_ms"]) == (5_000, before["word_shift_ms"])
+    assert about["licence"] == "CC BY 4.0"
+    assert about["made_from"] == {"name": before["name"], "sha256": before["sha256"]}
+    graphs = orjson.loads(bundle.with_name("small-en.int8.json").read_bytes())
+    assert len(graphs["tokens"]["pieces"]) == 3_000
+
+
+def test_a_whole_vocabulary_writes_what_the_weights_write(
+    run_train: Callable[..., Result], source: Path, tmp_path: Path
+) -> None:
+    run_train("asr-export", source, "--out", tmp_path, "--name", "whole", "--tokens", 0)
+
+    whole = load_engine(str(tmp_path / "whole.json"))
+    known = load_engine(str(source), precision="int8", cache=tmp_path / "cache")
+
+    assert whole.transcribe(AUDIO).tokens == known.transcribe(AUDIO).tokens
+
+
+@pytest.mark.parametrize(("backend", "precision"), [("torch", "auto"), ("onnx", "fp32")])
+def test_only_onnx_runtime_and_int8_take_a_bundle(
+    bundle: Path, backend: Backend, precision: Precision, tmp_path: Path
+) -> None:
+    """The error says how to get weights that every back-end takes."""
+    with pytest.raises(ConfigurationError, match=r"callstream models fetch tiny\.en"):
+        load_engine(str(bundle), backend=backend, precision=precision, cache=tmp_path / "cache")
+
+
+def test_a_damaged_graph_and_the_manifest_of_graphs_itself_are_refused(bundle: Path) -> None:
+    with pytest.raises(ModelIntegrityError, match=r"small-en\.int8\.json: format"):
+        load_engine(str(bundle.with_name("small-en.int8.json")))
+
+    decoder = bundle.with_name("small-en.int8.decoder.onnx")
+    decoder.write_bytes(decoder.read_bytes()[:-1])
+    with pytest.raises(ModelIntegrityError, match="damaged or was replaced"):
+        load_engine(str(bundle))

@@ -1,0 +1,173 @@
+"""An adaptation: from its teachers and speech to weights.
+
+What is written is the mean of the parameters at the last step, where the rate has fallen to 0; the
+validations are for the one who watches.
+"""
+
+from __future__ import annotations
+
+from contextlib import closing
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from models.asr.checkpoints.checkpoint import EMBEDDING
+from models.asr.checkpoints.hugging_face import openai_state
+from training.asr.adaptation.hearing import HearingBatches
+from training.asr.adaptation.student import Student
+from training.asr.adaptation.teaching import prepare_pieces
+from training.asr.adaptation.watching import WORD_ERROR_RATE, Watch
+from training.asr.bundle.call_texts import word_shares
+from training.asr.bundle.vocabulary import cut_vocabulary, needed_tokens
+from training.asr.finetuning.base import load_base
+from training.asr.finetuning.batches import read_ahead
+from training.asr.finetuning.recipe import Output
+from training.asr.finetuning.results import write_weights
+from training.asr.finetuning.spelling import Speller
+from training.asr.speech.augment import Background
+from training.asr.speech.non_speech import HELD_OUT_MUSIC
+from training.core.checkpoints import CHECKPOINT_NAME, read_checkpoint
+from training.core.curves import plot_curves
+from training.core.errors import MissingDataError, RecipeError
+from training.core.loop import LoopSettings, TrainingLoop
+from training.core.run_metrics import METRICS_NAME, MetricsLog, read_metrics
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from training.asr.adaptation.recipe import AdaptationRecipe
+    from training.asr.finetuning.base import BaseWeights
+    from training.asr.speech.folders import SpeechFolders
+
+CURVE_NAME = "curve.png"
+
+
+class AdaptedWeights(msgspec.Struct, frozen=True):
+    """The weights that a run wrote.
+
+    Attributes:
+        weights: A file of openai-whisper's form, or a folder of PEFT for adapters.
+        step: That they are of.
+        figures: Of the last validation, before the blend with the teacher.
+    """
+
+    weights: Path
+    step: int
+    figures: dict[str, float]
+
+
+def adapt(
+    recipe: AdaptationRecipe, folders: SpeechFolders, out: Path, *, resume: bool
+) -> AdaptedWeights:
+    """Run a recipe and return what was written.
+
+    Args:
+        recipe: Of the run.
+        folders: Of data and work, with the held-out sets that `callstream train asr-synthesise`
+            makes.
+        out: Folder for the weights.
+        resume: Go on from the run's checkpoint.
+
+    Raises:
+        RecipeError: A setting does not fit the weights, the device or the checkpoint.
+        MissingDataError: A corpus or the held-out sets are not there.
+        ModelNotFoundError: A teacher is not there.
+    """
+    run = folders.work / recipe.name
+    base = load_base(recipe.teachers.model)
+    kept = kept_tokens(recipe, base, folders)
+    store = prepare_pieces(recipe, folders)
+    small = replace(base, checkpoint=cut_vocabulary(base.checkpoint, kept))
+    student, speller = Student(recipe, small), Speller(small)
+    run.mkdir(parents=True, exist_ok=True)
+    positions = base.dims["n_audio_ctx"]
+    background = Background(folders.augment, without=HELD_OUT_MUSIC)
+    batches = HearingBatches(recipe, store, speller, background, positions)
+    settings = LoopSettings(
+        steps=recipe.optimisation.steps,
+        checkpoint_steps=recipe.checkpoint_steps,
+        validation_steps=recipe.validation.every_steps,
+        validates_start=True,
+        keeps_best=False,  # the last step's running mean is written
+    )
+    watch = Watch(recipe.validation, folders.real_test, student, speller)
+    loop = TrainingLoop(student, settings, run, validate=watch)
+    if resume:
+        loop.resume(_saved(run / CHECKPOINT_NAME, "begin without --resume"))
+    elif recipe.start:
+        beginning = _saved(folders.work / recipe.start, "run the recipe that writes it first")
+        student.put(beginning["parameters"])
+    metrics = MetricsLog(
+        run / METRICS_NAME, recipe.name, step=student.step, report_steps=recipe.report_steps
+    )
+    readers = recipe.optimisation.readers
+    with (
+        metrics,
+        closing(read_ahead(batches.make, student.step, settings.steps, readers)) as upcoming,
+    ):
+        loop.run(upcoming, metrics)
+    student.put(student.parameters())
+    student.blend(recipe.blend)
+    rows = read_metrics(run)
+    plot_curves(rows, run / CURVE_NAME)
+    figures = [row for row in rows if WORD_ERROR_RATE in row][-1]
+    weights = write_student(student, base, kept, recipe, out)
+    rates = {name: rate for name, rate in figures.items() if name != "step"}
+    return AdaptedWeights(weights, student.step, rates)
+
+
+def kept_tokens(
+    recipe: AdaptationRecipe, base: BaseWeights, folders: SpeechFolders
+) -> Sequence[int]:
+    """Return the tokens that a student keeps, all of them where the recipe does not cut.
+
+    Raises:
+        RecipeError: No such size, or the weights are multilingual.
+        MissingDataError: The texts that choose them are not there.
+    """
+    if not recipe.tokens:
+        return range(len(base.tokens.pieces))
+    if base.is_multilingual:
+        raise RecipeError("tokens: only the vocabulary of English weights can be cut")
+    return needed_tokens(base.tokens, word_shares(folders.text), recipe.tokens)
+
+
+def write_student(
+    student: Student,
+    base: BaseWeights,
+    kept: Sequence[int],
+    recipe: AdaptationRecipe,
+    out: Path,
+) -> Path:
+    """Write a student's weights, whose manifest says how short a tail they want.
+
+    The vocabulary is whole; a token that the student does not keep has the teacher's embedding.
+
+    Args:
+        student: Its adapters, if any, are merged into the network, which ends its training.
+        base: What it began with.
+        kept: Tokens that it has, of the base's.
+        recipe: Of the run.
+        out: Folder.
+    """
+    if student.adapters:
+        folder = out / f"{recipe.name}-adapter"
+        student.adapters.save_pretrained(folder, save_embedding_layers=False)
+    network: Any = student.adapters.merge_and_unload() if student.adapters else student.network
+    state = {name: tensor.detach().cpu() for name, tensor in network.state_dict().items()}
+    tensors, _ = openai_state(state, network.config.to_dict())
+    embedding = base.tensors[EMBEDDING]
+    embedding[list(kept)] = tensors[EMBEDDING]
+    manifest = msgspec.structs.replace(
+        base.manifest, encoder_context="cut", pad_ms=recipe.validation.tail_ms
+    )
+    settled = type(base)(base.checkpoint, manifest, base.folder)
+    return write_weights({**tensors, EMBEDDING: embedding}, settled, Output(), out / recipe.name)
+
+
+def _saved(path: Path, remedy: str) -> dict[str, Any]:
+    if not path.is_file():
+        raise MissingDataError(f"{path} is not there: {remedy}")
+    return read_checkpoint(path)

@@ -1,0 +1,1 @@
+"""Weights as callstream ships them: int8 graphs over the vocabulary that calls need."""

@@ -1,0 +1,1 @@
+"""Evaluation of weights: word error rates, and the calibration in their manifest."""

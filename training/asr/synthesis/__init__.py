@@ -1,0 +1,1 @@
+"""Synthesised speech: sentences, voices, synthesisers, and what is made with them."""

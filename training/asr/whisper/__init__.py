@@ -1,0 +1,1 @@
+"""Whisper's spectrograms, tokenizers, losses and vocabulary, for both kinds of training."""

@@ -1,0 +1,1 @@
+"""The commands of ``callstream train``: each parses, calls one function, prints."""

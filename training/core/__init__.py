@@ -1,0 +1,1 @@
+"""What all trainings share: loop, optimisers, devices, recipes, checkpoints, progress."""

@@ -1,0 +1,40 @@
+"""The curves of a run, as a PNG file."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from matplotlib.figure import Figure
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
+
+_LOSSES = ("token", "phone", "ctc", "attention", "validation_loss")
+_VALIDATION_WER = "validation_wer"
+
+
+def plot_curves(rows: Sequence[Mapping[str, Any]], path: Path) -> None:
+    """Write the losses, and the word error rate of the validations if any, as a PNG."""
+    figure = Figure(figsize=(8, 4.5), layout="constrained")
+    axes = figure.subplots()
+    for name in _LOSSES:
+        steps, values = _curve(rows, name)
+        if steps:
+            axes.plot(steps, values, label=name.replace("_", " "), linewidth=1)
+    axes.set(xlabel="step", ylabel="loss", yscale="log", title="training")
+    axes.grid(visible=True, alpha=0.3)
+    steps, rates = _curve(rows, _VALIDATION_WER)
+    if steps:
+        axes.plot([], [], "k.-", label="validation WER, right")
+        right = axes.twinx()
+        right.plot(steps, [100 * rate for rate in rates], "k.-", linewidth=1)
+        right.set(ylabel="word error rate, %")
+        right.set_ylim(bottom=0)
+    axes.legend()
+    figure.savefig(path, dpi=110)
+
+
+def _curve(rows: Sequence[Mapping[str, Any]], name: str) -> tuple[list[int], list[float]]:
+    known = [(row["step"], row[name]) for row in rows if row.get(name) is not None]
+    return [step for step, _ in known], [value for _, value in known]

@@ -1,0 +1,1 @@
+"""Spoken English: numbers and written text as the words that are said."""

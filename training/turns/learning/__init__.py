@@ -1,0 +1,1 @@
+"""The end-of-turn network: its base, its inputs, and how it learns."""

@@ -1,0 +1,1 @@
+"""Data sets of conversations, read into turns."""

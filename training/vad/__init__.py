@@ -1,0 +1,1 @@
+"""The bundled voice activity model, made from its package."""
