@@ -17,6 +17,8 @@ import pytest
 
 from schemas.audio import AudioMessage
 from schemas.catalogue import FINALIZED, TURNS
+from schemas.codec import from_state
+from stream_app.calls.detect_turns.call_state import CallState
 from stream_app.settings import Settings
 from tests.support.models.tiny_turns import write_turn_model
 from tests.support.system.fleet import AgentProcess, Fleet
@@ -153,10 +155,24 @@ async def all_have_begun(run: Run) -> None:
         lambda: all(run.watch.messages(TURNS, c, "turn_started.v1") for c in run.recorded),
         "first turn of every call",
     )
-    wanted = {("detect_turns", call) for call in run.recorded}
     await run.watch.until(
-        lambda: wanted <= run.watch.checkpointed(), "a checkpoint of every call's turns"
+        lambda: set(run.recorded) <= calls_with_a_judge(run), "a checkpoint of every call's judge"
     )
+
+
+def calls_with_a_judge(run: Run) -> set[str]:
+    """Return the calls of whose turns a checkpoint says which version of the model judges them.
+
+    The first of a call may be of speech activity, before any final was judged: whoever goes on from
+    that one is free to begin with another version.
+    """
+    return {
+        each.call_id
+        for each in run.watch.checkpoints()
+        if each.agent == "detect_turns"
+        and not each.is_closed
+        and any(channel.judge for channel in from_state(each.state, CallState).channels)
+    }
 
 
 async def has_logged(process: AgentProcess, event: str) -> None:

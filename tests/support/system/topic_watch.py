@@ -75,13 +75,10 @@ class TopicWatch:
 
     def closed(self) -> set[tuple[str, str]]:
         """Return (agent, call id) of the closing checkpoints."""
-        return {(c.agent, c.call_id) for c in self._checkpoints() if c.is_closed}
+        return {(c.agent, c.call_id) for c in self.checkpoints() if c.is_closed}
 
-    def checkpointed(self) -> set[tuple[str, str]]:
-        """Return (agent, call id) of all checkpoints."""
-        return {(c.agent, c.call_id) for c in self._checkpoints()}
-
-    def _checkpoints(self) -> list[Checkpoint]:
+    def checkpoints(self) -> list[Checkpoint]:
+        """Return the checkpoints of all agents in the order of the topic."""
         records = [r for r in self.of(catalogue.CHECKPOINTS) if _key(r).startswith(AGENTS)]
         values = [record.value for record in records if record.value is not None]
         return [decode_json(value, Checkpoint) for value in values]
