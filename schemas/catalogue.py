@@ -1,5 +1,7 @@
 """The one table of topics: what is on each, in which form, and how it is kept.
 
+The names are ours; a prefix may stand before them on the brokers (`kafka.topic_prefix`).
+
 Everything else about a topic follows from its row: which message goes where, how it is written and
 read, which JSON Schemas are exported, what the brokers are asked for, and for how long a closed
 call is remembered. A new message is a row's: put its type into `TopicSpec.messages`.
@@ -33,7 +35,7 @@ ALERTS = "calls.alerts.v1"
 CHECKPOINTS = "calls.checkpoints.v1"
 DEAD_LETTERS = "calls.dead_letters.v1"
 
-COMPRESSION = "zstd"
+AS_PRODUCED = "producer"  # the brokers leave batches as they come: a setting of the producer
 HOUR_MS = 3_600_000
 DAY_MS = 24 * HOUR_MS
 MINUTE_MS = 60_000
@@ -105,7 +107,7 @@ class TopicSpec:
             "cleanup.policy": "compact,delete" if self.is_compacted else "delete",
             "retention.ms": str(self.retention_ms),
             "segment.ms": str(self.segment_ms),
-            "compression.type": COMPRESSION,
+            "compression.type": AS_PRODUCED,
             "max.message.bytes": str(MAX_MESSAGE_BYTES),
             "message.timestamp.type": "LogAppendTime",  # the clock of a gateway may be hours off
         }

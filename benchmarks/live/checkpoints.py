@@ -18,7 +18,6 @@ from typing import Any, Self
 
 import msgspec
 import psutil
-from aiokafka import AIOKafkaProducer
 from faust.types import TP
 from rich.table import Table
 
@@ -37,7 +36,7 @@ from stream_app.runtime.memory.sessions import PartitionSession
 from stream_app.settings import KafkaSettings, Settings, settings_from_json
 from stream_app.transport import topics
 from stream_app.transport.broker import EmbeddedBroker
-from stream_app.transport.clients import create_producer
+from stream_app.transport.clients import TopicProducer, create_producer
 
 MIB = 2**20
 CALL_S = 300
@@ -202,7 +201,7 @@ async def _fill(
     return sent
 
 
-async def _send(producer: AIOKafkaProducer, key: bytes, value: bytes, partition: int) -> None:
+async def _send(producer: TopicProducer, key: bytes, value: bytes, partition: int) -> None:
     await producer.send(catalogue.CHECKPOINTS, value, key=key, partition=partition)
 
 

@@ -141,7 +141,7 @@ class Watcher:
             partitions = [
                 TopicPartition(name, number)
                 for name in (*RESULT_TOPICS, catalogue.DEAD_LETTERS)
-                for number in sorted(self._consumer.partitions_for_topic(name) or ())
+                for number in sorted(self._consumer.partitions_for_topic(name))
             ]
             self._consumer.assign(partitions)
             await self._consumer.seek_to_end(*partitions)

@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Never
 
-from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
+from aiokafka import ConsumerRecord, TopicPartition
 from aiokafka.errors import KafkaError
 
 from schemas import catalogue
@@ -17,7 +17,7 @@ from schemas.errors import BrokerError, MalformedMessageError
 from stream_app.live.past import Past, age
 from stream_app.settings import KafkaSettings
 from stream_app.transport import topics
-from stream_app.transport.clients import create_reader
+from stream_app.transport.clients import TopicReader, create_reader
 from stream_app.transport.layout import fail_on_change
 from stream_app.transport.stopping import stop_client
 
@@ -30,6 +30,7 @@ class Arrival:
     """A message as a consumer got it.
 
     Attributes:
+        topic: Its name in the catalogue.
         message: None for a dead letter and for bytes that cannot be decoded.
         arrived_at_ns: Wall clock (Unix, ns) of the consumer.
     """
@@ -51,7 +52,7 @@ class Follower:
 
     def __init__(
         self,
-        consumer: AIOKafkaConsumer,
+        consumer: TopicReader,
         changing: "asyncio.Future[Never]",
         past: Past | None = None,
     ) -> None:
@@ -98,7 +99,9 @@ async def follow(
     layout = await topics.check_topics(kafka, names)
     changing = asyncio.create_task(fail_on_change(kafka, layout))
     partitions = [
-        TopicPartition(name, number) for name in names for number in range(layout[name].partitions)
+        TopicPartition(name, number)
+        for name in names
+        for number in range(layout[kafka.topic(name)].partitions)
     ]
     consumer = create_reader(kafka)
     try:
@@ -114,7 +117,7 @@ async def follow(
         await stop_client(consumer)
 
 
-async def _start(consumer: AIOKafkaConsumer, kafka: KafkaSettings) -> None:
+async def _start(consumer: TopicReader, kafka: KafkaSettings) -> None:
     try:
         await consumer.start()
     except (KafkaError, OSError) as error:

@@ -55,7 +55,7 @@ async def read_open_calls(
         BrokerError: The brokers cannot be reached, or the topics are not as they should be.
     """
     layout = await check_topics(kafka, (CHECKPOINTS,))
-    partitions = range(layout[CHECKPOINTS].partitions)
+    partitions = range(layout[kafka.topic(CHECKPOINTS)].partitions)
     found: dict[str, dict[int, SavedCalls]] = {}
     for agent, topic in STAGES:
         store = CheckpointStore(kafka, agent, "", kept_ms=spec_of(topic).remembered_ms)

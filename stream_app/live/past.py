@@ -6,9 +6,10 @@ from collections import deque
 from collections.abc import Callable, Sequence
 
 import structlog
-from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
+from aiokafka import ConsumerRecord, TopicPartition
 
 from schemas import catalogue
+from stream_app.transport.clients import TopicReader
 
 PATIENCE_S = 10.0  # a partition without an answer for so long no longer holds up the others
 MAX_RECORDS = 500  # a poll, so also what is kept of one partition
@@ -42,7 +43,7 @@ class Past:
 
     def __init__(
         self,
-        consumer: AIOKafkaConsumer,
+        consumer: TopicReader,
         partitions: Sequence[TopicPartition],
         *,
         now_s: Callable[[], float] = time.monotonic,

@@ -5,14 +5,13 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Protocol
 
-from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
 
 from schemas.audio import AudioMessage
 from schemas.codec import encode_audio
 from schemas.errors import BrokerError
 from stream_app.settings import KafkaSettings
-from stream_app.transport.clients import start_producer
+from stream_app.transport.clients import TopicProducer, start_producer
 from stream_app.transport.stopping import stop_client
 from stream_app.transport.topics import check_topics
 
@@ -40,7 +39,7 @@ class Publisher(Protocol):
 class KafkaPublisher:
     """Publishes to a topic with the call id as the key; the caller owns the producer."""
 
-    def __init__(self, producer: AIOKafkaProducer, topic: str) -> None:
+    def __init__(self, producer: TopicProducer, topic: str) -> None:
         self._producer = producer
         self._topic = topic
         self._failure: BaseException | None = None

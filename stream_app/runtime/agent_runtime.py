@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import structlog
-from aiokafka import AIOKafkaProducer
 from faust.types import TP
 
 from schemas.catalogue import spec_of
@@ -34,7 +33,7 @@ from stream_app.runtime.reading_pace import ReadingPace
 from stream_app.runtime.stalls import StallMarker
 from stream_app.runtime.watchdog import Gauges, Overload, Pulse, Watchdog
 from stream_app.settings import Settings
-from stream_app.transport.clients import start_producer
+from stream_app.transport.clients import TopicProducer, start_producer
 from stream_app.transport.polls import Stream
 
 FLUSH_TIMEOUT_S = 5.0
@@ -98,7 +97,7 @@ class AgentRuntime:
         self.context = RuntimeContext(
             definition, self.metrics, self.partitions, machines, marks, process_end
         )
-        self._producer: AIOKafkaProducer | None = None
+        self._producer: TopicProducer | None = None
         self._connected: _Connected | None = None
 
     async def start(self, consumer: Consumer) -> None:

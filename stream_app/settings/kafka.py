@@ -5,12 +5,18 @@ from typing import Literal, Self
 
 from pydantic import Field, SecretStr, field_serializer, field_validator, model_validator
 
+from schemas.catalogue import NAMES
 from stream_app.settings.part import Part
 
 SecurityProtocol = Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"]
 SaslMechanism = Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"]
 _SERVER = re.compile(r"(?:\[[0-9A-Fa-f:.]+\]|[^\s,:\[\]]+)(?::(\d{1,5}))?")
 _MAX_PORT = 65_535
+Compression = Literal["none", "gzip", "snappy", "lz4", "zstd"]
+MAX_NAME = 249  # characters of a topic, of which each gets a folder on the brokers
+MAX_PREFIX = MAX_NAME - max(len(name) for name in NAMES)
+_GROUPS = "callstream."
+_NOT_IN_NAMES = re.compile(r"[^A-Za-z0-9._-]")
 
 
 class KafkaSettings(Part):
@@ -18,6 +24,11 @@ class KafkaSettings(Part):
 
     Attributes:
         bootstrap_servers: Comma-separated ``host:port`` pairs.
+        topic_prefix: Before the name of every topic, with its separator: ``team-a.`` makes
+            ``team-a.calls.audio.v1``. Installations with different prefixes share a cluster.
+        group_prefix: Before the name of every agent, which makes its consumer group; where empty,
+            the prefix of topics and ``callstream.``.
+        compression: Of what is produced; every Kafka client reads ``none`` and ``gzip``.
         session_timeout_s: A worker that is silent for this time loses its partitions.
         commit_interval_s: How often acknowledged offsets are committed.
         checkpoint_interval_s: Changes of an open call within this time share one checkpoint, and
@@ -32,6 +43,9 @@ class KafkaSettings(Part):
     """
 
     bootstrap_servers: str = "127.0.0.1:9092"
+    topic_prefix: str = ""
+    group_prefix: str = ""
+    compression: Compression = "none"
     security_protocol: SecurityProtocol = "PLAINTEXT"
     sasl_mechanism: SaslMechanism = "PLAIN"
     sasl_username: str = ""
@@ -53,6 +67,18 @@ class KafkaSettings(Part):
     leaves_group: bool = True
     is_static_member: bool = True
 
+    def topic(self, name: str) -> str:
+        """Return what the brokers call a topic of the catalogue."""
+        return f"{self.topic_prefix}{name}"
+
+    def catalogue_name(self, topic: str) -> str:
+        """Return what the catalogue calls a topic of the brokers."""
+        return topic.removeprefix(self.topic_prefix)
+
+    def group(self, agent: str) -> str:
+        """Return the consumer group of an agent."""
+        return f"{self.group_prefix or self.topic(_GROUPS)}{agent}"
+
     @field_serializer("sasl_password", when_used="json")
     def _reveal(self, value: SecretStr) -> str:
         """The supervisor hands the settings to its children through a pipe, as JSON."""
@@ -65,6 +91,23 @@ class KafkaSettings(Part):
             found = _SERVER.fullmatch(server.strip())
             if found is None or not 0 < int(found[1] or 1) <= _MAX_PORT:
                 raise ValueError(f"'{server.strip()}' is not HOST:PORT")
+        return value
+
+    @field_validator("topic_prefix", "group_prefix")
+    @classmethod
+    def _begins_a_name(cls, value: str) -> str:
+        """Kafka's rules for topics; those for groups are wider, but its tools' are not."""
+        wrong = _NOT_IN_NAMES.search(value)
+        if wrong is not None:
+            raise ValueError(
+                f"'{value}' holds {wrong[0]!r}: Kafka allows letters (a-z, A-Z), digits, '.', '_' "
+                "and '-' in names"
+            )
+        if len(value) > MAX_PREFIX:
+            raise ValueError(
+                f"it has {len(value)} characters and may have {MAX_PREFIX}: a name on Kafka has "
+                f"{MAX_NAME} at most"
+            )
         return value
 
     @model_validator(mode="after")

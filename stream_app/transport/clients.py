@@ -2,12 +2,13 @@
 
 import asyncio
 import ssl
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import lru_cache
 from typing import Any, Protocol
 
 import structlog
-from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRecord, TopicPartition
 from aiokafka.errors import KafkaError, UnknownError
 from aiokafka.helpers import create_ssl_context
 from aiokafka.partitioner import DefaultPartitioner, murmur2
@@ -99,13 +100,101 @@ def _hash_of(key: bytes) -> int:
     return positive
 
 
-def create_producer(kafka: KafkaSettings, *, linger_ms: int = 2) -> AIOKafkaProducer:
-    """Return a producer that is not started: idempotent, acks=all, zstd, messages up to 4 MB."""
-    return AIOKafkaProducer(
-        **client_options(kafka),
+class TopicProducer(AIOKafkaProducer):  # type: ignore[misc]
+    """A producer to topics of the catalogue, whatever their prefix on the brokers."""
+
+    def __init__(self, kafka: KafkaSettings, **options: Any) -> None:
+        super().__init__(**client_options(kafka), **options)
+        self._kafka = kafka
+
+    async def send(self, topic: str, *args: Any, **options: Any) -> "asyncio.Future[Any]":
+        """Return a future that is done when the message is durable."""
+        sent: asyncio.Future[Any] = await super().send(self._kafka.topic(topic), *args, **options)
+        return sent
+
+    async def partitions_for(self, topic: str) -> set[int]:
+        """Return the partitions of a topic."""
+        partitions: set[int] = await super().partitions_for(self._kafka.topic(topic))
+        return partitions
+
+
+class TopicReader:
+    """A consumer of topics of the catalogue without a group, whatever their prefix on the brokers.
+
+    What it takes and returns, records too, has the names of the catalogue. Each method is that of
+    aiokafka's consumer.
+    """
+
+    def __init__(self, kafka: KafkaSettings, **options: Any) -> None:
+        self._kafka = kafka
+        self._consumer = AIOKafkaConsumer(**client_options(kafka), group_id=None, **options)
+
+    async def start(self) -> None:
+        """Connect."""
+        await self._consumer.start()
+
+    async def stop(self) -> None:
+        """Disconnect."""
+        await self._consumer.stop()
+
+    def partitions_for_topic(self, topic: str) -> set[int]:
+        """Return the partitions of a topic, none while it is not known."""
+        return self._consumer.partitions_for_topic(self._kafka.topic(topic)) or set()
+
+    def assign(self, partitions: Sequence[TopicPartition]) -> None:
+        """Read these partitions from now on."""
+        self._consumer.assign(self._on_brokers(partitions))
+
+    def seek(self, partition: TopicPartition, offset: int) -> None:
+        """Go on with ``offset``."""
+        self._consumer.seek(*self._on_brokers([partition]), offset)
+
+    async def seek_to_beginning(self, *partitions: TopicPartition) -> None:
+        """Go on with the first message that there is."""
+        await self._consumer.seek_to_beginning(*self._on_brokers(partitions))
+
+    async def seek_to_end(self, *partitions: TopicPartition) -> None:
+        """Go on with the next message that comes."""
+        await self._consumer.seek_to_end(*self._on_brokers(partitions))
+
+    def highwater(self, partition: TopicPartition) -> int | None:
+        """Return the offset behind the last message, None before the first answer."""
+        offset: int | None = self._consumer.highwater(*self._on_brokers([partition]))
+        return offset
+
+    async def position(self, partition: TopicPartition) -> int:
+        """Return the offset of the next message to return."""
+        offset: int = await self._consumer.position(*self._on_brokers([partition]))
+        return offset
+
+    async def getmany(
+        self, *partitions: TopicPartition, timeout_ms: int, max_records: int | None = None
+    ) -> Mapping[TopicPartition, Sequence[ConsumerRecord]]:
+        """Return records of these partitions, or of all; waits until there are some."""
+        found: Mapping[TopicPartition, Sequence[ConsumerRecord]] = await self._consumer.getmany(
+            *self._on_brokers(partitions), timeout_ms=timeout_ms, max_records=max_records
+        )
+        if not self._kafka.topic_prefix:
+            return found
+        renamed = {}
+        for (topic, number), records in found.items():
+            name = self._kafka.catalogue_name(topic)
+            renamed[TopicPartition(name, number)] = [replace(r, topic=name) for r in records]
+        return renamed
+
+    def _on_brokers(self, partitions: Sequence[TopicPartition]) -> Sequence[TopicPartition]:
+        if not self._kafka.topic_prefix:
+            return partitions
+        return [TopicPartition(self._kafka.topic(topic), number) for topic, number in partitions]
+
+
+def create_producer(kafka: KafkaSettings, *, linger_ms: int = 2) -> TopicProducer:
+    """Return a producer that is not started: idempotent, acks=all, messages up to 4 MB."""
+    return TopicProducer(
+        kafka,
         enable_idempotence=kafka.is_idempotent,
         acks="all",
-        compression_type="zstd",
+        compression_type=None if kafka.compression == "none" else kafka.compression,
         linger_ms=linger_ms,
         max_batch_size=MAX_BATCH_BYTES,
         max_request_size=MAX_REQUEST_BYTES,
@@ -113,7 +202,7 @@ def create_producer(kafka: KafkaSettings, *, linger_ms: int = 2) -> AIOKafkaProd
     )
 
 
-async def start_producer(kafka: KafkaSettings, *, linger_ms: int = 2) -> AIOKafkaProducer:
+async def start_producer(kafka: KafkaSettings, *, linger_ms: int = 2) -> TopicProducer:
     """Return a started producer; without idempotence where the brokers know none.
 
     Raises:
@@ -134,12 +223,11 @@ async def start_producer(kafka: KafkaSettings, *, linger_ms: int = 2) -> AIOKafk
     return producer
 
 
-def create_reader(kafka: KafkaSettings) -> AIOKafkaConsumer:
-    """Return a consumer without a group that is not started; the caller assigns partitions."""
+def create_reader(kafka: KafkaSettings) -> TopicReader:
+    """Return a reader that is not started; the caller assigns partitions."""
     bound_batches()
-    return AIOKafkaConsumer(
-        **client_options(kafka),
-        group_id=None,
+    return TopicReader(
+        kafka,
         enable_auto_commit=False,
         auto_offset_reset="earliest",
         fetch_max_wait_ms=kafka.fetch_max_wait_ms,

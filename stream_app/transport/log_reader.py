@@ -5,12 +5,12 @@ from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from contextlib import aclosing
 
 import structlog
-from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
+from aiokafka import ConsumerRecord, TopicPartition
 from aiokafka.errors import KafkaError
 
 from schemas.errors import BrokerError
 from stream_app.settings import KafkaSettings
-from stream_app.transport.clients import create_reader
+from stream_app.transport.clients import TopicReader, create_reader
 
 BEGINNING = -1
 READ_TIMEOUT_S = 60.0
@@ -66,12 +66,12 @@ async def read_batches(
                 deadline.reschedule(asyncio.get_running_loop().time() + READ_TIMEOUT_S)
                 yield batch
     except (KafkaError, TimeoutError) as error:
-        raise BrokerError(f"{topic} cannot be read: {error!r}") from error
+        raise BrokerError(f"{kafka.topic(topic)} cannot be read: {error!r}") from error
     finally:
         await reader.stop()
 
 
-async def _seek(reader: AIOKafkaConsumer, topic: str, starts: Mapping[int, int]) -> None:
+async def _seek(reader: TopicReader, topic: str, starts: Mapping[int, int]) -> None:
     reader.assign([TopicPartition(topic, number) for number in starts])
     first = [TopicPartition(topic, number) for number in starts if starts[number] == BEGINNING]
     if first:
@@ -82,7 +82,7 @@ async def _seek(reader: AIOKafkaConsumer, topic: str, starts: Mapping[int, int])
 
 
 async def _batches(
-    reader: AIOKafkaConsumer, ends: dict[TopicPartition, int | None]
+    reader: TopicReader, ends: dict[TopicPartition, int | None]
 ) -> AsyncIterator[Sequence[ConsumerRecord]]:
     while ends:
         batches = await reader.getmany(*ends, timeout_ms=POLL_MS, max_records=MAX_RECORDS)

@@ -20,12 +20,14 @@ class TopicState:
     """A topic as the brokers have it.
 
     Attributes:
+        name: On the brokers.
         partitions: 0 where the topic does not exist.
         config: Settings that the brokers report; empty where they report none.
         differences: What is not as wanted, one line each.
     """
 
     spec: TopicSpec
+    name: str
     partitions: int
     replication_factor: int
     config: dict[str, str]
@@ -39,15 +41,16 @@ async def create_topics(kafka: KafkaSettings) -> tuple[str, ...]:
         BrokerError: The brokers cannot be reached, refuse a topic, or have one with another
             partition count: then none is created.
     """
-    found = await read_layout(kafka, NAMES)
+    names = _names(kafka)
+    found = await read_layout(kafka, names)
     wrong = [name for name in found if found[name].partitions != kafka.partitions]
     if wrong:
         raise BrokerError(_wrong_counts(found, wrong, kafka.partitions))
-    missing = [spec for spec in TOPICS if spec.name not in found]
+    missing = [spec for spec in TOPICS if kafka.topic(spec.name) not in found]
     if missing:
         await _create(kafka, missing)
-        await await_known(kafka, NAMES)
-    return tuple(spec.name for spec in missing)
+        await await_known(kafka, names)
+    return tuple(kafka.topic(spec.name) for spec in missing)
 
 
 async def describe_topics(kafka: KafkaSettings) -> tuple[TopicState, ...]:
@@ -59,7 +62,7 @@ async def describe_topics(kafka: KafkaSettings) -> tuple[TopicState, ...]:
     admin = await _connect(kafka)
     try:
         existing = set(await admin.list_topics())
-        names = [spec.name for spec in TOPICS if spec.name in existing]
+        names = [name for name in _names(kafka) if name in existing]
         found = {topic["topic"]: topic for topic in await admin.describe_topics(names)}
         configs = await _configs(admin, names)
     except KafkaError as error:
@@ -67,30 +70,37 @@ async def describe_topics(kafka: KafkaSettings) -> tuple[TopicState, ...]:
     finally:
         await admin.close()
     return tuple(
-        _state(spec, found.get(spec.name), configs.get(spec.name, {}), kafka) for spec in TOPICS
+        _state(spec, found.get(name), configs.get(name, {}), kafka)
+        for spec, name in zip(TOPICS, _names(kafka), strict=True)
     )
 
 
 async def check_topics(kafka: KafkaSettings, needed: Sequence[str] = ()) -> Layout:
-    """Return the topics as they are, if all exist with equal partition counts.
+    """Return the topics as they are on the brokers, if all exist with equal partition counts.
 
     Args:
         kafka: How to reach the brokers.
-        needed: If one of these is missing, the error names no others.
+        needed: Topics of the catalogue. If one is missing, the error names no others.
 
     Raises:
         BrokerError: One is missing, or the counts differ; the message says what to do.
     """
-    layout = await read_layout(kafka, NAMES)
-    missing = [name for name in needed if name not in layout]
-    missing = missing or [name for name in NAMES if name not in layout]
+    names = _names(kafka)
+    layout = await read_layout(kafka, names)
+    missing = [name for name in map(kafka.topic, needed) if name not in layout]
+    missing = missing or [name for name in names if name not in layout]
     if missing:
         message = f"no topic {', '.join(missing)}: run `callstream topics create` first"
         raise BrokerError(message)
     if len({topic.partitions for topic in layout.values()}) > 1:
-        counts = ", ".join(f"{name} {layout[name].partitions}" for name in NAMES)
+        counts = ", ".join(f"{name} {layout[name].partitions}" for name in names)
         raise BrokerError(f"the topics must have equal partition counts, but have: {counts}")
     return layout
+
+
+def _names(kafka: KafkaSettings) -> tuple[str, ...]:
+    """Return what the brokers call the topics of the table, in its order."""
+    return tuple(map(kafka.topic, NAMES))
 
 
 async def _create(kafka: KafkaSettings, missing: Sequence[TopicSpec]) -> None:
@@ -99,7 +109,7 @@ async def _create(kafka: KafkaSettings, missing: Sequence[TopicSpec]) -> None:
         response = await admin.create_topics(
             [
                 NewTopic(
-                    spec.name,
+                    kafka.topic(spec.name),
                     kafka.partitions,
                     kafka.replication_factor,
                     topic_configs=spec.config,
@@ -164,8 +174,9 @@ def _state(
     config: dict[str, str],
     kafka: KafkaSettings,
 ) -> TopicState:
+    name = kafka.topic(spec.name)
     if metadata is None:
-        return TopicState(spec, 0, 0, {}, ("does not exist",))
+        return TopicState(spec, name, 0, 0, {}, ("does not exist",))
     partitions = metadata["partitions"]
     replicas = min((len(part["replicas"]) for part in partitions), default=0)
     differences = []
@@ -174,12 +185,12 @@ def _state(
     if replicas != kafka.replication_factor:
         differences.append(f"{replicas} replicas instead of {kafka.replication_factor}")
     differences += [
-        f"{name} is {config[name]} instead of {wanted}"
-        for name, wanted in spec.config.items()
-        if name in config and not _same(config[name], wanted)
+        f"{key} is {config[key]} instead of {wanted}"
+        for key, wanted in spec.config.items()
+        if key in config and not _same(config[key], wanted)
     ]
-    known = {name: config[name] for name in spec.config if name in config}
-    return TopicState(spec, len(partitions), replicas, known, tuple(differences))
+    known = {key: config[key] for key in spec.config if key in config}
+    return TopicState(spec, name, len(partitions), replicas, known, tuple(differences))
 
 
 def _same(actual: str, wanted: str) -> bool:

@@ -26,7 +26,7 @@ from stream_app.transport.metadata_requests import forbid_topic_creation
 from stream_app.transport.process_mark import own_mark
 from stream_app.transport.rivals import Holder
 
-GROUP_PREFIX = "callstream"
+INSTANCES = "callstream"  # ids of members need be unique in their group alone
 STREAM_BUFFER_MESSAGES = 1024
 LEAVE_TIMEOUT_S = 5.0
 
@@ -108,11 +108,6 @@ class AgentApp(faust.App):
         return transport
 
 
-def group_of(agent: str) -> str:
-    """Return the consumer group of an agent."""
-    return f"{GROUP_PREFIX}.{agent}"
-
-
 def create_app(
     settings: Settings, definition: AgentDefinition, runtime: AgentRuntime | None = None
 ) -> AgentApp:
@@ -123,11 +118,11 @@ def create_app(
     """
     require_compiled_stream()
     forbid_topic_creation()
-    app = AgentApp(group_of(definition.name), **_options(settings, definition))
+    app = AgentApp(settings.kafka.group(definition.name), **_options(settings, definition))
     app.kafka = settings.kafka
     app.runtime = runtime or AgentRuntime(settings, definition)
     topic = app.topic(
-        definition.input_topic,
+        settings.kafka.topic(definition.input_topic),
         key_type=bytes,
         value_type=bytes,
         key_serializer="raw",
@@ -158,7 +153,7 @@ def _connect_signals(app: AgentApp) -> None:
 def _options(settings: Settings, definition: AgentDefinition) -> dict[str, Any]:
     kafka = settings.kafka
     worker_id = settings.worker.id
-    instance = f"{group_of(definition.name)}.{worker_id}" if worker_id else None
+    instance = f"{INSTANCES}.{definition.name}.{worker_id}" if worker_id else None
     return {
         "broker": [f"kafka://{server.strip()}" for server in kafka.bootstrap_servers.split(",")],
         "broker_client_id": own_mark(),

@@ -5,7 +5,6 @@ from collections.abc import Awaitable, Callable
 
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
-from schemas import catalogue
 from stream_app.settings import KafkaSettings
 from stream_app.transport.clients import client_options
 from stream_app.transport.layout import await_known, read_layout
@@ -30,7 +29,7 @@ async def delete(kafka: KafkaSettings, *names: str) -> None:
         await with_admin(kafka, lambda admin: admin.delete_topics(list(names)))
 
     async def are_gone() -> bool:
-        return not set(await read_layout(kafka, catalogue.NAMES)) & set(names)
+        return not await read_layout(kafka, names)
 
     await until(are_gone, f"end of {names}")
 

@@ -16,6 +16,7 @@ import soundfile
 from schemas import catalogue
 from stream_app.settings import KafkaSettings, Settings
 from stream_app.transport import topics
+from tests.integration.admin import existing
 from tests.support.calls.recorded_calls import RATE_HZ, demo_audio
 from tests.support.system.command_line import CALLSTREAM, callstream, environment
 from tests.support.waiting import wait_until
@@ -23,6 +24,7 @@ from tests.support.waiting import wait_until
 pytestmark = [pytest.mark.e2e, pytest.mark.slow]
 LIMIT_S = 120.0
 STRETCH_S = (20, 28)
+PREFIX = "team-a."  # nothing has the plain names then, so that no command may ask for them
 ON_KAFKA = pytest.param("kafka", marks=pytest.mark.kafka)
 
 
@@ -95,14 +97,17 @@ def recording(tmp_path: Path) -> Path:
 
 
 def test_the_whole_command_line(bare: Settings, recording: Path, tmp_path: Path) -> None:
-    """From a broker without topics to a call that somebody watches."""
-    kafka = bare.kafka
+    """From a broker without topics to a call that somebody watches, all under a prefix."""
+    kafka = bare.replace(kafka={"topic_prefix": PREFIX}).kafka
+    missing = callstream(kafka, "calls")
+    assert f"no topic {PREFIX}{catalogue.CHECKPOINTS}: run `callstream" in missing.stderr
     assert callstream(kafka, "topics", "describe").returncode == 1
     created = callstream(kafka, "topics", "create")
     assert (created.returncode, created.stderr) == (0, "")
     described = callstream(kafka, "topics", "describe")
     assert (described.returncode, described.stderr) == (0, "")
-    assert all(name in described.stdout for name in catalogue.NAMES)
+    assert all(f"{PREFIX}{name}" in described.stdout for name in catalogue.NAMES)
+    assert set(existing(kafka)) == {f"{PREFIX}{name}" for name in catalogue.NAMES}
 
     with running(Command(kafka, tmp_path, "worker")) as worker:
         worker.until_ready()
@@ -117,9 +122,12 @@ def test_the_whole_command_line(bare: Settings, recording: Path, tmp_path: Path)
         with running(Command(kafka, tmp_path, *watched)) as past:
             past.until(lambda: b"order~one: finalized" in past.out.read_bytes(), "finalized call")
             assert past.end(signal.SIGTERM) == 143
+        listed = callstream(kafka, "calls", "--json")
+        assert (listed.returncode, listed.stdout) == (0, "")
         assert worker.end() == 0
 
     messages = [orjson.loads(line) for line in live.out.read_bytes().splitlines()]
+    assert {message["topic"] for message in messages} <= set(catalogue.NAMES)
     assert {message["call_id"] for message in messages} == {"order~one"}
     assert {"transcript_final.v1", "turn_ended.v1"} <= {each["schema"] for each in messages}
     said = [each["text"] for each in messages if each["schema"] == "transcript_final.v1"]

@@ -50,7 +50,7 @@ async def test_neither_a_producer_nor_a_reader_makes_a_topic(bare: Settings) -> 
         with pytest.raises(KafkaError):
             await producer.send_and_wait("calls.audio.v1", b"x")
         await reader.start()
-        reader.subscribe(["calls.turns.v1"])
+        reader.assign([TopicPartition("calls.turns.v1", 0)])
         await reader.getmany(timeout_ms=500)
     finally:
         await producer.stop()

@@ -2,7 +2,7 @@
 
 import msgspec
 import pytest
-from aiokafka import AIOKafkaProducer, ConsumerRecord
+from aiokafka import ConsumerRecord
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from faust.types import TP
@@ -16,7 +16,7 @@ from stream_app.runtime.memory.checkpoints import CheckpointStore, SavedCalls
 from stream_app.runtime.memory.sessions import PartitionSession
 from stream_app.runtime.output.outbox import Outbox
 from stream_app.settings import KafkaSettings, Settings
-from stream_app.transport.clients import client_options, create_producer
+from stream_app.transport.clients import TopicProducer, client_options, create_producer
 from stream_app.transport.log_reader import BEGINNING, read_partitions
 from tests.kafka.cluster import KafkaCluster, create_topics
 from tests.support.waiting import until
@@ -53,13 +53,13 @@ async def hurry(kafka: KafkaSettings) -> None:
         await admin.close()
 
 
-async def write(producer: AIOKafkaProducer, store: CheckpointStore, checkpoint: Checkpoint) -> None:
+async def write(producer: TopicProducer, store: CheckpointStore, checkpoint: Checkpoint) -> None:
     key, value = store.encode(checkpoint)
     await producer.send_and_wait(CHECKPOINTS, value, key=key, partition=0)
 
 
 async def close_call(
-    producer: AIOKafkaProducer, store: CheckpointStore, failures: list[BaseException]
+    producer: TopicProducer, store: CheckpointStore, failures: list[BaseException]
 ) -> None:
     """Take the call over and close it, as an agent does."""
     session = PartitionSession(TP(AUDIO, 0), 1, lambda _: None)

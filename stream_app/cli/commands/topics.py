@@ -38,7 +38,7 @@ def left_as_they_are(states: Sequence[TopicState]) -> Iterator[str]:
     """Yield a line for each topic whose settings differ: an operator may have chosen them."""
     for state in states:
         if state.differences:
-            yield f"note: {state.spec.name} exists: {'; '.join(state.differences)}; left as it is"
+            yield f"note: {state.name} exists: {'; '.join(state.differences)}; left as it is"
 
 
 async def _create(kafka: KafkaSettings) -> tuple[tuple[str, ...], tuple[TopicState, ...]]:
@@ -60,7 +60,7 @@ def describe(brokers: BrokersOption = None) -> None:
     for state in states:
         kept = f"{state.spec.retention_ms // HOUR_MS} h"
         table.add_row(
-            state.spec.name,
+            state.name,
             state.spec.value_format,
             str(state.partitions),
             str(state.replication_factor),

@@ -125,7 +125,7 @@ class Partitions:
         self._sessions = {
             tp: PartitionSession(tp, consumer.generation, consumer.ack, ClosedCalls(self._kept_ms))
             for tp in assigned
-            if tp.topic == self._definition.input_topic
+            if tp.topic == self._kafka.topic(self._definition.input_topic)
         }
         self._metrics.generations.inc(len(self._sessions))
         self._load = asyncio.create_task(self._restore(tuple(self._sessions.values())))

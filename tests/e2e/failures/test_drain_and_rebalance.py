@@ -7,7 +7,6 @@ from aiokafka.admin import AIOKafkaAdminClient
 
 from stream_app.settings import KafkaSettings
 from stream_app.transport.clients import client_options
-from stream_app.worker.app import group_of
 from tests.support.system.fleet import Fleet
 from tests.support.system.scenario import Begin, Broker
 
@@ -22,7 +21,7 @@ async def members(kafka: KafkaSettings, agent: str) -> int:
     admin = AIOKafkaAdminClient(**client_options(kafka))
     await admin.start()
     try:
-        (answer,) = await admin.describe_consumer_groups([group_of(agent)])
+        (answer,) = await admin.describe_consumer_groups([kafka.group(agent)])
     finally:
         await admin.close()
     return sum(len(group[MEMBERS]) for group in answer.groups)

@@ -7,12 +7,11 @@ from typing import Any
 import msgspec
 import orjson
 import pytest
-from aiokafka import AIOKafkaProducer
 
 from schemas import catalogue
 from schemas.errors import MalformedMessageError
 from stream_app.settings import KafkaSettings
-from stream_app.transport.clients import create_producer
+from stream_app.transport.clients import TopicProducer, create_producer
 from stream_app.transport.log_reader import BEGINNING, read_partitions
 from tests.contract.examples import AUDIO_EXAMPLES, JSON_EXAMPLES, golden_path
 from tests.support.system.fleet import Fleet
@@ -86,9 +85,7 @@ def is_message(topic: str, value: bytes | None) -> bool:
     return True
 
 
-async def spread(
-    producer: AIOKafkaProducer, partitions: int, run: str
-) -> dict[Place, bytes | None]:
+async def spread(producer: TopicProducer, partitions: int, run: str) -> dict[Place, bytes | None]:
     """Return what was put on each place of the topics."""
     rng = random.Random(SEED)
     placed = {}

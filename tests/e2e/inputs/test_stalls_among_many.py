@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
 import pytest
-from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
+from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from schemas import catalogue
 from schemas.audio import AudioChunk, AudioMessage, CallEnded, CallStalled
@@ -16,8 +16,7 @@ from schemas.base import RUN_SEPARATOR
 from schemas.codec import decode_audio
 from stream_app.settings import KafkaSettings, Settings
 from stream_app.transport.broker import EmbeddedBroker
-from stream_app.transport.clients import client_options, create_producer
-from stream_app.worker.app import group_of
+from stream_app.transport.clients import TopicProducer, client_options, create_producer
 from tests.kafka.cluster import create_topics
 from tests.kafka.running import running_cluster
 from tests.support.system.fleet import Fleet
@@ -54,7 +53,7 @@ def settings(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Setting
 class Gateway:
     """Calls that send silence in real time."""
 
-    def __init__(self, producer: AIOKafkaProducer) -> None:
+    def __init__(self, producer: TopicProducer) -> None:
         self._producer = producer
 
     async def speak(self, call_ids: Sequence[str], stop: asyncio.Event) -> None:
@@ -122,7 +121,7 @@ def markers_of(watch: TopicWatch, call_id: str) -> list[tuple[str, float]]:
 async def committed(kafka: KafkaSettings) -> list[int]:
     """Return the committed offset of each partition of the audio topic."""
     reader = AIOKafkaConsumer(
-        **client_options(kafka), group_id=group_of("transcribe"), enable_auto_commit=False
+        **client_options(kafka), group_id=kafka.group("transcribe"), enable_auto_commit=False
     )
     await reader.start()
     try:

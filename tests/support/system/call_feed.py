@@ -7,7 +7,6 @@ from types import TracebackType
 from typing import Self
 
 import msgspec
-from aiokafka import AIOKafkaProducer
 from aiokafka.structs import RecordMetadata
 
 from schemas import catalogue
@@ -42,7 +41,7 @@ class CallFeed:
             (item for messages in calls.values() for item in _timed(messages)),
             key=lambda item: item[0],
         )
-        self._producer: AIOKafkaProducer = create_producer(kafka)
+        self._producer = create_producer(kafka)
         self._sent: dict[str, asyncio.Future[RecordMetadata]] = {}
         self._speed = speed
 

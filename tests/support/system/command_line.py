@@ -22,6 +22,7 @@ def environment(kafka: KafkaSettings) -> dict[str, str]:
         "heartbeat_s",
         "is_idempotent",
         "is_static_member",
+        "topic_prefix",
     )
     settings = {f"CALLSTREAM_KAFKA__{name.upper()}": str(getattr(kafka, name)) for name in names}
     return {**os.environ, **settings, "CALLSTREAM_ASR__MODEL": MICRO, "OMP_NUM_THREADS": "1"}

@@ -6,7 +6,7 @@ from types import TracebackType
 from typing import Any, Self
 
 import orjson
-from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
+from aiokafka import ConsumerRecord, TopicPartition
 
 from schemas import catalogue
 from schemas.base import RUN_SEPARATOR
@@ -39,7 +39,7 @@ class TopicWatch:
     def __init__(self, kafka: KafkaSettings, run: str) -> None:
         self.run = run
         self._partitions = kafka.partitions
-        self._reader: AIOKafkaConsumer = create_reader(kafka)
+        self._reader = create_reader(kafka)
         self._records: list[ConsumerRecord] = []
         self._task: asyncio.Task[None] | None = None
 

@@ -7,7 +7,7 @@ from stream_app.transport.topics import TopicState
 
 
 def state(name: str, *differences: str) -> TopicState:
-    return TopicState(TopicSpec(name, "json", 1), 3, 1, {}, differences)
+    return TopicState(TopicSpec(name, "json", 1), name, 3, 1, {}, differences)
 
 
 def test_settings_that_somebody_chose_are_named_and_left() -> None:

@@ -2,6 +2,7 @@
 
 import pytest
 
+from schemas.catalogue import NAMES
 from schemas.errors import ConfigurationError
 from stream_app.settings import Settings, TurnRoute, load_settings, settings_from_json
 
@@ -126,3 +127,44 @@ def test_routes_survive_the_way_to_a_child_process() -> None:
     settings = Settings().replace(turns={"routes": "agent=party:agent,threshold:0.8"})
 
     assert settings_from_json(settings.model_dump_json()) == settings
+
+
+def test_prefixes_make_the_names_on_the_brokers() -> None:
+    """Topics of one prefix never meet those of another, and neither do their groups."""
+    plain, ours = Settings().kafka, Settings().replace(kafka={"topic_prefix": "team-a."}).kafka
+    both = Settings().replace(kafka={"topic_prefix": "a.", "group_prefix": "b."}).kafka
+
+    assert [k.topic("calls.turns.v1") for k in (plain, ours, both)] == [
+        "calls.turns.v1",
+        "team-a.calls.turns.v1",
+        "a.calls.turns.v1",
+    ]
+    assert [k.group("finalize") for k in (plain, ours, both)] == [
+        "callstream.finalize",
+        "team-a.callstream.finalize",
+        "b.finalize",
+    ]
+    assert ours.catalogue_name("team-a.calls.turns.v1") == "calls.turns.v1"
+
+
+@pytest.mark.parametrize("field", ["topic_prefix", "group_prefix"])
+@pytest.mark.parametrize(
+    ("prefix", "problem"),
+    [
+        ("team a.", "holds ' '.*letters"),
+        ("team/a.", "holds '/'"),
+        ("tëam.", "holds 'ë'"),
+        (" team.", "holds ' '"),
+        ("x" * 226, "226 characters and may have 225"),
+    ],
+)
+def test_a_prefix_that_kafka_would_refuse_is_named(field: str, prefix: str, problem: str) -> None:
+    with pytest.raises(ConfigurationError, match=f"KAFKA__{field.upper()}.*{problem}"):
+        Settings().replace(kafka={field: prefix})
+
+
+def test_the_longest_prefix_leaves_room_for_every_topic() -> None:
+    """Kafka's limit is 249 characters."""
+    kafka = Settings().replace(kafka={"topic_prefix": "x" * 225}).kafka
+
+    assert max(len(kafka.topic(name)) for name in NAMES) == 249
