@@ -13,10 +13,11 @@ from aiokafka.errors import KafkaError
 from schemas import catalogue
 from schemas.audio import AudioMessage
 from schemas.base import Message
-from schemas.errors import BrokerError, MalformedMessageError
+from schemas.errors import MalformedMessageError
 from stream_app.live.past import Past, age
 from stream_app.settings import KafkaSettings
 from stream_app.transport import topics
+from stream_app.transport.access.causes import broker_failure
 from stream_app.transport.clients import TopicReader, create_reader
 from stream_app.transport.layout import fail_on_change
 from stream_app.transport.stopping import stop_client
@@ -73,7 +74,7 @@ class Follower:
         try:
             records = await self._next_records()
         except KafkaError as error:
-            raise BrokerError(f"the topics cannot be read any further: {error}") from error
+            raise broker_failure("the topics cannot be read any further", error) from error
         now_ns = time.time_ns()
         return [_arrival(record, now_ns) for record in records]
 
@@ -121,7 +122,7 @@ async def _start(consumer: TopicReader, kafka: KafkaSettings) -> None:
     try:
         await consumer.start()
     except (KafkaError, OSError) as error:
-        raise BrokerError(f"no broker answers at {kafka.bootstrap_servers}") from error
+        raise broker_failure("the brokers fail", error, kafka.sasl_username) from error
 
 
 def _arrival(record: ConsumerRecord, now_ns: int) -> Arrival:

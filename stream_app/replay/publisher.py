@@ -9,8 +9,8 @@ from aiokafka.errors import KafkaError
 
 from schemas.audio import AudioMessage
 from schemas.codec import encode_audio
-from schemas.errors import BrokerError
 from stream_app.settings import KafkaSettings
+from stream_app.transport.access.causes import broker_failure
 from stream_app.transport.clients import TopicProducer, start_producer
 from stream_app.transport.stopping import stop_client
 from stream_app.transport.topics import check_topics
@@ -52,7 +52,7 @@ class KafkaPublisher:
                 self._topic, value=encode_audio(message), key=message.call_id.encode()
             )
         except KafkaError as error:
-            raise BrokerError(f"cannot produce to {self._topic}: {error}") from error
+            raise broker_failure(f"cannot produce to {self._topic}", error) from error
         delivery.add_done_callback(self._note_delivery)
 
     async def flush(self) -> None:
@@ -66,8 +66,8 @@ class KafkaPublisher:
 
     def _raise_failure(self) -> None:
         if self._failure is not None:
-            message = f"messages to {self._topic} were lost: {self._failure}"
-            raise BrokerError(message) from self._failure
+            what = f"messages to {self._topic} were lost"
+            raise broker_failure(what, self._failure) from self._failure
 
 
 @asynccontextmanager

@@ -9,6 +9,7 @@ from typing import Any
 import structlog
 
 from stream_app.runtime.memory.under_way import AREAS, Area, UnderWay
+from stream_app.transport.access.causes import describe, is_refusal
 
 FAILURE_EXIT_CODE = 1
 
@@ -59,7 +60,10 @@ class ProcessEnd:
         self._is_failed = True
         self._under_way.clear(*(area for area in AREAS if area not in blamed))
         self._drop()
-        log.error("agent.failed", agent=self._agent, exc_info=error)
+        if is_refusal(error):
+            log.error("agent.failed", agent=self._agent, reason=describe(error))
+        else:
+            log.error("agent.failed", agent=self._agent, exc_info=error)
         self._end()
 
     def fail_outside(self, error: BaseException) -> None:

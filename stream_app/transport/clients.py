@@ -13,8 +13,9 @@ from aiokafka.errors import KafkaError, UnknownError
 from aiokafka.helpers import create_ssl_context
 from aiokafka.partitioner import DefaultPartitioner, murmur2
 
-from schemas.errors import BrokerError, ConfigurationError
+from schemas.errors import ConfigurationError
 from stream_app.settings import KafkaSettings
+from stream_app.transport.access.causes import broker_failure
 from stream_app.transport.batches import bound_batches
 from stream_app.transport.metadata_requests import forbid_topic_creation
 
@@ -218,8 +219,7 @@ async def start_producer(kafka: KafkaSettings, *, linger_ms: int = 2) -> TopicPr
         return await start_producer(without, linger_ms=linger_ms)
     except KafkaError as error:
         await producer.stop()
-        message = f"no broker answers at {kafka.bootstrap_servers}: {error}"
-        raise BrokerError(message) from error
+        raise broker_failure("the brokers fail", error, kafka.sasl_username) from error
     return producer
 
 

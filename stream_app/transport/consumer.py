@@ -5,20 +5,18 @@ partition that has no committed offset yet.
 """
 
 import asyncio
-import importlib.util
 import time
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, ClassVar, cast
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
-from aiokafka.errors import KafkaError
+from aiokafka.errors import KafkaError, TopicAuthorizationFailedError
 from faust.exceptions import ConsumerNotStarted
 from faust.transport.consumer import ensure_TPset
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP, Message
 from mode import get_logger
 
-from schemas.errors import ConfigurationError
 from stream_app.transport.acknowledgements import AckTracker
 from stream_app.transport.batches import bound_batches
 from stream_app.transport.log_clock import LogClock, ReadingState, reading_states
@@ -31,18 +29,6 @@ IDLE_AFTER_S = 1.0
 NS_PER_S = 1_000_000_000
 IDLE_FETCH_MAX_WAIT_MS = 200  # every fetch costs half a millisecond, also one that brings nothing
 FAUST_LOGGER = get_logger("faust.callstream")  # Faust names loggers after our modules otherwise
-
-
-def require_compiled_stream() -> None:
-    """Do nothing if Faust's compiled stream iterator is there.
-
-    Raises:
-        ConfigurationError: It is not. The iterator written in Python acknowledges messages that
-            it skips, which would lose them.
-    """
-    if importlib.util.find_spec("faust._cython.streams") is None:
-        message = "Faust's compiled stream iterator is missing: install a wheel of faust-streaming"
-        raise ConfigurationError(message)
 
 
 class RebalanceListener(driver.ConsumerRebalanceListener):
@@ -71,7 +57,7 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
     async def on_start(self) -> None:
         """Connect; as a static member, join only once no rival is alive."""
         await super().on_start()
-        coordinator = self._ensure_consumer()._coordinator  # noqa: SLF001
+        coordinator = self._coordinator
         if coordinator._group_instance_id:  # noqa: SLF001
             guard(
                 coordinator,
@@ -86,13 +72,13 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
     async def on_thread_stop(self) -> None:
         """Disconnect, and leave the group if that is set."""
         if self._consumer is not None:
-            self._settle_leaving(self._consumer._coordinator)  # noqa: SLF001
+            self._settle_leaving(self._coordinator)
         await super().on_thread_stop()
 
     async def disconnect(self) -> None:
         """Do the same while the rest goes on; nothing can be read or committed afterwards."""
         consumer = self._ensure_consumer()
-        self._settle_leaving(consumer._coordinator)  # noqa: SLF001
+        self._settle_leaving(self._coordinator)
         await consumer.stop()
 
     def _settle_leaving(self, coordinator: Any) -> None:
@@ -120,6 +106,16 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
         is_idle = now_s - self._heard_s > IDLE_AFTER_S
         wait_ms = max(self.fetch_max_wait_ms, IDLE_FETCH_MAX_WAIT_MS if is_idle else 0)
         self._ensure_consumer()._fetcher._fetch_max_wait_ms = wait_ms  # noqa: SLF001
+
+    @property
+    def _coordinator(self) -> Any:
+        return self._ensure_consumer()._coordinator  # noqa: SLF001
+
+    def refusal(self) -> BaseException | None:
+        """Return why the brokers do not let us join the group, None if they do."""
+        if self._consumer is None:
+            return None
+        return cast("BaseException | None", self._coordinator._pending_exception)  # noqa: SLF001
 
     async def seek_to_committed(self) -> Mapping[TP, int]:
         """Return where reading begins in each partition, after seeking there."""
@@ -181,13 +177,9 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
         return reading_states(self._ensure_consumer())
 
     def hears_brokers(self, max_silence_s: float) -> bool:
-        """Return whether the brokers answer.
-
-        The group has a coordinator, and a fetch was answered not long ago; it is not asked for
-        while what came with the last ones waits to be read.
-        """
+        """Return whether the group has a coordinator, and fetches are answered if one is due."""
         client = self._consumer
-        if client is None or client._coordinator.coordinator_id is None:  # noqa: SLF001
+        if client is None or self._coordinator.coordinator_id is None:
             return False
         if not client.assignment() or client._fetcher._records:  # noqa: SLF001
             return True
@@ -197,7 +189,7 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
     def unheard(self, max_silence_s: float) -> frozenset[TP]:
         """Return the assigned partitions of which no fetch was answered within that time.
 
-        Their leader may be gone while other brokers answer. None while what came waits to be read.
+        Their leader may be gone. None while what came waits to be read.
         """
         client = self._ensure_consumer()
         if client._fetcher._records:  # noqa: SLF001
@@ -219,6 +211,7 @@ class Consumer(driver.Consumer):
         self._logs: dict[TP, LogClock] = {}
         self._positions: dict[TP, int] = {}
         self._generation = 0
+        self._denial: BaseException | None = None
         self._poll_interval_s = transport.fetch_max_wait_ms / 1000
         self.on_flow_resumed: Callable[[], None] = lambda: None
         self.on_rival: Callable[[Holder], None] = lambda _: None
@@ -263,6 +256,10 @@ class Consumer(driver.Consumer):
         """Return the offset behind what was handed on of a partition, None before the first."""
         return self._positions.get(tp)
 
+    def refusal(self) -> BaseException | None:
+        """Return why the brokers let us not read or not join the group, None if they do."""
+        return self._denial or cast("ConsumerThread", self._thread).refusal()
+
     def hears_brokers(self, max_silence_s: float) -> bool:
         """Return whether the brokers have answered within that time."""
         return cast("ConsumerThread", self._thread).hears_brokers(max_silence_s)
@@ -294,6 +291,8 @@ class Consumer(driver.Consumer):
         except asyncio.CancelledError:
             if not self.app.should_stop:
                 raise
+        except TopicAuthorizationFailedError as error:
+            self._denial = error
         except self.consumer_stopped_errors:
             if not self.app.should_stop:
                 raise

@@ -22,6 +22,8 @@ from aiokafka.errors import (
 
 from schemas.errors import BrokerError
 from stream_app.settings import KafkaSettings
+from stream_app.transport.access.causes import broker_failure
+from stream_app.transport.access.check import check_brokers
 from stream_app.transport.clients import client_options
 from stream_app.transport.metadata_requests import NO_ID, LayoutRequest
 
@@ -77,7 +79,9 @@ async def read_layout(kafka: KafkaSettings, names: Sequence[str]) -> Layout:
         try:
             return await look()
         except KafkaError as error:
-            raise BrokerError(f"the topics cannot be looked up: {error!r}") from error
+            raise broker_failure(
+                "the topics cannot be looked up", error, kafka.sasl_username
+            ) from error
 
 
 async def await_known(kafka: KafkaSettings, names: Sequence[str]) -> None:
@@ -146,7 +150,9 @@ def _change(name: str, before: TopicLayout, now: TopicLayout | None) -> str:
 
 @asynccontextmanager
 async def _client(kafka: KafkaSettings) -> AsyncIterator[AIOKafkaClient]:
-    client = AIOKafkaClient(**client_options(kafka))
+    options = client_options(kafka)
+    await check_brokers(options)
+    client = AIOKafkaClient(**options)
     try:
         await _connect(client, kafka)
         yield client
@@ -158,8 +164,7 @@ async def _connect(client: AIOKafkaClient, kafka: KafkaSettings) -> None:
     try:
         await client.bootstrap()
     except (KafkaError, OSError) as error:
-        message = f"no broker answers at {kafka.bootstrap_servers}: {error}"
-        raise BrokerError(message) from error
+        raise broker_failure("the brokers fail", error, kafka.sasl_username) from error
 
 
 async def _await_known_to(client: AIOKafkaClient, node: int, names: Sequence[str]) -> None:

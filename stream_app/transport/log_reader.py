@@ -8,8 +8,8 @@ import structlog
 from aiokafka import ConsumerRecord, TopicPartition
 from aiokafka.errors import KafkaError
 
-from schemas.errors import BrokerError
 from stream_app.settings import KafkaSettings
+from stream_app.transport.access.causes import broker_failure
 from stream_app.transport.clients import TopicReader, create_reader
 
 BEGINNING = -1
@@ -66,7 +66,8 @@ async def read_batches(
                 deadline.reschedule(asyncio.get_running_loop().time() + READ_TIMEOUT_S)
                 yield batch
     except (KafkaError, TimeoutError) as error:
-        raise BrokerError(f"{kafka.topic(topic)} cannot be read: {error!r}") from error
+        what = f"{kafka.topic(topic)} cannot be read"
+        raise broker_failure(what, error, kafka.sasl_username) from error
     finally:
         await reader.stop()
 

@@ -11,6 +11,8 @@ from aiokafka.errors import KafkaError, TopicAlreadyExistsError, for_code
 from schemas.catalogue import NAMES, TOPICS, TopicSpec
 from schemas.errors import BrokerError
 from stream_app.settings import KafkaSettings
+from stream_app.transport.access.causes import broker_failure
+from stream_app.transport.access.check import check_brokers
 from stream_app.transport.clients import client_options
 from stream_app.transport.layout import Layout, await_known, read_layout
 
@@ -59,14 +61,14 @@ async def describe_topics(kafka: KafkaSettings) -> tuple[TopicState, ...]:
     Raises:
         BrokerError: The brokers cannot be reached.
     """
+    layout = await read_layout(kafka, _names(kafka))  # a list would lack what is forbidden to us
+    names = list(layout)
     admin = await _connect(kafka)
     try:
-        existing = set(await admin.list_topics())
-        names = [name for name in _names(kafka) if name in existing]
         found = {topic["topic"]: topic for topic in await admin.describe_topics(names)}
         configs = await _configs(admin, names)
     except KafkaError as error:
-        raise BrokerError(f"topics cannot be described: {error!r}") from error
+        raise broker_failure("topics cannot be described", error, kafka.sasl_username) from error
     finally:
         await admin.close()
     return tuple(
@@ -119,7 +121,7 @@ async def _create(kafka: KafkaSettings, missing: Sequence[TopicSpec]) -> None:
         )
         _check(response.topic_errors)
     except KafkaError as error:
-        raise BrokerError(f"topics cannot be created: {error!r}") from error
+        raise broker_failure("topics cannot be created", error, kafka.sasl_username) from error
     finally:
         await admin.close()
 
@@ -138,13 +140,14 @@ def _wrong_counts(found: Layout, wrong: Sequence[str], wanted: int) -> str:
 
 
 async def _connect(kafka: KafkaSettings) -> AIOKafkaAdminClient:
-    admin = AIOKafkaAdminClient(**client_options(kafka))
+    options = client_options(kafka)
+    await check_brokers(options)
+    admin = AIOKafkaAdminClient(**options)
     try:
         await admin.start()
     except (KafkaError, OSError) as error:
         await admin.close()
-        message = f"no broker answers at {kafka.bootstrap_servers}: {error}"
-        raise BrokerError(message) from error
+        raise broker_failure("the brokers fail", error, kafka.sasl_username) from error
     return admin
 
 

@@ -25,6 +25,7 @@ from stream_app.logs.logging import configure_logging
 from stream_app.monitoring.health import serve_health_nearby
 from stream_app.runtime.memory.under_way import AREAS, Suspects, UnderWay, shared_area
 from stream_app.settings import MetricsSettings, Settings, settings_from_json
+from stream_app.transport.access.causes import broker_failure
 from stream_app.transport.broker import adapt_to_broker
 from stream_app.transport.lifeline import die_with_parent
 from stream_app.worker.heartbeat import beat
@@ -103,6 +104,7 @@ async def _serve(
     watches = (
         asyncio.create_task(fail_on_change(settings.kafka, layout)),
         asyncio.create_task(_watch_rivals(app, settings.worker.id)),
+        asyncio.create_task(_watch_refusals(app, settings.kafka.sasl_username)),
     )
     waiting = asyncio.create_task(stopping.wait())
     await asyncio.wait((running, *watches, waiting), return_when=asyncio.FIRST_COMPLETED)
@@ -128,6 +130,11 @@ async def _watch_rivals(app: "AgentApp", worker_id: str) -> NoReturn:
     rival = await app.wait_for_rival()
     message = f"another worker with the id '{worker_id}' is at work, connected from {rival.host}"
     raise ConfigurationError(f"{message}: give each an id of its own (CALLSTREAM_WORKER__ID)")
+
+
+async def _watch_refusals(app: "AgentApp", user: str) -> NoReturn:
+    refusal = await app.wait_for_refusal()
+    raise broker_failure("input cannot be read", refusal, user) from refusal
 
 
 def _end_with(error: BaseException, report: Callable[[str], None]) -> NoReturn:

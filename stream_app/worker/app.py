@@ -1,6 +1,7 @@
 """The Faust app of an agent: one app, one consumer group and one process each."""
 
 import asyncio
+import importlib.util
 import tempfile
 from pathlib import Path
 from typing import Any, cast
@@ -12,6 +13,7 @@ from faust.types.auth import CredentialsT
 from mode.supervisors import CrashingSupervisor
 
 from schemas.base import MAX_MESSAGE_BYTES
+from schemas.errors import ConfigurationError
 from stream_app.agents.definition import AgentDefinition
 from stream_app.runtime.agent_runtime import AgentRuntime
 from stream_app.settings import KafkaSettings, Settings
@@ -20,7 +22,6 @@ from stream_app.transport.consumer import (
     FAUST_LOGGER,
     Consumer,
     Transport,
-    require_compiled_stream,
 )
 from stream_app.transport.metadata_requests import forbid_topic_creation
 from stream_app.transport.process_mark import own_mark
@@ -29,6 +30,7 @@ from stream_app.transport.rivals import Holder
 INSTANCES = "callstream"  # ids of members need be unique in their group alone
 STREAM_BUFFER_MESSAGES = 1024
 LEAVE_TIMEOUT_S = 5.0
+LOOK_EVERY_S = 0.5
 
 
 class NoTables(TableManager):
@@ -79,6 +81,17 @@ class AgentApp(faust.App):
         """Return the process that runs this agent under our worker id, once there is one."""
         return await self._rivals.get()
 
+    async def wait_for_refusal(self) -> BaseException:
+        """Return why the brokers let us not read or not join the group, once they do not.
+
+        aiokafka then waits until somebody takes note of it, which Faust never does.
+        """
+        while True:
+            await asyncio.sleep(LOOK_EVERY_S)
+            refusal = cast("Consumer", self.consumer).refusal()
+            if refusal is not None:
+                return refusal
+
     async def leave_group(self) -> None:
         """Leave the consumer group before the end, for some seconds at most.
 
@@ -106,6 +119,18 @@ class AgentApp(faust.App):
         transport.fetch_max_wait_ms = self.kafka.fetch_max_wait_ms
         transport.leaves_group = self.kafka.leaves_group
         return transport
+
+
+def require_compiled_stream() -> None:
+    """Do nothing if Faust's compiled stream iterator is there.
+
+    Raises:
+        ConfigurationError: It is not. The iterator written in Python acknowledges messages that
+            it skips, which would lose them.
+    """
+    if importlib.util.find_spec("faust._cython.streams") is None:
+        message = "Faust's compiled stream iterator is missing: install a wheel of faust-streaming"
+        raise ConfigurationError(message)
 
 
 def create_app(

@@ -179,6 +179,9 @@ class SupervisedAgent:
             if code == MISCONFIGURED and not self.failure:
                 self.failure = f"{self.name} cannot run as configured"
             self._changed.notify_all()
+        if self.failure:
+            log.error("agent.ended", agent=self.name, code=code, reason=self.failure)
+            return
         self._due_s = time.monotonic() + self._backoff_s
         log.warning("agent.ended", agent=self.name, code=code, restart_in_s=self._backoff_s)
         self._backoff_s = min(2 * self._backoff_s, MAX_BACKOFF_S)

@@ -90,7 +90,7 @@ class Supervisor:
                 if self.failure:
                     raise ConfigurationError(self.failure)
                 if not self._changed.wait(deadline - time.monotonic()):
-                    raise BrokerError(f"not ready after {timeout_s:.0f} s: {self._delays()}")
+                    raise BrokerError(f"not ready after {timeout_s:.0f} s: {self.delays}")
 
     def stop(self) -> None:
         """Stop all agents and wait for them; those that do not stop are killed."""
@@ -116,7 +116,9 @@ class Supervisor:
         """Stop the agents."""
         self.stop()
 
-    def _delays(self) -> str:
+    @property
+    def delays(self) -> str:
+        """The agents that are not ready, with what they reported last."""
         waiting = (agent for agent in self._agents if not agent.is_ready)
         return ", ".join(f"{a.name} ({a.delay})" if a.delay else a.name for a in waiting)
 

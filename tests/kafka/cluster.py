@@ -6,6 +6,7 @@ import socket
 import subprocess
 import sys
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
@@ -36,6 +37,7 @@ class KafkaNode:
 
     Attributes:
         folder: Configuration, data and log of the node.
+        overrides: Of its configuration.
     """
 
     number: int
@@ -43,6 +45,7 @@ class KafkaNode:
     controller_port: int
     folder: Path
     jars: Path
+    overrides: Mapping[str, object] = field(default_factory=dict)
     _process: subprocess.Popen[bytes] | None = field(default=None, repr=False)
 
     @property
@@ -126,7 +129,7 @@ class KafkaNode:
             )
 
     def _properties(self, voters: str) -> str:
-        settings = {
+        settings: dict[str, object] = {
             "process.roles": "broker,controller",
             "node.id": self.number,
             "controller.quorum.voters": voters,
@@ -157,6 +160,7 @@ class KafkaNode:
             "num.io.threads": 2,
             "log.cleaner.dedupe.buffer.size": 8 * 1024 * 1024,
         }
+        settings |= self.overrides
         return "".join(f"{name}={value}\n" for name, value in settings.items())
 
 
@@ -171,7 +175,7 @@ class KafkaCluster:
     """
 
     def __init__(self, folder: Path, jars: Path) -> None:
-        ports = _free_ports(2 * NODES)
+        ports = free_ports(2 * NODES)
         self.nodes = tuple(
             KafkaNode(n + 1, ports[2 * n], ports[2 * n + 1], folder / f"node{n + 1}", jars)
             for n in range(NODES)
@@ -246,7 +250,8 @@ async def create_topics(kafka: KafkaSettings) -> None:
     await until(are_created, lambda: f"topics: {errors[-1]}", limit_s=START_TIMEOUT_S)
 
 
-def _free_ports(count: int) -> list[int]:
+def free_ports(count: int) -> list[int]:
+    """Return ports of the loopback address that nobody listens at."""
     with contextlib.ExitStack() as probes:
         ports = []
         for _ in range(count):

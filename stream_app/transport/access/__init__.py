@@ -1,0 +1,1 @@
+"""Whether the brokers let us in, and if not, why."""
