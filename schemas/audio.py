@@ -1,6 +1,7 @@
-"""Messages of `calls.audio.v1`: MessagePack arrays, first element the tag.
+"""Messages of `calls.audio.v1`.
 
-Fields are positional on the wire: new ones go to the end and carry a default.
+We write them as MessagePack arrays, first element the tag, so that fields are positional: new ones
+go to the end and carry a default. See `audio_forms` for the forms with names.
 """
 
 from typing import Annotated, Literal
@@ -23,7 +24,10 @@ from schemas.base import (
     SampleRate,
 )
 
-MAX_PAYLOAD_BYTES = 48_000 * 2 * 1_200 // 1_000  # 1 s of PCM16 at 48 kHz, and 200 ms to spare
+MIN_CHUNK_MS = 20
+MAX_CHUNK_MS = 200
+# Above 200 ms at any rate, so that a chunk that is somewhat too long is refused as such
+MAX_PAYLOAD_BYTES = 48_000 * 2 * 1_200 // 1_000  # 1.2 s of PCM16 at 48 kHz, 0.3 s at 192 kHz
 Payload = Annotated[bytes, Meta(max_length=MAX_PAYLOAD_BYTES)]
 
 EndReason = Literal["completed", "transferred", "failed", "stale"]
@@ -33,7 +37,8 @@ class AudioMessage(msgspec.Struct, frozen=True, kw_only=True, array_like=True, t
     """Header of every message on the audio topic.
 
     Attributes:
-        call_id: Key of the message.
+        event_id: Any text that is the same when the message is sent again.
+        call_id: Key of the message; names one call, for good.
         captured_at_ns: Wall clock (Unix, ns) at capture.
     """
 
@@ -47,6 +52,7 @@ class CallStarted(AudioMessage, frozen=True, kw_only=True, tag="call_started.v1"
 
     Attributes:
         parties: One entry for each audio channel, in the order of the chunks' payloads.
+        encoding: Of the first chunks; each chunk says its own.
         sample_rate_hz: Samples a second of every channel.
     """
 
@@ -57,11 +63,12 @@ class CallStarted(AudioMessage, frozen=True, kw_only=True, tag="call_started.v1"
 
 
 class AudioChunk(AudioMessage, frozen=True, kw_only=True, tag="audio_chunk.v1"):
-    """20 to 200 ms of every channel of a call.
+    """20 to 200 ms of every channel of a call; one that ends a stretch of audio may be shorter.
 
     Attributes:
         seq: Counts the call's chunks from 0 without holes; holes are losses.
-        start_ms: Audio clock of the first sample.
+        start_ms: Audio clock of the first sample, from 0.
+        sample_rate_hz: That of the call.
         payloads: One payload for each channel, all of one duration; empty where that channel
             has no audio for the interval (it counts as silence).
     """
@@ -86,7 +93,11 @@ class CallResumed(AudioMessage, frozen=True, kw_only=True, tag="call_resumed.v1"
 
 
 class DtmfPressed(AudioMessage, frozen=True, kw_only=True, tag="dtmf_pressed.v1"):
-    """A key was pressed at ``at_ms`` on ``channel``."""
+    """A key was pressed at ``at_ms`` on ``channel``.
+
+    Attributes:
+        channel: On which it was pressed; -1 where the gateway does not know.
+    """
 
     at_ms: Milliseconds
     channel: KeyChannel
@@ -108,6 +119,7 @@ class CallEnded(AudioMessage, frozen=True, kw_only=True, tag="call_ended.v1"):
     """The call is over; audio after it is refused.
 
     Attributes:
+        reason: ``stale`` is the system's own: no audio came for long.
         after_seq: For reason ``stale``, the last chunk seen (see CallStalled); else -1.
     """
 

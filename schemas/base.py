@@ -83,6 +83,11 @@ class CallContext(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
 
     Attributes:
         started_at_ns: Wall clock (Unix, ns) of the call's first audio; 0 where unknown.
+        direction: Who called whom, as the contact centre sees it.
+        agent_id: Of the person on the side of the contact centre.
+        customer_id: Of the other one.
+        queue: In which the caller waited.
+        domain: Subject of the call; routes it to a model of turns.
         language: A tag such as ``en`` or ``en-US``; see `models.languages` for what becomes
             of it.
         queue_wait_ms: Time the caller waited before the call was answered.

@@ -1,7 +1,8 @@
 """Bytes of messages, and messages of bytes.
 
-The audio topic is MessagePack; every other topic is JSON, written and read by orjson and
-validated by msgspec. Readers tolerate unknown fields and missing optional ones.
+On the audio topic we write MessagePack arrays, and read two further forms (`audio_forms`); every
+other topic is JSON, written and read by orjson and validated by msgspec. Readers tolerate unknown
+fields and missing optional ones.
 """
 
 from functools import cache
@@ -10,7 +11,8 @@ from typing import Any, TypeVar, get_args
 import msgspec
 import orjson
 
-from schemas.audio import AudioMessage, AudioTopicMessage
+from schemas.audio import AudioMessage
+from schemas.audio_forms import UNREADABLE, explanation, form_of
 from schemas.base import MAX_MESSAGE_BYTES
 from schemas.errors import MalformedMessageError
 
@@ -20,29 +22,24 @@ TAG_FIELD = "schema"
 _audio_encoder = msgspec.msgpack.Encoder()
 
 
-@cache
-def _audio_decoder() -> "msgspec.msgpack.Decoder[AudioTopicMessage]":
-    return msgspec.msgpack.Decoder(AudioTopicMessage)
-
-
 def encode_audio(message: AudioMessage) -> bytes:
     """Return the MessagePack bytes of a message of the audio topic."""
     return _audio_encoder.encode(message)
 
 
-def decode_audio(data: bytes) -> AudioTopicMessage:
-    """Return the message of the audio topic that ``data`` holds.
+def decode_audio(data: bytes) -> Any:
+    """Return the message of the audio topic that ``data`` holds, in any of its forms.
 
     Raises:
-        MalformedMessageError: Too large, not MessagePack, an unknown schema, or a field of a
+        MalformedMessageError: Too large, none of the forms, an unknown schema, or a field of a
             wrong type.
     """
     _check_size(data)
+    form = form_of(data)
     try:
-        return _audio_decoder().decode(data)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        message = f"not a message of the audio topic: {error}"
-        raise MalformedMessageError(message) from error
+        return form.decode(data)
+    except UNREADABLE as error:
+        raise MalformedMessageError(explanation(data, form, error)) from error
 
 
 def encode_json(message: msgspec.Struct) -> bytes:

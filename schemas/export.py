@@ -2,12 +2,11 @@
 
 ``python -m schemas.export [FOLDER]`` does what ``callstream schemas export`` does.
 
-A message of the audio topic is a MessagePack array; its schema describes the same array in JSON,
-with bytes as base64.
+A schema describes the JSON form, with bytes as base64. One of the audio topic has two: the object
+of the forms with names, and the MessagePack array, whose positions bear the names.
 """
 
 import argparse
-import inspect
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -16,7 +15,10 @@ from typing import Any
 import msgspec
 import orjson
 
+from schemas.audio import AudioMessage
+from schemas.audio_forms import named
 from schemas.catalogue import MESSAGE_TYPES
+from schemas.descriptions import field_descriptions, structs_of, summary_of
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 DEFAULT_FOLDER = Path(__file__).parent / "json"
@@ -29,18 +31,36 @@ def schema_name(message_type: type[msgspec.Struct]) -> str:
 
 def json_schema(message_type: type[msgspec.Struct]) -> dict[str, Any]:
     """Return the JSON Schema of a message and of the types inside it."""
-    (reference,), definitions = msgspec.json.schema_components(
-        (message_type,), ref_template="#/$defs/{name}", schema_hook=_any_value
+    forms: tuple[type[msgspec.Struct], ...] = (message_type,)
+    if issubclass(message_type, AudioMessage):
+        forms = (named(message_type), message_type)
+    references, definitions = msgspec.json.schema_components(
+        forms, ref_template="#/$defs/{name}", schema_hook=_any_value
     )
-    for definition in definitions.values():
-        if "description" in definition:
-            definition["description"] = inspect.cleandoc(definition["description"])
+    for struct in structs_of(message_type):
+        _describe(definitions[struct.__name__], struct)
+    for form in forms[:-1]:
+        _describe(definitions[form.__name__], message_type)
     return {
         "$schema": DIALECT,
         "title": schema_name(message_type),
-        **reference,
+        **(references[0] if len(forms) == 1 else {"anyOf": list(references)}),
         "$defs": definitions,
     }
+
+
+def _describe(definition: dict[str, Any], struct: type[msgspec.Struct]) -> None:
+    """Write into the definition of a type what its docstring says of it and of each field."""
+    definition["description"] = summary_of(struct)
+    if "prefixItems" in definition:
+        names = [*(["schema"] if struct.__struct_config__.tag else []), *struct.__struct_fields__]
+        items = dict(zip(names, definition["prefixItems"], strict=True))
+        for name, item in items.items():
+            item["title"] = name
+    else:
+        items = definition["properties"]
+    for name, text in field_descriptions(struct).items():
+        items[name]["description"] = text
 
 
 def _any_value(field_type: type) -> dict[str, Any]:

@@ -38,6 +38,7 @@ class Alert(Message, frozen=True, kw_only=True, tag="alert.v1"):
 
     Attributes:
         kind: What happened, for example ``audio_after_end``.
+        severity: How soon somebody should look.
         source: The agent or rule that raised it.
         details: Figures and ids; never transcript text.
     """

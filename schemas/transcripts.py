@@ -55,6 +55,7 @@ class SpeechActivity(Message, frozen=True, kw_only=True, tag="speech_activity.v1
 
     Attributes:
         lane_seq: Counts the channel's deterministic messages from 0 without holes.
+        is_speech: Whether there is speech from ``at_ms`` on.
         kind: ``start`` and ``end`` are edges, ``tick`` repeats the state, ``stall`` says that
             no audio comes any more for now.
         at_ms: Audio clock of this message; an ``end`` comes later than the speech it ends.
@@ -168,6 +169,8 @@ class CallSummary(msgspec.Struct, frozen=True, kw_only=True):
     """What transcribe knows of a whole call; copied along to the finalized call.
 
     Attributes:
+        holds: In their order.
+        dtmf: Keys that were pressed, in their order.
         gap_ms: Audio that never came and was filled with silence or jumped over.
         gaps: How many times.
         lane_seqs: Number of deterministic messages of each channel.

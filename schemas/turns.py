@@ -43,7 +43,12 @@ class TurnStarted(Message, frozen=True, kw_only=True, tag="turn_started.v1"):
 
 
 class TurnEndPredicted(Message, frozen=True, kw_only=True, tag="turn_end_predicted.v1"):
-    """The turn seems complete; may rest on partials and may be withdrawn (volatile lane)."""
+    """The turn seems complete; may rest on partials and may be withdrawn (volatile lane).
+
+    Attributes:
+        probability: That the turn ends here, 0 to 1.
+        is_withdrawn: Takes the last prediction of the turn back.
+    """
 
     turn_id: Identifier
     channel: Channel
@@ -63,6 +68,7 @@ class TurnEnded(Message, frozen=True, kw_only=True, tag="turn_ended.v1"):
         text: Text of its segments, joined.
         words: Number of words as they were spoken: "555-1234" is seven.
         probability: Semantic end-of-turn probability, -1 where no model judged.
+        reason: What ended it; ``semantic`` is a complete sentence and a short silence.
         speech: Its intervals of speech, without the pauses between.
         is_backchannel: A short acknowledgement that did not take the turn.
     """
@@ -104,7 +110,9 @@ class Interruption(Message, frozen=True, kw_only=True, tag="interruption.v1"):
 
     Attributes:
         channel: Who interrupted.
+        party: Who speaks on ``channel``.
         interrupted_channel: Who was interrupted.
+        interrupted_turn_id: The turn of the one who was interrupted.
         at_ms: Audio clock at which the overlap began.
         decided_at_ms: Audio clock at which it counted as an interruption.
         overlap_ms: Overlap until the decision.
@@ -135,7 +143,12 @@ TurnTopicMessage = (
 
 
 class FinalizedTurn(msgspec.Struct, frozen=True, kw_only=True):
-    """A turn of a finalized call."""
+    """A turn of a finalized call.
+
+    Attributes:
+        text: With what later finals revised.
+        is_backchannel: A short acknowledgement that did not take the turn.
+    """
 
     turn_id: Identifier
     channel: Channel
@@ -152,6 +165,9 @@ class ChannelMetrics(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         talk_ms: Time with speech.
+        turns: How many there were, backchannels not counted.
+        backchannels: Short acknowledgements.
+        words: Number of words as they were spoken.
         talk_share: Share of the speech of all channels, 0 to 1.
         words_per_minute: Words in a minute of the party's own speech.
         interruptions: How often this party interrupted.
@@ -172,7 +188,18 @@ class ChannelMetrics(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class CallMetrics(msgspec.Struct, frozen=True, kw_only=True):
-    """Figures of a whole call; times in ms of the audio clock."""
+    """Figures of a whole call; times in ms of the audio clock.
+
+    Attributes:
+        silence_ms: Time without speech on any channel.
+        silence_share: Share of the duration, 0 to 1.
+        overlap_ms: Time with speech on more than one channel.
+        hold_ms: Time on hold.
+        holds: How many there were.
+        words: Number of words as they were spoken.
+        gap_ms: Audio that never came.
+        channels: How each party spoke.
+    """
 
     duration_ms: Milliseconds
     silence_ms: Milliseconds
@@ -191,6 +218,8 @@ class FinalizedCall(Message, frozen=True, kw_only=True, tag="finalized_call.v1")
     """A whole call: the text of its turns with segment ids, metrics and context.
 
     Attributes:
+        turns: In the order in which they began.
+        metrics: Figures of the whole call.
         is_abridged: It was too long for one message: the segment ids are missing, and perhaps
             turns from its middle; the metrics are those of the whole call.
     """

@@ -36,6 +36,10 @@ class CallCounters:
         "Normal after new model files and a restart together.",
     )
     read_again: int = _count("Inputs that were done before a takeover, and ignored after it.")
+    calls_without_start: int = _count(
+        "Calls whose audio came without a CallStarted before it.",
+        "Look at the gateway: parties, language and context of such a call are not known.",
+    )
     late_chunks: int = _count(
         "Chunks refused because the audio clock had passed them.",
         "Look at the gateway: it sends out of order by more than is waited for.",

@@ -6,9 +6,6 @@ from dataclasses import dataclass
 
 from stream_app.replay.sources import AudioSource, read_fully
 
-MIN_CHUNK_MS = 20
-MAX_CHUNK_MS = 200
-
 
 @dataclass(frozen=True, slots=True)
 class Interval:

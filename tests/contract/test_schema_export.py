@@ -10,8 +10,10 @@ from hypothesis import strategies as st
 from jsonschema import Draft202012Validator, ValidationError
 
 from schemas.audio import AudioMessage
+from schemas.audio_forms import named
 from schemas.catalogue import MESSAGE_TYPES
 from schemas.codec import encode_json
+from schemas.descriptions import field_descriptions, structs_of, summary_of
 from schemas.export import (
     DEFAULT_FOLDER,
     export_schemas,
@@ -35,6 +37,12 @@ def written(message: msgspec.Struct) -> Any:
         fields = msgspec.msgpack.decode(msgspec.msgpack.encode(message))
         return orjson.loads(orjson.dumps(_without_bytes(fields)))
     return orjson.loads(encode_json(message))
+
+
+def by_name(message: AudioMessage) -> Any:
+    """Return a message of the audio topic as a JSON object, as a producer writes it."""
+    value = named(type(message))(**msgspec.structs.asdict(message))
+    return orjson.loads(msgspec.json.encode(value))
 
 
 def test_the_schemas_in_the_tree_are_up_to_date() -> None:
@@ -77,6 +85,37 @@ def test_the_schema_accepts_what_we_write(message: msgspec.Struct) -> None:
 @given(message=st.sampled_from(MESSAGE_TYPES).flatmap(messages))
 def test_the_schema_accepts_whatever_we_could_write(message: msgspec.Struct) -> None:
     VALIDATORS[type(message)].validate(written(message))
+
+
+@pytest.mark.parametrize("message", AUDIO_EXAMPLES, ids=example_id)
+def test_the_schema_of_an_audio_message_accepts_both_names_and_positions(
+    message: AudioMessage,
+) -> None:
+    validator, value = VALIDATORS[type(message)], by_name(message)
+
+    validator.validate(value)
+    assert isinstance(written(message), list)
+    for name in sorted(value.keys() - {"context", "reason", "after_seq"}):
+        assert not validator.is_valid({each: value[each] for each in value if each != name}), name
+
+
+@pytest.mark.parametrize("message", AUDIO_EXAMPLES, ids=example_id)
+def test_the_positions_of_an_audio_message_bear_its_names(message: AudioMessage) -> None:
+    items = json_schema(type(message))["$defs"][type(message).__name__]["prefixItems"]
+
+    assert [item["title"] for item in items] == ["schema", *message.__struct_fields__]
+
+
+@pytest.mark.parametrize("message_type", MESSAGE_TYPES, ids=schema_name)
+def test_every_type_and_every_field_is_described(message_type: type[msgspec.Struct]) -> None:
+    """Otherwise: a line below Attributes of its docstring."""
+    for struct in structs_of(message_type):
+        assert summary_of(struct)
+        assert list(field_descriptions(struct)) == list(struct.__struct_fields__), struct
+        definition = json_schema(message_type)["$defs"][struct.__name__]
+        items = definition.get("prefixItems") or list(definition["properties"].values())
+        described = [item["description"] for item in items if "description" in item]
+        assert described == list(field_descriptions(struct).values())
 
 
 @pytest.mark.parametrize("message", JSON_EXAMPLES, ids=example_id)

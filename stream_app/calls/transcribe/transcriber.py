@@ -159,8 +159,10 @@ class CallTranscriber:
         if self._input.is_waiting(offset):
             self._input.put_back(chunk, offset, samples=samples)
             return []
+        self._input.check_length(chunk, samples=samples, rate_hz=layout[1])
         effects: list[Effect] = []
         facts = self._input.facts
+        self.counters.calls_without_start += not facts.parties
         if layout != facts.layout:
             effects += self._change_layout(facts.with_audio(*layout), offset)
             self._progress.acknowledge_all(before=offset)

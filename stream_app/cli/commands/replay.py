@@ -7,13 +7,13 @@ import typer
 from rich.console import Console
 
 from schemas import catalogue
+from schemas.audio import MAX_CHUNK_MS, MIN_CHUNK_MS
 from schemas.base import Party
 from schemas.errors import ConfigurationError
 from stream_app.cli.failures import FAILURE, print_failure
 from stream_app.cli.native_stderr import own_stderr
 from stream_app.cli.options import BrokersOption, parse_speed, settings_for
 from stream_app.cli.running import quiet_libraries, run_until_signal
-from stream_app.replay.chunker import MAX_CHUNK_MS, MIN_CHUNK_MS
 from stream_app.replay.discovery import Findings, find_recordings, paired
 from stream_app.replay.pacer import SystemClock
 from stream_app.replay.plan import PlannedCall, check_run, mint_run, plan_calls

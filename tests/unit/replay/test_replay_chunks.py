@@ -10,7 +10,8 @@ import soundfile
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stream_app.replay.chunker import MAX_CHUNK_MS, MIN_CHUNK_MS, chunk_frames, intervals
+from schemas.audio import MAX_CHUNK_MS, MIN_CHUNK_MS
+from stream_app.replay.chunker import chunk_frames, intervals
 from stream_app.replay.pacer import Pacer
 from stream_app.replay.readers import open_source
 from stream_app.replay.sources import SAMPLE_RATES_HZ

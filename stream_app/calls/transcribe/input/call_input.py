@@ -12,6 +12,7 @@ from collections.abc import Iterable
 from schemas.audio import AudioChunk
 from stream_app.calls.counters import CallCounters
 from stream_app.calls.transcribe.input.call_facts import CallFacts
+from stream_app.calls.transcribe.input.chunk_audio import is_short, refuse_short
 from stream_app.calls.transcribe.input.ordered_chunks import OrderedChunks
 from stream_app.calls.transcribe.input.pending_inputs import (
     InputPoint,
@@ -76,6 +77,15 @@ class CallInput:
     def follows_on(self, chunk: AudioChunk, samples: int) -> bool:
         """Return whether the turn of a chunk comes at once, without a gap."""
         return self._order.follows_on(chunk, samples)
+
+    def check_length(self, chunk: AudioChunk, *, samples: int, rate_hz: int) -> None:
+        """Refuse a source that sends short chunks; a single one ends a stretch of audio.
+
+        Raises:
+            AudioFormatError: The chunk is short and the one before it was.
+        """
+        if is_short(samples, rate_hz) and self._order.is_second_short(chunk, samples):
+            refuse_short(samples, rate_hz)
 
     def insert(self, chunk: AudioChunk, offset: int, *, samples: int) -> OrderedChunks:
         """Return the chunks whose turn has come; see `ChunkSequencer.insert`."""

@@ -1,15 +1,16 @@
 """The audio of a chunk, checked against the layout of its call."""
 
+from typing import NoReturn
+
 import numpy as np
 
 from models.audio.payload import decode_payload
 from models.audio.resample import SOURCE_RATES_HZ
 from models.audio.samples import FloatArray
-from schemas.audio import AudioChunk
+from schemas.audio import MAX_CHUNK_MS, MIN_CHUNK_MS, AudioChunk
 from schemas.base import MAX_CALL_MS, MAX_CHANNELS
 from schemas.errors import AudioFormatError
 
-MAX_CHUNK_MS = 1_000
 SAMPLE_BYTES = {"mulaw": 1, "alaw": 1, "pcm16": 2}
 
 
@@ -46,11 +47,34 @@ def checked_duration(chunk: AudioChunk, *, rate_hz: int, channels: int) -> int:
         raise AudioFormatError("the channels of a chunk must have audio of one duration")
     size = sizes.pop()
     samples, rest = divmod(size, SAMPLE_BYTES[chunk.encoding])
-    if rest or samples * 1000 > MAX_CHUNK_MS * rate_hz:
-        raise AudioFormatError(f"{size} bytes of {chunk.encoding} are not a chunk of audio")
+    if rest:
+        raise AudioFormatError(
+            f"{size} bytes of {chunk.encoding} are not a whole number of samples"
+        )
+    if samples > -(-MAX_CHUNK_MS * rate_hz // 1000):
+        raise AudioFormatError(f"{_length(samples, rate_hz)}; it has at most {MAX_CHUNK_MS} ms")
     if chunk.seq < 0 or not 0 <= chunk.start_ms <= MAX_CALL_MS:
         raise AudioFormatError(f"chunk {chunk.seq} at {chunk.start_ms} ms")
     return samples
+
+
+def is_short(samples: int, rate_hz: int) -> bool:
+    """Return whether a chunk is shorter than the shortest that may have another behind it."""
+    return samples < MIN_CHUNK_MS * rate_hz // 1000
+
+
+def refuse_short(samples: int, rate_hz: int) -> NoReturn:
+    """Refuse a chunk that is short and follows on a short one.
+
+    Raises:
+        AudioFormatError: Always.
+    """
+    advice = f"only the last one of a stretch of audio may have less than {MIN_CHUNK_MS} ms"
+    raise AudioFormatError(f"{_length(samples, rate_hz)} after another short one; {advice}")
+
+
+def _length(samples: int, rate_hz: int) -> str:
+    return f"a chunk of {samples * 1000 / rate_hz:.5g} ms"
 
 
 def channel_audio(chunk: AudioChunk, channel: int, samples: int, *, silence: int) -> FloatArray:

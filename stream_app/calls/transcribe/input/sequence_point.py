@@ -25,6 +25,7 @@ class SequencePoint(msgspec.Struct, frozen=True, kw_only=True):
         gaps: Gaps so far.
         gap_ms: Their duration.
         last_seq: Number of the last chunk that was taken in, -1 before any.
+        short_ms: Its ``start_ms`` if it was shorter than chunks are, else -1.
     """
 
     next_seq: int = 0
@@ -35,6 +36,7 @@ class SequencePoint(msgspec.Struct, frozen=True, kw_only=True):
     gaps: int = 0
     gap_ms: int = 0
     last_seq: int = -1
+    short_ms: int = -1
 
     def at_rate(self, rate_hz: int, new_rate_hz: int) -> "SequencePoint":
         """Return the same point in samples of another rate, on a whole millisecond."""

@@ -14,6 +14,7 @@ import msgspec
 from schemas.audio import AudioChunk
 from stream_app.calls.counters import CallCounters
 from stream_app.calls.effects import Refuse
+from stream_app.calls.transcribe.input.chunk_audio import is_short
 from stream_app.calls.transcribe.input.held_chunks import (
     MAX_HELD_CHUNKS,
     ArrivedChunk,
@@ -81,6 +82,12 @@ class ChunkSequencer:
         arrived = ArrivedChunk(chunk, -1, self._start_of(chunk), samples, 0, 0)
         return self._follows_on(arrived)
 
+    def is_second_short(self, chunk: AudioChunk, samples: int) -> bool:
+        """Return whether a short chunk follows on one of another time, and is no duplicate."""
+        if self.point.short_ms in {-1, chunk.start_ms}:
+            return False
+        return not self._is_duplicate(self._arrived(chunk, -1, samples, self.point.heard))
+
     def insert(self, chunk: AudioChunk, offset: int, *, samples: int) -> OrderedChunks:
         """Return the chunks that can go on now, of this one and those that waited for it.
 
@@ -96,7 +103,8 @@ class ChunkSequencer:
         if self._is_late(arrived):
             return OrderedChunks(refused=[self._refusal(arrived)], is_taken=False)
         remember(self.seen, arrived.digest)
-        self.point = msgspec.structs.replace(self.point, last_seq=arrived.seq)
+        short_ms = chunk.start_ms if is_short(samples, self._rate_hz) else -1
+        self.point = msgspec.structs.replace(self.point, last_seq=arrived.seq, short_ms=short_ms)
         self._held.add(arrived)
         return self._settle(OrderedChunks(digest=arrived.digest))
 
