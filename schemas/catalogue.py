@@ -10,13 +10,13 @@ All topics have the same number of partitions, which is a setting (`kafka.partit
 stands in the partition of its key, a checkpoint in that of its agent's input.
 """
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from typing import Any, Literal, get_args
 
 import msgspec
 
-from schemas.audio import AudioMessage, AudioTopicMessage
+from schemas.audio import AudioMessage, AudioTopicMessage, CallEnded, CallStalled
 from schemas.base import MAX_MESSAGE_BYTES
 from schemas.codec import decode_audio, decode_json, encode_audio, encode_json
 from schemas.errors import MalformedMessageError
@@ -66,6 +66,8 @@ class TopicSpec:
         value_format: ``msgpack`` is the audio topic's, ``bytes`` holds messages of any topic.
         retention_ms: How long messages are kept.
         messages: Their type, a struct or a union of structs; None where no agent writes to it yet.
+        written_by: Agents or programs.
+        writers: Of messages that others write.
         is_input: Agents with checkpoints read it, so that its closed calls are remembered.
         is_compacted: Of what is older than some minutes, only the last message of each key is kept.
         key: What the key of a message is made of.
@@ -75,6 +77,8 @@ class TopicSpec:
     value_format: Literal["msgpack", "json", "bytes"]
     retention_ms: int
     messages: Any = None
+    written_by: str = ""
+    writers: Mapping[type[msgspec.Struct], str] = field(default_factory=dict)
     is_input: bool = False
     is_compacted: bool = False
     key: str = "call_id"
@@ -83,6 +87,10 @@ class TopicSpec:
     def types(self) -> tuple[type[msgspec.Struct], ...]:
         """The types of its messages."""
         return get_args(self.messages) or (() if self.messages is None else (self.messages,))
+
+    def writer_of(self, kind: type[msgspec.Struct]) -> str:
+        """Return who writes messages of a type."""
+        return self.writers.get(kind, self.written_by)
 
     def encode(self, message: msgspec.Struct) -> bytes:
         """Return the bytes of a message of the topic."""
@@ -131,24 +139,34 @@ class TopicSpec:
         return min(self.kept_ms, LONGEST_MEMORY_MS)
 
 
+GATEWAYS = "gateways and `callstream replay`"
+AUDIO_WRITERS: dict[type[msgspec.Struct], str] = {
+    CallStalled: "`transcribe`",
+    CallEnded: f"{GATEWAYS}; with the reason `stale` `transcribe`",
+}
 TOPICS: tuple[TopicSpec, ...] = (
-    TopicSpec(AUDIO, "msgpack", 2 * DAY_MS, AudioTopicMessage, is_input=True),
-    TopicSpec(TRANSCRIPTS, "json", 7 * DAY_MS, TranscriptTopicMessage, is_input=True),
-    TopicSpec(TURNS, "json", 7 * DAY_MS, TurnTopicMessage, is_input=True),
-    TopicSpec(FINALIZED, "json", 30 * DAY_MS, FinalizedTopicMessage, is_input=True),
+    TopicSpec(
+        AUDIO, "msgpack", 2 * DAY_MS, AudioTopicMessage, GATEWAYS, AUDIO_WRITERS, is_input=True
+    ),
+    TopicSpec(
+        TRANSCRIPTS, "json", 7 * DAY_MS, TranscriptTopicMessage, "`transcribe`", is_input=True
+    ),
+    TopicSpec(TURNS, "json", 7 * DAY_MS, TurnTopicMessage, "`detect_turns`", is_input=True),
+    TopicSpec(FINALIZED, "json", 30 * DAY_MS, FinalizedTopicMessage, "`finalize`", is_input=True),
     TopicSpec(CLASSIFICATIONS, "json", 30 * DAY_MS),
     TopicSpec(MODERATION, "json", 30 * DAY_MS),
     TopicSpec(INSIGHTS, "json", 30 * DAY_MS),
-    TopicSpec(ALERTS, "json", 30 * DAY_MS, Alert),
+    TopicSpec(ALERTS, "json", 30 * DAY_MS, Alert, "every agent"),
     TopicSpec(
         CHECKPOINTS,
         "json",
         LONGEST_MEMORY_MS + LATE_WRITER_MS,
         Checkpoint,
+        "every agent, for itself alone",
         is_compacted=True,
         key="agent:call_id:writer",
     ),
-    TopicSpec(DEAD_LETTERS, "bytes", 14 * DAY_MS),
+    TopicSpec(DEAD_LETTERS, "bytes", 14 * DAY_MS, written_by="every agent"),
 )
 NAMES = tuple(spec.name for spec in TOPICS)
 _BY_NAME = {spec.name: spec for spec in TOPICS}

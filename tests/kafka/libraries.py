@@ -1,7 +1,8 @@
-"""The jars of Apache Kafka, fetched by Maven once and kept between runs."""
+"""The jars of Apache Kafka and the packages of a Node producer, fetched once and kept."""
 
 import fcntl
 import hashlib
+import json
 import shutil
 import subprocess
 from pathlib import Path
@@ -11,6 +12,8 @@ POM = HERE / "pom.xml"
 TARGET = HERE / "target"
 JARS = TARGET / "libs"
 FETCHED_FOR = TARGET / "fetched-for.sha256"
+PACKAGES = HERE / "package.json"
+NODE = TARGET / "node"
 FETCH_TIMEOUT_S = 300
 JAVA_MAJOR = 17
 
@@ -60,3 +63,45 @@ def _fetch() -> None:
     )
     if answer.returncode != 0:
         raise KafkaUnavailableError(f"Maven cannot fetch Apache Kafka: {answer.stdout[-1000:]}")
+
+
+def node_packages() -> Path:
+    """Return the folder of the packages that ``package.json`` names.
+
+    Raises:
+        KafkaUnavailableError: Node or npm is missing, or the packages cannot be fetched.
+    """
+    npm = shutil.which("npm")
+    if shutil.which("node") is None or npm is None:
+        raise KafkaUnavailableError("no node or npm on the PATH: the producer in Node needs both")
+    NODE.mkdir(parents=True, exist_ok=True)
+    with (NODE / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        copy = NODE / PACKAGES.name
+        if not copy.is_file() or copy.read_bytes() != PACKAGES.read_bytes():
+            _install(npm)
+            copy.write_bytes(PACKAGES.read_bytes())
+    return NODE / "node_modules"
+
+
+def _install(npm: str) -> None:
+    wanted = json.loads(PACKAGES.read_text())["dependencies"]
+    packages = [f"{name}@{version}" for name, version in wanted.items()]
+    answer = subprocess.run(
+        [
+            npm,
+            "install",
+            "--no-package-lock",
+            "--no-save",
+            "--silent",
+            "--prefix",
+            str(NODE),
+            *packages,
+        ],
+        capture_output=True,
+        text=True,
+        timeout=FETCH_TIMEOUT_S,
+        check=False,
+    )
+    if answer.returncode != 0:
+        raise KafkaUnavailableError(f"npm cannot fetch the packages: {answer.stderr[-1000:]}")

@@ -26,6 +26,7 @@ MAX_KEY_BYTES = 4 * MAX_CALL_ID
 MAX_REASON = 500  # characters
 HEAD_BYTES = 1024
 UNNAMED = "unknown"
+HEADERS = ("topic", "partition", "offset", "reason", "agent", "call_id")  # and ``abridged``
 
 Headers = list[tuple[str, bytes]]
 
@@ -122,14 +123,15 @@ def legal_call_id(text: str) -> str:
 
 
 def _headers(position: InputPosition, refusal: Refusal) -> Headers:
-    fields = {
-        "topic": position.topic,
-        "partition": str(position.partition),
-        "offset": str(position.offset),
-        "reason": refusal.reason[:MAX_REASON],
-        "agent": refusal.agent,
-        "call_id": refusal.call_id[:MAX_CALL_ID],
-    }
+    values = (
+        position.topic,
+        str(position.partition),
+        str(position.offset),
+        refusal.reason[:MAX_REASON],
+        refusal.agent,
+        refusal.call_id[:MAX_CALL_ID],
+    )
+    fields = dict(zip(HEADERS, values, strict=True))
     return [(name, text.encode(errors="replace")) for name, text in fields.items()]
 
 
