@@ -11,7 +11,8 @@ from schemas.operations import Checkpoint
 from stream_app.agents.definition import AgentDefinition, ModelWatch
 from stream_app.agents.limits import Limits
 from stream_app.agents.model_look import ModelLook
-from stream_app.calls.detect_turns.endpointing import BACKCHANNELS, TurnConfig
+from stream_app.calls.detect_turns.backchannels import BACKCHANNELS
+from stream_app.calls.detect_turns.endpointing import TurnConfig
 from stream_app.calls.detect_turns.judgement import (
     NO_PROBABILITY,
     Judgement,

@@ -8,19 +8,15 @@ from collections.abc import Sequence
 from typing import Literal
 
 from models.asr.core.hypothesis import PUNCTUATION, Word
+from models.asr.writing.alternatives import Alternatives
 from models.asr.writing.phrase import Phrase, Rule
 from models.asr.writing.spelled_out import mail_address, spelled_letters, web_address
 from models.asr.writing.written_numbers import number, number_after_article
 
 WordStyle = Literal["spoken", "normalised"]
 
-RULES: tuple[Rule, ...] = (
-    mail_address,
-    web_address,
-    spelled_letters,
-    number_after_article,
-    number,
-)
+_SPELLED: tuple[Rule, ...] = (mail_address, web_address, spelled_letters)
+_NUMBERS: tuple[Rule, ...] = (number_after_article, number)
 
 
 def normalise(words: Sequence[Word]) -> tuple[Word, ...]:
@@ -32,10 +28,11 @@ def normalise(words: Sequence[Word]) -> tuple[Word, ...]:
         words: In order, as a recognizer wrote them.
     """
     phrase = Phrase(words)
+    rules: tuple[Rule, ...] = (*_SPELLED, Alternatives(phrase), *_NUMBERS)
     written: list[Word] = []
     index = 0
     while index < len(phrase.atoms):
-        match = phrase.match(RULES, index)
+        match = phrase.match(rules, index)
         first, last = phrase.atoms[index].word, phrase.atoms[index + match.atoms - 1].word
         group = words[first : last + 1]
         written.extend(group if match.text is None else [_joined(group, match.text)])

@@ -37,6 +37,7 @@ class Phrase:
     """The atoms of some words, and what the rules ask about them."""
 
     def __init__(self, words: Sequence[Word]) -> None:
+        self._words = words
         self.atoms = [atom for n, word in enumerate(words) for atom in _atoms(n, word)]
 
     def match(self, rules: Sequence[Rule], index: int) -> Match:
@@ -58,6 +59,10 @@ class Phrase:
     def preceding(self, index: int) -> str:
         """Return the text of the atom before in the same phrase; nothing at its start."""
         return "" if not index or self.atoms[index - 1].is_closed else self.text(index - 1)
+
+    def goes_on(self, index: int) -> bool:
+        """Return whether the word of an atom ends in a comma or a dash."""
+        return self._words[self.atoms[index].word].text.endswith((",", "-"))
 
     def parts(self, index: int) -> int:
         """Return how many atoms the word of an atom has from there on; 0 beyond the end."""

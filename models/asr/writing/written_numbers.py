@@ -28,7 +28,7 @@ _MONEY = {"dollar": "$", "dollars": "$", "euro": "€", "euros": "€"}
 
 def number(phrase: Phrase, index: int) -> Match | None:
     """Take the longest run of number words: written as one number, or left as a whole."""
-    end = _number_end(phrase, index)
+    end = number_end(phrase, index)
     if end == index:
         return None
     if phrase.text(index) in ZERO_LETTERS and end - index < MIN_DIGITS_AFTER_OH:
@@ -44,7 +44,8 @@ def number(phrase: Phrase, index: int) -> Match | None:
     return Match(len(texts), None)
 
 
-def _number_end(phrase: Phrase, index: int) -> int:
+def number_end(phrase: Phrase, index: int) -> int:
+    """Return where the longest run of number words from ``index`` on ends."""
     end = index
     while end < len(phrase.atoms) and _goes_on(phrase, index, end):
         end += 1
@@ -125,13 +126,19 @@ def _with_unit(phrase: Phrase, index: int, end: int) -> Match | None:
     then = phrase.following(end) if unit else ""
     texts, size = phrase.texts(index, end), end - index
     amount, time = _amount(texts), clock_time(texts)
-    if amount and unit in _MONEY:
+    measured = _measured(phrase, index, end, amount) if amount else None
+    return measured or (_time(time, unit, then, size) if time else None)
+
+
+def _measured(phrase: Phrase, index: int, end: int, amount: str) -> Match | None:
+    """Return an amount with its currency or percent behind it, None without them."""
+    unit, size = phrase.following(end - 1), end - index
+    if unit in _MONEY:
         return _money(phrase, index, end, amount)
-    if amount and unit in {"percent", "%"}:
+    if unit in {"percent", "%"}:
         return Match(size + 1, f"{amount}%")
-    if amount and (unit, then) == ("per", "cent"):
-        return Match(size + 2, f"{amount}%")
-    return _time(time, unit, then, size) if time else None
+    is_percent = unit == "per" and phrase.following(end) == "cent"
+    return Match(size + 2, f"{amount}%") if is_percent else None
 
 
 def _time(time: str, unit: str, then: str, size: int) -> Match | None:
@@ -161,7 +168,7 @@ def _money(phrase: Phrase, index: int, end: int, amount: str) -> Match | None:
     if is_figure(after):
         return None
     if after == "and" and is_number(phrase.following(end + 1)):
-        cents_end = _number_end(phrase, end + 2)
+        cents_end = number_end(phrase, end + 2)
         cents = cardinal_value(phrase.texts(end + 2, cents_end))
         unit = phrase.following(cents_end - 1)
         if cents is not None and 0 < cents < 100 and unit in {"cent", "cents"}:  # noqa: PLR2004
@@ -173,8 +180,8 @@ def number_after_article(phrase: Phrase, index: int) -> Match | None:
     """Take "a hundred and twenty": the article counts as one, if more than the scale follows."""
     if phrase.text(index) not in {"a", "an"} or phrase.following(index) not in SCALES:
         return None
-    end = _number_end(phrase, index + 1)
+    end = number_end(phrase, index + 1)
     value = cardinal_value(["one", *phrase.texts(index + 1, end)])
     if value is None or end - index <= 2 or is_figure(phrase.following(end - 1)):  # noqa: PLR2004
         return Match(end - index, None)
-    return Match(end - index, str(value))
+    return _measured(phrase, index, end, str(value)) or Match(end - index, str(value))

@@ -18,12 +18,8 @@ from collections.abc import Mapping
 import msgspec
 
 from schemas.turns import TurnEndReason
+from stream_app.calls.detect_turns.backchannels import BACKCHANNELS
 from stream_app.calls.detect_turns.dictation.rules import Dictation
-
-BACKCHANNELS = (
-    *("yes", "yeah", "yep", "no", "okay", "ok", "right", "sure", "uh-huh", "mm-hmm", "mhm"),
-    *("hmm", "uh", "um", "oh", "ah", "i see", "all right", "alright", "got it", "great"),
-)
 
 
 class TurnConfig(msgspec.Struct, frozen=True, kw_only=True):
@@ -44,8 +40,10 @@ class TurnConfig(msgspec.Struct, frozen=True, kw_only=True):
         interruption_ms: Overlap from which it counts as an interruption.
         established_ms: Speech of a party after which speech of another counts as an interruption.
         edge_lag_ms: Longest time between the end of speech and its ``end`` edge.
-        backchannel_ms: Speech of the longest backchannel.
-        backchannels: Words and phrases of which they consist.
+        backchannel_ms: Speech of the longest acknowledgement or remark.
+        backchannels: Words and phrases of which acknowledgements consist.
+        remark_words: Most words of a remark, see `backchannels`.
+        resume_ms: How long an acknowledgement in a pause waits for the other party to go on.
     """
 
     complete_silence_ms: int = 400
@@ -62,8 +60,10 @@ class TurnConfig(msgspec.Struct, frozen=True, kw_only=True):
     interruption_ms: int = 500
     established_ms: int = 200
     edge_lag_ms: int = 160
-    backchannel_ms: int = 1_000
+    backchannel_ms: int = 3_000
     backchannels: tuple[str, ...] = BACKCHANNELS
+    remark_words: int = 3
+    resume_ms: int = 1_000
 
     def threshold(self, variant: str) -> float:
         """Return the probability from which a variant of the model calls a text complete."""
@@ -86,6 +86,12 @@ class Spoken(msgspec.Struct, frozen=True, kw_only=True):
     dictation: Dictation = "none"
     has_yielded: bool = False
     is_pending: bool = False
+
+    @property
+    def is_unfinished(self) -> bool:
+        """Return whether the text was judged not to be complete, and nobody took the turn."""
+        is_incomplete = 0 <= self.probability < self.threshold
+        return is_incomplete and self.dictation != "complete" and not self.has_yielded
 
 
 class Endpointer:

@@ -3,13 +3,14 @@
 The audio clock and the finals alone decide. The party whose turn began later interrupts. The time
 in which both speak is added up over the two turns. An overlap is an interruption once it is long
 enough, both turns have words, and the interrupter's words or the length of its speech rule out a
-backchannel.
+backchannel. A remark of a few words is one only if the other party falls silent to it.
 """
 
 from collections.abc import Iterable
 
 import msgspec
 
+from stream_app.calls.detect_turns.backchannels import Weight
 from stream_app.calls.detect_turns.endpointing import TurnConfig
 from stream_app.calls.detect_turns.turn_state import NEVER_MS, ChannelTurns, OpenTurn
 
@@ -25,7 +26,8 @@ class Overlap(msgspec.Struct, kw_only=True, omit_defaults=True):
         both_since_ms: Both have been speaking since then; -1 while one is silent.
         overlap_ms: Time in which both spoke, up to ``both_since_ms``.
         is_yielded: The other one stopped first and has not spoken again in its turn.
-        is_taken: The interrupter has words, and they are not a backchannel.
+        is_taken: The interrupter has words, and they claim the turn.
+        is_remark: It has words, and they take the turn if the other one yields.
         is_other_real: The other one's turn has words.
         is_decided: The interruption was emitted.
         is_over: One of the turns has ended.
@@ -44,6 +46,7 @@ class Overlap(msgspec.Struct, kw_only=True, omit_defaults=True):
     is_other_real: bool = False
     is_decided: bool = False
     is_over: bool = False
+    is_remark: bool = False
 
     @property
     def interrupter(self) -> tuple[int, int]:
@@ -54,6 +57,11 @@ class Overlap(msgspec.Struct, kw_only=True, omit_defaults=True):
     def interrupted(self) -> tuple[int, int]:
         """Return channel and start of the turn that is interrupted."""
         return self.other, self.other_start_ms
+
+    @property
+    def has_effect(self) -> bool:
+        """Return whether the interrupter has the turn, or gets it if the overlap is long enough."""
+        return self.is_taken or (self.is_remark and self.is_yielded)
 
     def duration_ms(self, at_ms: int) -> int:
         """Return the time in which both spoke up to ``at_ms``."""
@@ -86,6 +94,8 @@ class OverlapTracker:
         captured_at_ns: int,
     ) -> None:
         """Take in that ``speaker`` has begun to speak in its open ``turn``."""
+        for overlap in self._of(speaker, turn):
+            overlap.is_yielded &= overlap.other != speaker.channel
         for other in others:
             other_turn = other.speaking
             if other is speaker or other_turn is None:
@@ -108,11 +118,12 @@ class OverlapTracker:
                 overlap.pause(turn.end_ms)
                 overlap.is_yielded = overlap.other == speaker.channel
 
-    def confirm(self, speaker: ChannelTurns, turn: OpenTurn, *, is_taken: bool) -> None:
-        """Take in that ``turn`` has words, and whether they are more than a backchannel."""
+    def confirm(self, speaker: ChannelTurns, turn: OpenTurn, weight: Weight) -> None:
+        """Take in that ``turn`` has words, and their weight."""
         for overlap in self._of(speaker, turn):
             if overlap.channel == speaker.channel:
-                overlap.is_taken |= is_taken
+                overlap.is_taken |= weight == "claim"
+                overlap.is_remark = weight == "remark"
             else:
                 overlap.is_other_real = True
 
@@ -120,7 +131,7 @@ class OverlapTracker:
         """Take in that ``turn`` is over; `confirm` has been called before."""
         for overlap in self._of(speaker, turn):
             overlap.is_over = True
-            if overlap.channel == speaker.channel and not overlap.is_taken:
+            if overlap.channel == speaker.channel and not overlap.has_effect:
                 self._overlaps.remove(overlap)
 
     def forget(self, speaker: ChannelTurns, turn: OpenTurn) -> None:
@@ -153,7 +164,7 @@ class OverlapTracker:
         return overlap.duration_ms(at_ms - self._config.edge_lag_ms)
 
     def _counts(self, overlap: Overlap, at_ms: int) -> bool:
-        is_real = overlap.is_taken and overlap.is_other_real and not overlap.is_decided
+        is_real = overlap.has_effect and overlap.is_other_real and not overlap.is_decided
         return is_real and self.known_ms(overlap, at_ms) >= self._config.interruption_ms
 
     def _is_alive(self, overlap: Overlap) -> bool:

@@ -51,6 +51,13 @@ class OpenTurn(TurnWords, kw_only=True, omit_defaults=True):
         spoken = sum(span.end_ms - span.start_ms for span in self.speech)
         return spoken + (at_ms - self.speaking_since_ms if self.is_speaking else 0)
 
+    def heard_ms(self, start_ms: int, end_ms: int) -> int:
+        """Return how much speech there was between two times."""
+        spans = [(span.start_ms, span.end_ms) for span in self.speech]
+        if self.is_speaking:
+            spans.append((self.speaking_since_ms, end_ms))
+        return sum(max(0, min(end, end_ms) - max(start, start_ms)) for start, end in spans)
+
     def begin_speech(self, start_ms: int) -> None:
         """Take in that speech began."""
         self.speaking_since_ms = start_ms
@@ -107,6 +114,8 @@ class ChannelTurns(msgspec.Struct, kw_only=True, omit_defaults=True):
         turn: The open one.
         last_start_ms: Start of the last published turn that has ended, -1 before any.
         last_end_ms: End of its last speech.
+        last_ended_at_ms: Audio clock at which its end was decided.
+        last_is_question: Its text ended in a question mark.
         judge: Name of the end-of-turn model that judges it, empty before the first judgement.
         ended: Turns that may still be revised, in order.
     """
@@ -119,6 +128,8 @@ class ChannelTurns(msgspec.Struct, kw_only=True, omit_defaults=True):
     last_end_ms: int = NEVER_MS
     judge: str = ""
     ended: list[EndedTurn] = []
+    last_ended_at_ms: int = NEVER_MS
+    last_is_question: bool = False
 
     @property
     def speaking(self) -> OpenTurn | None:
@@ -141,9 +152,10 @@ class ChannelTurns(msgspec.Struct, kw_only=True, omit_defaults=True):
         reach_ms = final.end_ms if final.cut == "limit" else final.at_ms
         self.covered_ms = max(self.covered_ms, reach_ms)
 
-    def remember(self, turn: OpenTurn) -> None:
-        """Take in that a published turn is over."""
+    def remember(self, turn: OpenTurn, at_ms: int) -> None:
+        """Take in that a published turn is over, decided at ``at_ms``."""
         self.last_start_ms, self.last_end_ms = turn.start_ms, turn.end_ms
+        self.last_ended_at_ms, self.last_is_question = at_ms, turn.text.endswith("?")
         ended = EndedTurn(
             start_ms=turn.start_ms,
             end_ms=turn.end_ms,
@@ -172,6 +184,14 @@ class ChannelTurns(msgspec.Struct, kw_only=True, omit_defaults=True):
         if open_turn is not None and open_turn.start_ms < turn.start_ms:
             return open_turn.is_speaking or open_turn.end_ms > turn.end_ms
         return NEVER_MS < self.last_start_ms < turn.start_ms and self.last_end_ms > turn.end_ms
+
+    def speaks_through(self, turn: OpenTurn) -> bool:
+        """Return whether this channel spoke during most of another's ``turn``, and after it."""
+        open_turn = self.turn
+        if open_turn is None or not self.speaks_around(turn):
+            return False
+        shared_ms = sum(open_turn.heard_ms(span.start_ms, span.end_ms) for span in turn.speech)
+        return 2 * shared_ms > turn.speech_ms(turn.end_ms)
 
 
 def _revised_turn(

@@ -7,14 +7,13 @@
   there. A final stands in the lane at the audio clock of its cut, so a missing one has not come
   yet; ``ceiling_ms`` ends the turn without it, and if it comes later, its words go into the next
   turn or open one of their own. A gap or stall ends the turn at once.
-* A backchannel is a short turn of acknowledgements alone, before and after which the other
-  party speaks within one turn of its own.
+* A short turn of a listener may take no turn: `acknowledgements` has these rules.
 """
 
 from schemas.base import Message
 from schemas.transcripts import CallTranscribed, SpeechActivity, TranscriptFinal
 from schemas.turns import TurnEndReason
-from stream_app.calls.detect_turns.backchannels import BackchannelWords
+from stream_app.calls.detect_turns.acknowledgements import Acknowledgements
 from stream_app.calls.detect_turns.call_state import CallState
 from stream_app.calls.detect_turns.endpointing import Endpointer, Spoken, TurnConfig
 from stream_app.calls.detect_turns.judgement import NO_PROBABILITY, variant_of
@@ -48,7 +47,7 @@ class TurnTaking:
         self._channels = {channel.channel: channel for channel in state.channels}
         self._overlaps = OverlapTracker(config, state.overlaps)
         self._endpointer = Endpointer(config)
-        self._backchannels = BackchannelWords(config.backchannels)
+        self._acknowledgements = Acknowledgements(config)
 
     def known(self, channel: int) -> ChannelTurns | None:
         """Return a channel from which something has come."""
@@ -147,8 +146,8 @@ class TurnTaking:
         if not turn.is_published:
             turn.is_published = True
             messages.append(started_message(self._call_id, channel, turn, final.at_ms))
-        is_short = self._is_acknowledgement(turn, final.at_ms)
-        self._overlaps.confirm(channel, turn, is_taken=not is_short)
+        weight = self._acknowledgements.weight(turn, final.at_ms)
+        self._overlaps.confirm(channel, turn, weight)
         if final.at_ms - turn.start_ms >= self._config.max_turn_ms:
             messages.extend(self._split(channel, final))
         return messages
@@ -194,7 +193,25 @@ class TurnTaking:
             has_yielded=self._overlaps.is_interrupted(channel, turn),
             is_pending=channel.is_pending,
         )
-        return self._endpointer.reason(at_ms - turn.end_ms, spoken)
+        reason = self._endpointer.reason(at_ms - turn.end_ms, spoken)
+        if reason not in {"silence", "semantic"}:
+            return reason
+        return None if self._is_left_open(channel, turn, spoken, at_ms) else reason
+
+    def _is_left_open(
+        self, channel: ChannelTurns, turn: OpenTurn, spoken: Spoken, at_ms: int
+    ) -> bool:
+        """Return whether what another party says keeps a turn open that is silent long enough."""
+        others = self._others(channel)
+        if self._acknowledgements.is_undecided(turn, others, at_ms):
+            return True
+        if not spoken.is_unfinished:
+            return False
+        silent_from_ms = self._acknowledgements.silent_from_ms(turn, others, at_ms)
+        return self._endpointer.reason(at_ms - silent_from_ms, spoken) is None
+
+    def _others(self, channel: ChannelTurns) -> list[ChannelTurns]:
+        return [other for other in self._state.channels if other is not channel]
 
     def _end(self, channel: ChannelTurns, at_ms: int, reason: TurnEndReason) -> list[Message]:
         turn = channel.turn
@@ -204,26 +221,19 @@ class TurnTaking:
         if not turn.is_published:
             self._overlaps.forget(channel, turn)
             return []
-        is_backchannel = self._is_backchannel(channel, turn)
-        self._overlaps.confirm(channel, turn, is_taken=not is_backchannel)
+        is_backchannel = self._acknowledgements.is_backchannel(turn, self._others(channel))
+        weight = self._acknowledgements.weight(turn, turn.end_ms)
+        if weight == "acknowledgement" and not is_backchannel:
+            weight = "claim"
+        self._overlaps.confirm(channel, turn, weight)
         self._overlaps.end_turn(channel, turn)
         self._state.turns += 1
-        channel.remember(turn)
+        channel.remember(turn, at_ms)
         return [
             ended_message(
                 self._call_id, channel, turn, (at_ms, reason), is_backchannel=is_backchannel
             )
         ]
-
-    def _is_acknowledgement(self, turn: OpenTurn, at_ms: int) -> bool:
-        is_short = turn.speech_ms(at_ms) <= self._config.backchannel_ms
-        return is_short and self._backchannels.cover(turn.text)
-
-    def _is_backchannel(self, channel: ChannelTurns, turn: OpenTurn) -> bool:
-        others = (other for other in self._state.channels if other is not channel)
-        return self._is_acknowledgement(turn, turn.end_ms) and any(
-            other.speaks_around(turn) for other in others
-        )
 
     def _interruptions(self, at_ms: int) -> list[Message]:
         return [

@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from stream_app.calls.detect_turns.dictation.figures import by_digits, last_digits
 from stream_app.calls.detect_turns.dictation.tail import Tail, tail_of, words_of
 from stream_app.calls.detect_turns.dictation.vocabulary import (
     ABBREVIATIONS,
@@ -23,6 +24,7 @@ from stream_app.calls.detect_turns.dictation.vocabulary import (
     MAIL_PROVIDERS,
     MONTHS,
     ORDINALS,
+    PAST_LINKS,
     QUANTITY_WORDS,
     TOP_LEVEL_DOMAINS,
 )
@@ -38,6 +40,8 @@ FEWEST_PROSE_DIGITS = 7  # the same in the midst of a sentence that does not say
 FEWEST_CODE_CHARACTERS = 3
 MAX_NAME_WORDS = 4
 PHONE_DIGITS = 10
+PHONE_EXCHANGE = 3  # digits of its area and its exchange, in North America
+EXAMPLE_CODE = "555"
 LONGEST_TIME = 4  # digits of "eleven thirty"
 PAIR = 2  # groups of "eleven thirty" or "nineteen eighty"
 LAST_HOUR = 12
@@ -52,6 +56,11 @@ _PHONE = re.compile(
 _NAMED_CODE = re.compile(
     r"\b(?:number|numbers|code|reference|ref|id|policy|account|serial|order|booking|ticket|case"
     r"|extension|digits|confirmation|reading|postcode|post code|password|registration|plate)\b"
+)
+_CUE = re.compile(  # right before a figure that is no amount
+    r"\b(?:numbers?|code|reference|ref|id|policy|account|serial|order|booking|ticket|case"
+    r"|extension|digits|confirmation|postcode|post code|registration|plate|zip|pin|card|phone"
+    r"|mobile|landline|telephone|cell|number plus|plus)$"
 )
 _ANNOUNCED = re.compile(
     r"\b(?:number|code|reference|postcode|post code|e-?mail|mail address|zip|pin|surname|id|birth"
@@ -94,12 +103,11 @@ _CLOCK_MINUTES = frozenset({"00", "10", "15", "20", "30", "40", "45", "50"})
 
 def dictation(text: str) -> Dictation:
     """Return ``open`` within a dictation, ``complete`` at its end, ``none`` without one."""
-    words = words_of(text)
-    if not words:
+    dictated = _read(text)
+    if not dictated.words:
         return "none"
     if text.rstrip(" .").endswith("@"):
         return "open"
-    dictated = _Dictated(words, tail_of(words))
     answers = (rule(dictated) for rule in _RULES)
     return next((answer for answer in answers if answer is not None), "none")
 
@@ -125,6 +133,28 @@ class _Dictated:
     def is_long(self) -> bool:
         """Return whether they are more than a count."""
         return len(self.tail.characters) > LONGEST_COUNT_DIGITS or self.lead in LINKS
+
+
+def _read(text: str) -> _Dictated:
+    """Return a text with its figures as they were said: "4000" is read in more than one way."""
+    words = words_of(text)
+    as_amounts = _Dictated(words, tail_of(words))
+    apart = by_digits(text)
+    if apart == text:
+        return as_amounts
+    words = words_of(apart)
+    read_out = _Dictated(words, tail_of(words))
+    is_more = len(read_out.tail.characters) > last_digits(text)  # other groups, or letters
+    is_read_out = is_more or _is_cued(read_out) or not read_out.tail.before
+    return read_out if is_read_out else as_amounts
+
+
+def _is_cued(dictated: _Dictated) -> bool:
+    """Return whether the words before a figure say that it is no amount."""
+    is_link = dictated.lead in LINKS
+    if dictated.lead in PAST_LINKS:  # "it was 5,000"
+        is_link = any(kind.search(dictated.cue) for kind, _ in _LENGTHS) or _named(dictated)
+    return is_link or _CUE.search(dictated.cue) is not None
 
 
 def _spoken_address(dictated: _Dictated) -> Dictation | None:
@@ -252,6 +282,8 @@ def _unknown_number(dictated: _Dictated) -> Dictation | None:
     characters = tail.characters
     if not characters or tail.letters or _is_count(dictated):
         return None
+    if _is_no_phone(characters):
+        return "open"
     return "complete" if _is_whole(characters) else "open"
 
 
@@ -308,6 +340,13 @@ def _is_whole_phone(digits: str) -> bool:
     if digits.startswith(("0", "1")):
         return len(digits) == PHONE_DIGITS + 1
     return len(digits) in {PHONE_DIGITS, PHONE_DIGITS + 1}
+
+
+def _is_no_phone(digits: str) -> bool:
+    """Return whether ten digits are no telephone number of North America; 555 is for examples."""
+    area, exchange = digits[:PHONE_EXCHANGE], digits[PHONE_EXCHANGE : 2 * PHONE_EXCHANGE]
+    is_example = EXAMPLE_CODE in {area, exchange}
+    return len(digits) == PHONE_DIGITS and exchange[0] in "01" and not is_example
 
 
 def _is_day(word: str) -> bool:

@@ -79,6 +79,7 @@ IDIOMS = frozenset(  # numbers to call for help, "twenty four seven", "fifty fif
 LINKS = frozenset(
     {"is", "it's", "its", "are", "was", "that's", "reads", "yes", "yeah", "okay", "sure"}
 )
+PAST_LINKS = frozenset({"was", "are"})  # what follows is told more often than dictated
 
 TOP_LEVEL_DOMAINS = _set(
     """

@@ -6,9 +6,8 @@ from hypothesis import strategies as st
 
 from models.text.numerals import spell_cardinal, spell_money, spell_time
 from models.text.spoken_form import spoken_words
-from stream_app.calls.detect_turns.backchannels import BackchannelWords
+from stream_app.calls.detect_turns.backchannels import BACKCHANNELS, BackchannelWords
 from stream_app.calls.detect_turns.dictation.rules import dictation
-from stream_app.calls.detect_turns.endpointing import BACKCHANNELS
 from tests.support.calls.turn_lanes import AGENT, Said
 from tests.support.calls.turn_runs import ended, say
 
@@ -26,6 +25,42 @@ SAME_DICTATIONS = [
     ("Born on March 14th, 1984.", "born on march fourteenth nineteen eighty four", "complete"),
     ("We met in 1984.", "we met in nineteen eighty four", "none"),
     ("Call me on 555-123", "call me on five five five one two three", "open"),
+    ("It is 4000", "it is four zero zero zero", "open"),
+    ("It's 4,000.", "it's four zero zero zero", "open"),
+    ("4 000", "four zero zero zero", "open"),
+    ("40000", "four zero zero zero zero", "open"),
+    ("It is 400", "it is four zero zero", "open"),
+    ("Sure. 4000.", "sure four zero zero zero", "open"),
+    ("I think it is 4000", "i think it is four zero zero zero", "open"),
+    ("4000 1234", "four zero zero zero one two three four", "open"),
+    ("1 2 3 4", "one two three four", "open"),
+    ("555 1234", "five five five one two three four", "open"),
+    ("My number is +1 (555)", "my number is plus one five five five", "open"),
+    ("1-555", "one five five five", "open"),
+    ("A B 12", "a b one two", "open"),
+    ("AB12", "a b one two", "open"),
+    ("The code is AB400", "the code is a b four zero zero", "open"),
+    ("4 2 double 5", "four two double five", "open"),
+    ("Oh 77", "oh seven seven", "open"),
+    ("0 20", "zero two zero", "open"),
+    ("My card number is 4,271", "my card number is four two seven one", "open"),
+    ("My card number is 4271-5000", "my card number is four two seven one five zero zero zero",
+     "open"),
+    ("My PIN is 4000.", "my pin is four zero zero zero", "complete"),
+    ("The last four are 4000.", "the last four are four zero zero zero", "complete"),
+    ("My reference is 400.", "my reference is four zero zero", "open"),
+    ("It is 400-100 -1234", "it is four zero zero one zero zero one two three four", "open"),
+    ("I need 4000", "i need four thousand", "none"),
+    ("About 4,000.", "about four thousand", "none"),
+    ("It was 5,000.", "it was five thousand", "none"),
+    ("The total is 4000.", "the total is four thousand", "none"),
+    ("It is $4,000.", "it is four thousand dollars", "none"),
+    ("It is 4000 dollars", "it is four thousand dollars", "none"),
+    ("In 1984", "in nineteen eighty four", "none"),
+    ("It's 2024.", "it's twenty twenty four", "none"),
+    ("It's 5:30.", "it's five thirty", "none"),
+    ("It is 20%", "it is twenty percent", "none"),
+    ("It is 3.5", "it is three point five", "none"),
 ]  # fmt: skip
 
 
@@ -36,10 +71,13 @@ def test_a_dictation_is_the_same_in_every_style(styled: str, bare: str, expected
 
 @pytest.mark.parametrize(
     "text",
-    ["Mm-hmm.", "Uh-huh.", "Yeah.", "Okay.", "OK, OK.", "Yeah, yeah.", "All right.", "I see."],
-)  # fmt: skip
+    [
+        *("Mm-hmm.", "M-M-H-M-M", "Mmm.", "Uh-huh.", "Thank you.", "Exactly!", "I understand."),
+        *("Yeah.", "Okay.", "OK, OK.", "Yeah, yeah.", "All right.", "I see."),
+    ],
+)
 def test_a_backchannel_is_one_in_every_style(text: str) -> None:
-    assert BackchannelWords(BACKCHANNELS).cover(text)
+    assert BackchannelWords(BACKCHANNELS).weight(text) == "acknowledgement"
 
 
 @pytest.mark.parametrize(

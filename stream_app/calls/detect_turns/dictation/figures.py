@@ -1,0 +1,43 @@
+"""Figures of a text read digit by digit, as they are said in a dictation."""
+
+import re
+
+from models.text.figures import YEARS
+
+FEWEST_DIGITS = 3  # two are read as one number, in a dictation as well
+_THOUSANDS = re.compile(r"[0-9]{1,3}(?:,[0-9]{3})+")
+_FIGURE = re.compile(r"\+?[0-9]+(?:-[0-9]+)*")
+_CODE = re.compile(r"[A-Za-z]{1,3}-?[0-9]+[A-Za-z]{0,2}")
+_NOT_DIGIT = re.compile(r"[^0-9]")
+_BEFORE, _AFTER = "(\"'-", ")\"'.,;:!?-"
+
+
+def by_digits(text: str) -> str:
+    """Return a text in which the characters of long figures stand apart.
+
+    "4000", "4,000", "4271-5555" and "AB400" are such figures; amounts of money, times, dates,
+    decimals, ordinals, percentages and years in four digits stay as they are.
+    """
+    return " ".join(_apart(word) for word in text.split())
+
+
+def last_digits(text: str) -> int:
+    """Return how many digits the last word of a text has."""
+    return len(_NOT_DIGIT.sub("", text.rsplit(maxsplit=1)[-1])) if text.strip() else 0
+
+
+def _apart(word: str) -> str:
+    core = word.lstrip(_BEFORE).rstrip(_AFTER)
+    if last_digits(core) < FEWEST_DIGITS:
+        return word
+    if _THOUSANDS.fullmatch(core):
+        core = core.replace(",", "")
+    is_figure = _FIGURE.fullmatch(core) or _CODE.fullmatch(core)
+    if not is_figure or _is_year(core):
+        return word
+    plus = "plus " if core.startswith("+") else ""
+    return plus + " ".join(core.lstrip("+").replace("-", ""))
+
+
+def _is_year(core: str) -> bool:
+    return core.isdigit() and core[0] != "0" and int(core) in YEARS
