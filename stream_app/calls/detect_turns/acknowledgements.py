@@ -69,7 +69,7 @@ class Acknowledgements:
             if reply.is_published:
                 is_taken = self.weight(reply, at_ms) != "acknowledgement"
             else:
-                is_taken = reply.speech_ms(at_ms) > self._config.backchannel_ms
+                is_taken = reply.speech_ms(at_ms) > self._config.reply_ms
             if not is_taken:
                 is_heard = reply.is_published and not reply.is_speaking
                 since_ms = max(since_ms, reply.end_ms if is_heard else at_ms)

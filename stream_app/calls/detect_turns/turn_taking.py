@@ -205,7 +205,7 @@ class TurnTaking:
         others = self._others(channel)
         if self._acknowledgements.is_undecided(turn, others, at_ms):
             return True
-        if not spoken.is_unfinished:
+        if not spoken.is_unfinished or at_ms - turn.end_ms >= self._config.ceiling_ms:
             return False
         silent_from_ms = self._acknowledgements.silent_from_ms(turn, others, at_ms)
         return self._endpointer.reason(at_ms - silent_from_ms, spoken) is None
