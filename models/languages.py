@@ -25,10 +25,27 @@ _CODES = {
     "zho": "zh", "ji": "yi",
 }  # fmt: skip
 
+_CODE_LENGTHS = (2, 3)
+_NO_LANGUAGES = frozenset({"und", "mul", "mis", "zxx"})
+
 
 def primary_subtag(tag: str) -> str:
     """Return the language of a tag such as ``en-US`` or ``en_us``, without region and case."""
     return tag.strip().replace("_", "-").partition("-")[0].strip().casefold()
+
+
+def unserved_language(tag: str, served: Container[str]) -> str:
+    """Return the language that a tag states and weights do not serve, empty where there is none.
+
+    Args:
+        tag: BCP 47, or a two or three-letter code, in any case; others state nothing.
+        served: Codes as the weights have them.
+    """
+    language = primary_subtag(tag)
+    is_code = language.isascii() and language.isalpha() and len(language) in _CODE_LENGTHS
+    if not is_code or language in _NO_LANGUAGES or known_language(tag, served):
+        return ""
+    return _CODES.get(language, language)
 
 
 def known_language(tag: str, known: Container[str]) -> str:

@@ -175,6 +175,8 @@ class CallSummary(msgspec.Struct, frozen=True, kw_only=True):
         gaps: How many times.
         lane_seqs: Number of deterministic messages of each channel.
         models: Weights used, by task.
+        unserved_language: Language of the call that the recognizer does not serve: as it was
+            stated, or ``und`` where the words do not look like its own; empty if it does.
     """
 
     parties: Parties
@@ -187,6 +189,7 @@ class CallSummary(msgspec.Struct, frozen=True, kw_only=True):
     gap_ms: Milliseconds = 0
     lane_seqs: Annotated[tuple[Count, ...], Meta(max_length=MAX_CHANNELS)] = ()
     models: Models = {}
+    unserved_language: Language = ""
 
 
 class CallTranscribed(Message, frozen=True, kw_only=True, tag="call_transcribed.v1"):

@@ -11,6 +11,7 @@ from schemas.base import (
     Channel,
     Count,
     Identifier,
+    Language,
     Message,
     Milliseconds,
     Name,
@@ -222,6 +223,7 @@ class FinalizedCall(Message, frozen=True, kw_only=True, tag="finalized_call.v1")
         metrics: Figures of the whole call.
         is_abridged: It was too long for one message: the segment ids are missing, and perhaps
             turns from its middle; the metrics are those of the whole call.
+        unserved_language: See CallSummary; the words of such a call are not to be relied on.
     """
 
     end_reason: Name
@@ -231,6 +233,7 @@ class FinalizedCall(Message, frozen=True, kw_only=True, tag="finalized_call.v1")
     context: CallContext
     models: Models = {}
     is_abridged: bool = False
+    unserved_language: Language = ""
 
 
 FinalizedTopicMessage = FinalizedCall

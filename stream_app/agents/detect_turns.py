@@ -19,7 +19,7 @@ from stream_app.calls.detect_turns.judgement import (
     JudgementRequest,
 )
 from stream_app.calls.detect_turns.turns import AGENT, CallTurns
-from stream_app.settings import Settings, TurnSettings
+from stream_app.settings import AsrSettings, Settings, TurnSettings
 
 NO_MODEL = "none"
 MAX_INPUTS = 8_192  # held back while the model works, of all calls
@@ -31,7 +31,7 @@ log = structlog.get_logger(__name__)
 def define(settings: Settings) -> AgentDefinition:
     """Return the definition of the agent; loads the model, if any."""
     turns = settings.turns
-    config = turn_config(turns)
+    config = turn_config(turns, settings.asr)
     models = None if turns.model == NO_MODEL else _load_models(turns)
 
     def restore(checkpoint: Checkpoint) -> CallTurns:
@@ -57,8 +57,8 @@ def define(settings: Settings) -> AgentDefinition:
     )
 
 
-def turn_config(turns: TurnSettings) -> TurnConfig:
-    """Return when turns end by the settings."""
+def turn_config(turns: TurnSettings, asr: AsrSettings | None = None) -> TurnConfig:
+    """Return when turns end by the settings; without those of speech no language is doubted."""
     return TurnConfig(
         complete_silence_ms=turns.complete_silence_ms,
         silence_ms=turns.silence_ms,
@@ -70,6 +70,8 @@ def turn_config(turns: TurnSettings) -> TurnConfig:
         incomplete_probability=turns.incomplete_probability,
         thresholds=turns.thresholds,
         backchannels=turns.backchannels or BACKCHANNELS,
+        doubtful_confidence=asr.doubtful_confidence if asr else 0.0,
+        withholds_words=asr is not None and asr.unserved_language == "withhold",
     )
 
 

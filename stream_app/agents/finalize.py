@@ -7,9 +7,9 @@ from stream_app.calls.first_offset import first_offset
 from stream_app.settings import Settings
 
 
-def define(_: Settings) -> AgentDefinition:
+def define(settings: Settings) -> AgentDefinition:
     """Return the definition of the agent."""
-    config = FinalizeConfig()
+    config = FinalizeConfig(withholds_words=settings.asr.unserved_language == "withhold")
     return AgentDefinition(
         name=AGENT,
         input_topic=TURNS,

@@ -49,6 +49,8 @@ def define(settings: Settings) -> AgentDefinition:
         policy=choose_policy(asr.policy, asr.policy_guard_ms, calibrated=engine.policy),
         numbers=asr.numbers,
         is_deterministic=asr.deterministic,
+        languages=engine.languages,
+        withholds_words=asr.unserved_language == "withhold",
     )
 
     def infer(requests: Sequence[RecognitionRequest]) -> list[RecognitionResult]:

@@ -62,6 +62,10 @@ class CallCounters:
     )
     gaps: int = _count("Stretches of audio that never came.")
     gap_ms: int = _count("Their duration.")
+    unserved_languages: int = _count(
+        "Calls in a language that the recognizer does not serve: as stated, or by their words.",
+        "Their words are not to be relied on; route them to weights that know the language.",
+    )
     outdated_partials: int = _count("Results for partials that came after their segment's end.")
     predicted_ends: int = _count("Ends of turns predicted from partials.")
     withdrawn_ends: int = _count("Predictions that were taken back.")

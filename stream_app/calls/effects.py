@@ -6,11 +6,13 @@ The shell carries out the effects of one call in the order in which they were re
 * `Refuse`: the input goes to the dead letters, bytes and all.
 * `Commit`: once every earlier effect of this call is durable, write the checkpoint, if any, and
   once that is durable too, acknowledge the inputs.
+* `Tell`: log a warning about the call; it may be told again after a crash.
 * `Infer`: run the request on the inference thread and hand the result to `resolve`; it is not
   ordered with the others. See `inference` for requests that fail.
 """
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from schemas.base import Message
@@ -77,4 +79,17 @@ class Infer:
     offset: int | None = None
 
 
-Effect = Emit | Refuse | Commit | Infer
+@dataclass(frozen=True, slots=True)
+class Tell:
+    """Log that something is wrong with the call itself: with its audio, times or language.
+
+    Attributes:
+        event: Name of the log event.
+        details: What else the line says.
+    """
+
+    event: str
+    details: Mapping[str, str | int | float] = field(default_factory=dict)
+
+
+Effect = Emit | Refuse | Commit | Tell | Infer

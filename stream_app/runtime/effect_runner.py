@@ -6,7 +6,7 @@ from typing import Any, Protocol
 import structlog
 
 from stream_app.calls.counters import Gain
-from stream_app.calls.effects import Commit, Emit, Infer, Refuse
+from stream_app.calls.effects import Commit, Emit, Infer, Refuse, Tell
 from stream_app.calls.inference import Failed
 from stream_app.monitoring.output_meter import OutputMeter
 from stream_app.runtime.context import RuntimeContext
@@ -87,7 +87,10 @@ class EffectRunner:
 
     def _apply(self, step: Feed | Resolution) -> None:
         for effect in step.effects:
-            if not isinstance(effect, Infer):
+            if isinstance(effect, Tell):
+                agent = self._context.definition.name
+                log.warning(effect.event, agent=agent, call_id=step.call_id, **effect.details)
+            elif not isinstance(effect, Infer):
                 self._outbox.put(step.session, step.call_id, effect)
                 if isinstance(effect, Emit):
                     self._meter.note(effect.message, step.arrived_ns)

@@ -37,6 +37,10 @@ class AsrSettings(Part):
             and addresses as they are written, which the bare words of small weights need.
         deterministic: Partials repeat byte for byte as finals do. Their interval never stretches
             and none is shed, so that overload delays finals as well.
+        unserved_language: What becomes of words in a language that the weights do not serve:
+            ``write`` keeps them, ``withhold`` takes them away.
+        doubtful_confidence: Mean confidence of a party's words below which its speech is not
+            taken for the language that it was decoded as; 0 doubts nothing.
     """
 
     model: str = "bundled"
@@ -51,3 +55,5 @@ class AsrSettings(Part):
     policy_guard_ms: int | None = Field(default=None, ge=0)
     numbers: WordStyle = "spoken"
     deterministic: bool = False
+    unserved_language: Literal["write", "withhold"] = "write"
+    doubtful_confidence: float = Field(default=0.2, ge=0, lt=1)

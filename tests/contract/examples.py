@@ -76,6 +76,7 @@ SUMMARY = CallSummary(
     gap_ms=240,
     lane_seqs=(310, 298),
     models={"asr": "base.en@1", "vad": "silero@5"},
+    unserved_language="gsw",
 )
 WORDS = (
     Word(text="grüß", start_ms=1_050, end_ms=1_300, confidence=0.91),
@@ -320,6 +321,7 @@ JSON_EXAMPLES: tuple[msgspec.Struct, ...] = (
         context=CONTEXT,
         models={"asr": "base.en@1"},
         is_abridged=True,
+        unserved_language="gsw",
     ),
     Checkpoint(
         agent="detect_turns",

@@ -56,6 +56,11 @@ class WhisperEngine:
         return self._manifest.name
 
     @property
+    def languages(self) -> tuple[str, ...]:
+        """Return the codes of the languages that the weights write."""
+        return tuple(self._network.tokens.languages) or (self._manifest.language or "en",)
+
+    @property
     def policy(self) -> PolicyConfig:
         """Return the policy for partials that was calibrated for the weights."""
         return self._manifest.policy

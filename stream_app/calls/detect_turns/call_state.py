@@ -13,6 +13,7 @@ class CallState(msgspec.Struct, kw_only=True, omit_defaults=True):
         next_seqs: Next number of each channel's lane.
         turns: How many published turns have ended.
         changes: How many messages changed this state.
+        is_doubtful: The words of a party do not look like the language that they were decoded as.
     """
 
     channels: list[ChannelTurns] = []
@@ -20,3 +21,4 @@ class CallState(msgspec.Struct, kw_only=True, omit_defaults=True):
     next_seqs: dict[str, int] = {}
     turns: int = 0
     changes: int = 0
+    is_doubtful: bool = False

@@ -43,6 +43,9 @@ class TurnConfig(msgspec.Struct, frozen=True, kw_only=True):
         backchannel_ms: Speech of the longest acknowledgement or remark.
         backchannels: Words and phrases of which acknowledgements consist.
         remark_words: Most words of a remark, see `backchannels`.
+        doubtful_confidence: Mean confidence of a channel's words below which they do not look
+            like the language that they were decoded as; 0 doubts nothing.
+        withholds_words: Of a call whose words do not look like it.
         reply_ms: Longer speech in another party's pause is a reply before its words are known.
         resume_ms: How long an acknowledgement in a pause waits for the other party to go on.
     """
@@ -65,7 +68,9 @@ class TurnConfig(msgspec.Struct, frozen=True, kw_only=True):
     backchannels: tuple[str, ...] = BACKCHANNELS
     remark_words: int = 3
     resume_ms: int = 1_000
-    reply_ms: int = 1000
+    reply_ms: int = 1_000
+    doubtful_confidence: float = 0.0
+    withholds_words: bool = False
 
     def threshold(self, variant: str) -> float:
         """Return the probability from which a variant of the model calls a text complete."""

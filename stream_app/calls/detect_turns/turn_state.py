@@ -8,6 +8,7 @@ from schemas.base import Party
 from schemas.transcripts import MAX_REVISION_MS, RevisedSegment, TranscriptFinal
 from schemas.turns import SpeechSpan
 from stream_app.calls.detect_turns.dictation.rules import Dictation, dictation
+from stream_app.calls.detect_turns.heard_language import HeardWords
 from stream_app.calls.detect_turns.turn_words import TurnWords, word_count
 
 NEVER_MS = -1
@@ -118,6 +119,7 @@ class ChannelTurns(msgspec.Struct, kw_only=True, omit_defaults=True):
         last_is_question: Its text ended in a question mark.
         judge: Name of the end-of-turn model that judges it, empty before the first judgement.
         ended: Turns that may still be revised, in order.
+        heard: Its words so far, and how sure they are.
     """
 
     channel: int
@@ -130,6 +132,7 @@ class ChannelTurns(msgspec.Struct, kw_only=True, omit_defaults=True):
     ended: list[EndedTurn] = []
     last_ended_at_ms: int = NEVER_MS
     last_is_question: bool = False
+    heard: HeardWords = msgspec.field(default_factory=HeardWords)
 
     @property
     def speaking(self) -> OpenTurn | None:

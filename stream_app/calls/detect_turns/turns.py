@@ -16,6 +16,8 @@ from collections import deque
 from collections.abc import Sequence
 from typing import Self
 
+import msgspec
+
 from models.text.spoken_form import spoken_form
 from schemas.base import Message
 from schemas.codec import from_state, to_state
@@ -45,6 +47,7 @@ from stream_app.calls.detect_turns.turn_taking import TurnTaking
 from stream_app.calls.detect_turns.turn_words import word_count
 from stream_app.calls.effects import Commit, Effect, Emit, Infer
 from stream_app.calls.ended_call import EndedCall
+from stream_app.calls.language_warning import UNDETERMINED, language_warning
 
 AGENT = "detect_turns"
 
@@ -74,6 +77,7 @@ class CallTurns:
         self.counters = CallCounters()
         self.ended: EndedCall | None = None
         self._call_id = call_id
+        self._config = config
         self._state = state or CallState()
         self._lanes = LaneReader(self.counters, self._state.next_seqs)
         self._turn_taking = TurnTaking(call_id, config, self._state)
@@ -136,14 +140,40 @@ class CallTurns:
         if not self._lanes.accept(message):
             return (Commit((offset,)),)
         if isinstance(message, TranscriptFinal):
-            self._revisions = self._turn_taking.revise(message)
-            request = self._request(message)
-            if request is not None:
-                self._awaiting = (message, offset)
-                return (Infer(request, is_urgent=True, offset=offset),)
-        elif not self._turn_taking.is_relevant(message):
+            return self._feed_final(message, offset)
+        if not self._turn_taking.is_relevant(message):
             return (Commit((offset,)),)
         return self._apply(message, offset)
+
+    def _feed_final(self, final: TranscriptFinal, offset: int) -> list[Effect]:
+        told = self._doubt(final)
+        if self._state.is_doubtful and self._config.withholds_words:
+            final = msgspec.structs.replace(final, text="", words=(), revised=())
+        self._revisions = self._turn_taking.revise(final)
+        request = self._request(final)
+        if request is None:
+            return [*told, *self._apply(final, offset)]
+        self._awaiting = (final, offset)
+        return [*told, Infer(request, is_urgent=True, offset=offset)]
+
+    def _doubt(self, final: TranscriptFinal) -> list[Effect]:
+        """Return the warning, once a call, that its words do not look like their language."""
+        heard = self._turn_taking.channel(final).heard
+        heard.add(final)
+        if self._state.is_doubtful or not heard.is_doubtful(self._config.doubtful_confidence):
+            return []
+        self._state.is_doubtful = True
+        self.counters.unserved_languages += 1
+        confidence, channel = round(heard.mean_confidence, 2), final.channel
+        return [
+            language_warning(
+                UNDETERMINED,
+                served=final.language,
+                by="words",
+                confidence=confidence,
+                channel=channel,
+            )
+        ]
 
     def _request(self, final: TranscriptFinal) -> JudgementRequest | None:
         """Return the request before a final is read, None where no judge can answer it."""
@@ -197,7 +227,11 @@ class CallTurns:
         self._lanes.check_end(transcribed.summary)
         messages = self._turn_taking.close(transcribed)
         models = models_used(self._state.channels)
-        messages.append(complete_message(transcribed, self._state.turns, models))
+        complete = complete_message(transcribed, self._state.turns, models)
+        if self._state.is_doubtful and not complete.summary.unserved_language:
+            summary = msgspec.structs.replace(complete.summary, unserved_language=UNDETERMINED)
+            complete = msgspec.structs.replace(complete, summary=summary)
+        messages.append(complete)
         self.ended = EndedCall(offset)
         return self._effects(messages, offset)
 

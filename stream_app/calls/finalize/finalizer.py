@@ -40,9 +40,11 @@ class FinalizeConfig(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         max_bytes: A larger one is abridged: a broker refuses messages over 4 MB.
+        withholds_words: Of a call in a language that the recognizer does not serve.
     """
 
     max_bytes: int = 3_900_000
+    withholds_words: bool = False
 
 
 class CallFinalizer:
@@ -139,6 +141,8 @@ class CallFinalizer:
 
     def _finalized(self, turns: Sequence[TurnEnded], complete: CallTurnsComplete) -> FinalizedCall:
         summary = complete.summary
+        if summary.unserved_language and self._config.withholds_words:
+            turns = [msgspec.structs.replace(turn, text="", words=0) for turn in turns]
         return FinalizedCall(
             event_id=event_id(self._call_id, "finalized"),
             call_id=self._call_id,
@@ -149,6 +153,7 @@ class CallFinalizer:
             metrics=call_metrics(turns, tuple(self._interruptions.values()), summary),
             context=summary.context,
             models=summary.models,
+            unserved_language=summary.unserved_language,
         )
 
     def _checkpoint(self, state: dict[str, object]) -> Checkpoint:

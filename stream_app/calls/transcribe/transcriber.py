@@ -36,6 +36,7 @@ from stream_app.calls.transcribe.recognition.requests import RecognitionResult
 from stream_app.calls.transcribe.segmenter.call_channels import CallChannels
 from stream_app.calls.transcribe.segmenter.lookahead import upcoming_audio
 from stream_app.calls.transcribe.segmenter.segments import Cut, SegmenterEvent
+from stream_app.calls.transcribe.stated_language import StatedLanguage
 from stream_app.calls.transcribe.transcriber_state import AGENT, TranscriberConfig, TranscriberState
 
 
@@ -67,6 +68,7 @@ class CallTranscriber:
         self._lane = TranscriptLane(call_id, config.numbers, captures, resumes)
         model = state.model if state else config.model
         self._progress = CallProgress(call_id, self._input, self._lane, captures, model)
+        self._languages = StatedLanguage(config)
 
     @classmethod
     def restore(cls, checkpoint: Checkpoint, config: TranscriberConfig) -> "CallTranscriber":
@@ -140,6 +142,7 @@ class CallTranscriber:
 
     def resolve(self, result: RecognitionResult) -> list[Effect]:
         """Return the effects of what the recognizer made of a request."""
+        result = self._languages.labelled(result)
         request = result.request
         if result.guard:
             self.counters.note_guard(result.guard, is_final=request.is_final)
@@ -231,12 +234,14 @@ class CallTranscriber:
 
     def _feed_start(self, message: CallStarted, offset: int) -> list[Effect]:
         check_layout(rate_hz=message.sample_rate_hz, channels=len(message.parties))
+        is_first = not self._input.facts.is_started
+        told = self._languages.tell(message, self.counters) if is_first else []
         facts = self._input.facts.with_start(message)
         if facts.layout == self._input.facts.layout:
-            return self._take_facts(facts, offset)
+            return told + self._take_facts(facts, offset)
         effects = self._change_layout(facts, offset)
         self._progress.acknowledge_all()
-        return effects
+        return told + effects
 
     def _take_facts(self, facts: CallFacts, offset: int) -> list[Effect]:
         self._input.take(offset)
@@ -264,6 +269,7 @@ class CallTranscriber:
             lane_seqs=tuple(resume.lane_seq for resume in self._lane.resumes),
             model=self._progress.model,
         )
+        summary = self._languages.noted(summary)
         self._lane.push(Emit(transcribed_message(message, summary)))
         self.ended = EndedCall(offset)
         self._progress.acknowledge_all(ended=self.ended)

@@ -7,6 +7,7 @@ import msgspec
 
 from models.asr.core.policy import DEFAULT_POLICY, PolicyConfig
 from models.asr.writing.normalisation import WordStyle
+from models.languages import unserved_language
 from models.vad.front_end import ChannelFrontEnd
 from stream_app.calls.transcribe.input.pending_inputs import InputPoint
 from stream_app.calls.transcribe.lane.transcript_lane import ChannelResume
@@ -28,6 +29,8 @@ class TranscriberConfig:
         numbers: As spoken, or normalised as they are written.
         is_deterministic: Partials repeat byte for byte as finals do, and keep their order among the
             other messages; none is shed, and each is an exact decode.
+        languages: Codes of what the weights write; empty where that is not known.
+        withholds_words: Of a call whose stated language is none of them.
     """
 
     front_end: Callable[[int], ChannelFrontEnd]
@@ -37,6 +40,12 @@ class TranscriberConfig:
     policy: PolicyConfig = DEFAULT_POLICY
     numbers: WordStyle = "spoken"
     is_deterministic: bool = False
+    languages: tuple[str, ...] = ()
+    withholds_words: bool = False
+
+    def unserved_language(self, tag: str) -> str:
+        """Return the language that a call states and the weights do not serve; empty for none."""
+        return unserved_language(tag, self.languages) if self.languages else ""
 
 
 class TranscriberState(msgspec.Struct, frozen=True, kw_only=True):

@@ -119,7 +119,12 @@ def fingerprint(request: RecognitionRequest) -> RecognitionResult:
 
 
 def transcriber(
-    call_id: str, checkpoint: Checkpoint | None = None, segments: SegmentConfig = SHORT_SEGMENTS
+    call_id: str,
+    checkpoint: Checkpoint | None = None,
+    segments: SegmentConfig = SHORT_SEGMENTS,
+    *,
+    languages: tuple[str, ...] = (),
+    withholds_words: bool = False,
 ) -> CallTranscriber:
     """Return a call's machine on the real front end, with short segments by default."""
     config = TranscriberConfig(
@@ -127,6 +132,8 @@ def transcriber(
         segments=segments,
         partial_interval_ms=500,
         model="test-1",
+        languages=languages,
+        withholds_words=withholds_words,
     )
     if checkpoint is not None:
         return CallTranscriber.restore(checkpoint, config)

@@ -34,6 +34,7 @@ class FingerprintEngine:
     name = "fingerprint-1"
     max_samples = MAX_SECONDS * SAMPLE_RATE_HZ
     max_segment_ms = 0
+    languages = ("en", "de")
     policy = DEFAULT_POLICY
 
     def __init__(self, decode_s: float = DECODE_S) -> None:

@@ -33,6 +33,7 @@ class RecordingEngine:
     name = "recording-1"
     max_samples = 30 * SAMPLE_RATE_HZ
     max_segment_ms = 0
+    languages = ("en", "de")
     policy = DEFAULT_POLICY
 
     def __init__(self) -> None:

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from whisper.tokenizer import LANGUAGES
 
-from models.languages import _CODES, known_language, primary_subtag
+from models.languages import _CODES, known_language, primary_subtag, unserved_language
 
 
 @pytest.mark.parametrize(
@@ -42,3 +42,15 @@ def test_every_three_letter_code_leads_to_a_language_of_whisper() -> None:
 def test_any_text_is_a_known_code_or_none(tag: str) -> None:
     assert known_language(tag, LANGUAGES) in {"", *LANGUAGES}
     assert primary_subtag(primary_subtag(tag)) == primary_subtag(tag)
+
+
+@pytest.mark.parametrize(
+    ("tag", "unserved"),
+    [
+        *(("de-DE", "de"), ("ger", "de"), ("ES_mx", "es"), ("cmn-Hans", "zh"), ("gsw", "gsw")),
+        *(("en", ""), ("eng-GB", ""), ("", ""), ("english", ""), ("und", ""), ("mul", "")),
+    ],
+)
+def test_a_stated_language_that_weights_do_not_serve_has_a_name(tag: str, unserved: str) -> None:
+    """What is no tag of a language states nothing."""
+    assert unserved_language(tag, ("en",)) == unserved

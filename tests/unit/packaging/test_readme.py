@@ -47,7 +47,7 @@ RUNNABLE = (  # commands that need neither data nor a broker nor a network
     ["schemas", "export"],
 )
 SETTING = re.compile(r"CALLSTREAM_[A-Z]+__[A-Z_]+[A-Z]")
-EVENT = re.compile(r"\blog\.\w+\(\s*\"([a-z_]+\.[a-z_]+)\"")
+EVENT = re.compile(r"\b(?:log\.\w+|Tell)\(\s*\"([a-z_]+\.[a-z_]+)\"")
 MODEL_LOOK = re.compile(r"\bModelLook\([^)]*\"(\w+)\"\)")  # logs under its subject
 NAME = re.compile(r"[A-Z][a-z]\w+(\.[a-z]\w+)?|[a-z]+_[a-z_]+")
 OPTION = re.compile(r"--[a-z][a-z0-9-]*")
