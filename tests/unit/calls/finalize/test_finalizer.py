@@ -119,8 +119,8 @@ CALL: tuple[TurnTopicMessage, ...] = (
 )
 
 
-def finalizer(**options: int) -> CallFinalizer:
-    return CallFinalizer(CALL_ID, FinalizeConfig(**options))
+def finalizer(max_bytes: int = FinalizeConfig().max_bytes) -> CallFinalizer:
+    return CallFinalizer(CALL_ID, FinalizeConfig(max_bytes=max_bytes))
 
 
 def feed(
@@ -136,8 +136,10 @@ def emitted(effects: Iterable[Effect]) -> list[Message]:
     return [effect.message for effect in effects if isinstance(effect, Emit)]
 
 
-def finalized(messages: Iterable[TurnTopicMessage], **options: int) -> FinalizedCall:
-    (call,) = emitted(feed(finalizer(**options), messages))
+def finalized(
+    messages: Iterable[TurnTopicMessage], max_bytes: int = FinalizeConfig().max_bytes
+) -> FinalizedCall:
+    (call,) = emitted(feed(finalizer(max_bytes), messages))
     assert isinstance(call, FinalizedCall)
     return call
 
