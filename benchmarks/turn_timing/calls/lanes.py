@@ -192,4 +192,5 @@ def _reworded(message: TextT, words: Sequence[TrueWord]) -> TextT:
         words=tuple(
             Word(text=w.text, start_ms=w.start_ms, end_ms=w.end_ms, confidence=1.0) for w in words
         ),
+        **({"revised": ()} if isinstance(message, TranscriptFinal) else {}),  # no word was wrong
     )

@@ -283,6 +283,7 @@ def test_true_words_are_put_where_they_were_said_each_of_them_once() -> None:
     lane, _ = recorded()
 
     corrected = with_true_words(lane, call)
+    assert not any(m.revised for m in corrected if isinstance(m, TranscriptFinal))
 
     finals = [m for m in corrected if isinstance(m, TranscriptFinal) and m.channel == 0]
     said = [word.text for word in call.words_of(0)]
