@@ -176,7 +176,7 @@ class CallSummary(msgspec.Struct, frozen=True, kw_only=True):
         lane_seqs: Number of deterministic messages of each channel.
         models: Weights used, by task.
         unserved_language: Language of the call that the recognizer does not serve: as it was
-            stated, or ``und`` where the words do not look like its own; empty if it does.
+            stated, or ``und`` where the words do not look like its own; left out if it does.
     """
 
     parties: Parties
@@ -189,7 +189,7 @@ class CallSummary(msgspec.Struct, frozen=True, kw_only=True):
     gap_ms: Milliseconds = 0
     lane_seqs: Annotated[tuple[Count, ...], Meta(max_length=MAX_CHANNELS)] = ()
     models: Models = {}
-    unserved_language: Language = ""
+    unserved_language: Language | msgspec.UnsetType = msgspec.UNSET
 
 
 class CallTranscribed(Message, frozen=True, kw_only=True, tag="call_transcribed.v1"):

@@ -142,4 +142,6 @@ def _default(field: msgspec.structs.FieldInfo) -> str:
     value = field.default_factory() if field.default is msgspec.NODEFAULT else field.default
     if isinstance(value, msgspec.Struct):
         return "each field's default"
+    if value is msgspec.UNSET:
+        return "left out"
     return f"`{msgspec.json.encode(value).decode()}`"

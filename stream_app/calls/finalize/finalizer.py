@@ -141,7 +141,8 @@ class CallFinalizer:
 
     def _finalized(self, turns: Sequence[TurnEnded], complete: CallTurnsComplete) -> FinalizedCall:
         summary = complete.summary
-        if summary.unserved_language and self._config.withholds_words:
+        unserved = summary.unserved_language or ""
+        if unserved and self._config.withholds_words:
             turns = [msgspec.structs.replace(turn, text="", words=0) for turn in turns]
         return FinalizedCall(
             event_id=event_id(self._call_id, "finalized"),
@@ -153,7 +154,7 @@ class CallFinalizer:
             metrics=call_metrics(turns, tuple(self._interruptions.values()), summary),
             context=summary.context,
             models=summary.models,
-            unserved_language=summary.unserved_language,
+            unserved_language=unserved or "",
         )
 
     def _checkpoint(self, state: dict[str, object]) -> Checkpoint:

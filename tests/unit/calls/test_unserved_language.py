@@ -152,7 +152,7 @@ def test_others_are_not(confidence: float, language: str, config: TurnConfig) ->
 
     assert told(effects) == []
     (end,) = of_type(effects, CallTurnsComplete)
-    assert end.summary.unserved_language == ""  # type: ignore[attr-defined]
+    assert not end.summary.unserved_language  # type: ignore[attr-defined]
 
 
 def test_few_words_tell_nothing() -> None:
