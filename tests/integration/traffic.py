@@ -13,6 +13,7 @@ from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 from schemas.audio import AudioMessage, CallEnded, DtmfPressed
 from schemas.catalogue import ALERTS, AUDIO
 from schemas.codec import decode_json, encode_audio
+from schemas.errors import BrokerError
 from schemas.operations import Alert
 from stream_app.settings import KafkaSettings, Settings
 from stream_app.transport.clients import client_options, start_producer
@@ -101,6 +102,21 @@ def end(call_id: str) -> CallEnded:
 
 def worker(settings: Settings) -> Supervisor:
     return Supervisor(settings, [TOY])
+
+
+def await_reason(supervisor: Supervisor, wanted: str) -> None:
+    """Wait until a supervisor says that its agent is not ready, and why."""
+    found = ""
+
+    def is_told() -> bool:
+        nonlocal found
+        try:
+            supervisor.wait_ready(0.2)
+        except BrokerError as error:
+            found = str(error)
+        return wanted in found
+
+    wait_until(is_told, lambda: f"{wanted!r} as the reason, not {found!r}")
 
 
 async def _send(kafka: KafkaSettings, batches: Iterable[list[AudioMessage]], pace_s: float) -> None:
