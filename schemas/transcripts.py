@@ -51,7 +51,7 @@ MAX_REVISION_MS = 30_000  # no segment that ended so long before a final is revi
 class SpeechActivity(Message, frozen=True, kw_only=True, tag="speech_activity.v1"):
     """Speech or silence of a channel at an instant: the clock of everything downstream.
 
-    Goes out at every edge, and every 100 ms of audio while a turn can be open.
+    Goes out at every edge, and every 200 ms of audio from there while a turn can be open.
 
     Attributes:
         lane_seq: Counts the channel's deterministic messages from 0 without holes.

@@ -8,6 +8,10 @@ from models.asr.partials.policies import PartialPolicy, make_policy
 from stream_app.calls.transcribe.recognition.requests import RecognitionResult
 
 
+FIRST_WORDS_MS = 250  # new audio between two partials while none of the segment had words
+FIRST_WORDS_WITHIN_MS = 2_000  # of a segment; one that is noise has no words at all
+
+
 @dataclass(slots=True)
 class _OpenSegment:
     """A segment with partials.
@@ -17,6 +21,7 @@ class _OpenSegment:
         policy: Which commits its words.
         draft: Tokens of its last partial.
         pending: Partials that were asked for and have no result yet.
+        is_wordless: The last result had no words, nor had any before it.
     """
 
     start_ms: int
@@ -24,6 +29,7 @@ class _OpenSegment:
     policy: PartialPolicy
     draft: tuple[int, ...] = ()
     pending: int = 0
+    is_wordless: bool = False
 
 
 class ChannelPartials:
@@ -31,7 +37,8 @@ class ChannelPartials:
 
     Args:
         policy: When their words are committed.
-        interval_ms: New audio between two partials of a segment.
+        interval_ms: New audio between two partials of a segment; after one without words less is
+            waited for, at the beginning of the segment.
         is_deterministic: Every partial counts, also those of a segment that has ended since, and
             none starts from a draft; else a result that comes too late is dropped.
     """
@@ -64,7 +71,7 @@ class ChannelPartials:
         if current is None or current.start_ms != start_ms:
             current = _OpenSegment(start_ms, start_ms, make_policy(self._policy))
             self._current = current
-        if heard_ms - current.asked_ms < self._interval_ms:
+        if heard_ms - current.asked_ms < self._wait_ms(current, heard_ms):
             return False
         current.asked_ms = heard_ms
         if self._is_deterministic:
@@ -86,7 +93,20 @@ class ChannelPartials:
         if current is None or not current.start_ms == start_ms == open_start_ms:
             return PartialHypothesis()
         current.draft = () if result.rejected else result.hypothesis.tokens
-        return current.policy.update(result.hypothesis)
+        partial = current.policy.update(result.hypothesis)
+        current.is_wordless = not partial.words
+        return partial
+
+    def _wait_ms(self, segment: _OpenSegment, heard_ms: int) -> int:
+        """Return the new audio that the next partial of a segment waits for.
+
+        The first half second of a segment often has no word yet, and whoever looks at a screen
+        waits for the first one.
+        """
+        is_early = heard_ms - segment.start_ms <= FIRST_WORDS_WITHIN_MS
+        if segment.is_wordless and is_early:
+            return min(FIRST_WORDS_MS, self._interval_ms)
+        return self._interval_ms
 
     def _finish(self, start_ms: int) -> _OpenSegment:
         segment = self._unfinished[start_ms]

@@ -31,7 +31,7 @@ from stream_app.calls.transcribe.segmenter.segments import (
 )
 from stream_app.calls.transcribe.segmenter.speech_gate import SpeechGate
 
-ACTIVITY_INTERVAL_MS = 100
+ACTIVITY_INTERVAL_MS = 200  # counted from the edge before, as the silences are that end a turn
 
 
 class Segmenter:
@@ -177,7 +177,9 @@ class Segmenter:
         return gate.last_speech_ms != NEVER_MS and is_recent
 
     def _tick(self, end_ms: int) -> list[SegmenterEvent]:
-        at_ms = end_ms - end_ms % ACTIVITY_INTERVAL_MS
+        gate = self._gate
+        since_ms = gate.since_ms if self._is_reported_speech else gate.last_speech_ms
+        at_ms = end_ms - (end_ms - since_ms) % ACTIVITY_INTERVAL_MS
         is_due = at_ms > max(end_ms - FRAME_MS, self._point.active_from_ms)
         if not is_due or not self._is_active(at_ms):
             return []

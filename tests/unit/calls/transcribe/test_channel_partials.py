@@ -47,6 +47,42 @@ def test_the_interval_begins_anew_with_each_segment() -> None:
     assert due_ms(partials, 2_800, 4_000) == [3_300, 3_800]
 
 
+def test_after_a_partial_without_words_the_next_is_due_sooner() -> None:
+    """As long as the segment has just begun: noise and music never have words."""
+    partials = ChannelPartials(DEFAULT_POLICY, 500)
+    due = []
+    for at_ms in range(START_MS, 5_000, 50):
+        if partials.ask(START_MS, at_ms):
+            due.append(at_ms)
+            partials.update(result(START_MS, ""), START_MS)
+
+    assert due == [1_500, 1_750, 2_000, 2_250, 2_500, 2_750, 3_000, 3_500, 4_000, 4_500]
+
+
+def test_after_the_first_words_the_interval_holds() -> None:
+    partials = ChannelPartials(DEFAULT_POLICY, 500)
+    texts = iter(("", "", "yes", "yes", "yes"))
+    due = []
+    for at_ms in range(START_MS, 3_200, 50):
+        if partials.ask(START_MS, at_ms):
+            due.append(at_ms)
+            partials.update(result(START_MS, next(texts)), START_MS)
+
+    assert due == [1_500, 1_750, 2_000, 2_500, 3_000]
+
+
+def test_deterministic_partials_keep_the_interval_whatever_they_say() -> None:
+    """When a result comes is a matter of the machine."""
+    partials = ChannelPartials(DEFAULT_POLICY, 500, is_deterministic=True)
+    due = []
+    for at_ms in range(START_MS, 3_200, 50):
+        if partials.ask(START_MS, at_ms):
+            due.append(at_ms)
+            partials.update(result(START_MS, ""), START_MS)
+
+    assert due == [1_500, 2_000, 2_500, 3_000]
+
+
 def test_the_policy_that_says_nothing_before_the_final_asks_for_nothing() -> None:
     partials = ChannelPartials(PolicyConfig(name="utterance_only"), 500)
 
