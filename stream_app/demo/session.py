@@ -16,10 +16,10 @@ from stream_app.live.call_view import CallView
 from stream_app.live.following import RESULT_TOPICS, Arrival, Follower, follow
 from stream_app.live.latencies import LatencyMeter
 from stream_app.replay.discovery import find_recordings
+from stream_app.replay.formats.readers import open_source
 from stream_app.replay.pacer import SystemClock
 from stream_app.replay.plan import PlannedCall, mint_run, plan_calls
 from stream_app.replay.publisher import open_publisher
-from stream_app.replay.readers import open_source
 from stream_app.replay.session import Replay, ReplayedCall, ReplayOptions
 from stream_app.settings import KafkaSettings
 from stream_app.terminal.screen import Screen

@@ -4,7 +4,7 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from stream_app.replay.sources import AudioSource, read_fully
+from stream_app.replay.formats.sources import AudioSource, read_fully
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,10 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from schemas.base import Party
-from stream_app.replay.readers import CONTAINER_SUFFIXES, RAW_SUFFIXES
+from stream_app.replay.formats.suffixes import AUDIO_SUFFIXES
 from stream_app.replay.sidecar import PARTY_NAMES
 
-AUDIO_SUFFIXES = CONTAINER_SUFFIXES | RAW_SUFFIXES.keys()
 _ROLES = "|".join(name for name in PARTY_NAMES if name != "unknown")
 _ROLE_SUFFIX = re.compile(rf"(?P<call>.+)[_.-](?P<role>{_ROLES})", re.IGNORECASE)
 _SIDES: tuple[Party, ...] = ("agent", "customer")  # of a call in two files

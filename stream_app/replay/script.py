@@ -18,8 +18,8 @@ from schemas.base import CallContext, Party
 from schemas.errors import AudioFormatError
 from stream_app.calls.identifiers import event_id
 from stream_app.replay.chunker import Interval, intervals
+from stream_app.replay.formats.sources import AudioFormat, AudioSource
 from stream_app.replay.sidecar import TimedEvent
-from stream_app.replay.sources import AudioFormat, AudioSource
 
 _DEFAULT_PARTIES: dict[int, tuple[Party, ...]] = {1: ("unknown",), 2: ("agent", "customer")}
 _NS_PER_MS = 1_000_000

@@ -10,12 +10,13 @@ import msgspec
 
 from schemas.audio import AudioMessage
 from schemas.errors import CallstreamError
+from stream_app.replay.formats.readers import open_source
+from stream_app.replay.formats.sources import AudioSource
+from stream_app.replay.formats.suffixes import RawFormat
 from stream_app.replay.pacer import Clock, Pacer
 from stream_app.replay.plan import PlannedCall
 from stream_app.replay.publisher import Publisher
-from stream_app.replay.readers import RawFormat, open_source
 from stream_app.replay.script import CallHeader, Step, call_ended, call_script, parties_of
-from stream_app.replay.sources import AudioSource
 
 _NS_PER_MS = 1_000_000
 _END_TIMEOUT_S = 2.0  # for the end of an interrupted call
@@ -29,12 +30,15 @@ class ReplayOptions:
         speed: Times real time; None for as fast as possible.
         concurrency: Calls at once.
         raw: How to read files without a header.
+        keeps_started_at: Whether a call whose context says when it began was captured then; if
+            not, it is captured as it is replayed, which is what latencies are measured from.
     """
 
     speed: float | None = 1.0
     chunk_ms: int = 100
     concurrency: int = 10
     raw: RawFormat = field(default_factory=RawFormat)
+    keeps_started_at: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,13 +134,14 @@ class Replay:
         header = CallHeader(call.call_id, parties, sidecar.context, sidecar.events)
         self._listener.started(call.call_id, _duration_ms(source))
         script = _Script(call_script(source, header, self._options.chunk_ms))
-        audio_ms = await self._produce(script, call.call_id)
+        started_at_ns = sidecar.context.started_at_ns if self._options.keeps_started_at else 0
+        pacer = Pacer(self._clock, self._options.speed, started_at_ns)
+        audio_ms = await self._produce(script, call.call_id, pacer)
         problem = f"{files}: {script.problem}" if script.problem else ""
         return ReplayedCall(call.call_id, audio_ms, source.notices, problem)
 
-    async def _produce(self, script: "_Script", call_id: str) -> int:
-        pacer = Pacer(self._clock, self._options.speed)
-        audio_ms = 0
+    async def _produce(self, script: "_Script", call_id: str, pacer: Pacer) -> int:
+        audio_ms, captured_at_ns = 0, self._clock.wall_ns()
         try:
             for step in script:
                 captured_at_ns = await pacer.wait_for(step.due_ns)
@@ -144,13 +149,13 @@ class Replay:
                 audio_ms = step.due_ns // _NS_PER_MS
                 self._listener.advanced(call_id, audio_ms)
         except asyncio.CancelledError:
-            await self._end_interrupted(call_id)
+            await self._end_interrupted(call_id, captured_at_ns)
             raise
         return audio_ms
 
-    async def _end_interrupted(self, call_id: str) -> None:
+    async def _end_interrupted(self, call_id: str, captured_at_ns: int) -> None:
         """End an interrupted call, so that no agent waits ten minutes for its audio."""
-        ending = _stamped(call_ended(call_id, "failed"), self._clock.wall_ns())
+        ending = _stamped(call_ended(call_id, "failed"), captured_at_ns)
         try:
             async with asyncio.timeout(_END_TIMEOUT_S):
                 await self._publisher.publish(ending)

@@ -8,17 +8,18 @@ from rich.console import Console
 
 from schemas import catalogue
 from schemas.audio import MAX_CHUNK_MS, MIN_CHUNK_MS
-from schemas.base import Party
+from schemas.base import MAX_CHANNELS, Party
 from schemas.errors import ConfigurationError
 from stream_app.cli.failures import FAILURE, print_failure
 from stream_app.cli.native_stderr import own_stderr
 from stream_app.cli.options import BrokersOption, parse_speed, settings_for
 from stream_app.cli.running import quiet_libraries, run_until_signal
 from stream_app.replay.discovery import Findings, find_recordings, paired
+from stream_app.replay.formats.resampled import HIGHEST_RATE_HZ, LOWEST_RATE_HZ
+from stream_app.replay.formats.suffixes import UNNAMED_RAW_SUFFIXES, RawFormat
 from stream_app.replay.pacer import SystemClock
 from stream_app.replay.plan import PlannedCall, check_run, mint_run, plan_calls
 from stream_app.replay.publisher import open_publisher
-from stream_app.replay.readers import UNNAMED_RAW_SUFFIXES, RawFormat
 from stream_app.replay.session import Replay, ReplayedCall, ReplayListener, ReplayOptions
 from stream_app.replay.sidecar import parse_parties
 from stream_app.settings import Settings
@@ -52,27 +53,45 @@ def replay(
     ] = None,
     raw_encoding: Annotated[
         Literal["mulaw", "alaw", "pcm16"] | None,
-        typer.Option(help="How to read files without a header."),
+        typer.Option(help="How to read files without a header whose name does not show it."),
     ] = None,
-    raw_rate: Annotated[int, typer.Option(metavar="HZ", help="Sample rate of those.")] = 8000,
+    raw_rate: Annotated[
+        int,
+        typer.Option(
+            metavar="HZ",
+            min=LOWEST_RATE_HZ,
+            max=HIGHEST_RATE_HZ,
+            help="Sample rate of those, and of others whose name does not show it.",
+        ),
+    ] = 8000,
+    raw_channels: Annotated[
+        int,
+        typer.Option(
+            min=1,
+            max=MAX_CHANNELS,
+            help="Interleaved channels of files without a header; .gsm and .vox have one.",
+        ),
+    ] = 1,
     brokers: BrokersOption = None,
 ) -> None:
     """Replay recorded calls as if they came from a telephony gateway.
 
-    WAV (G.711 too), FLAC, MP3, OGG and raw G.711 (.ulaw, .alaw); stereo, mono, or the two parties
-    in two files, such as call40_agent.flac and call40_caller.flac. A file call40.json beside a
-    recording holds the context of the call.
+    WAV (G.711 and GSM too), FLAC, MP3, OGG; without a header .ulaw, .alaw, .sln, .sln16, .gsm,
+    .vox; with the extra av also MP4, M4A, WebM, AMR, G.722, G.729. Stereo, mono, or the two
+    parties in two files, such as call40_agent.flac and call40_caller.flac. A file call40.json
+    beside a recording holds the context of the call; its started_at says when the call began.
     """
     if not paths and pair is None:
         raise typer.BadParameter("give at least one PATH, or --pair", param_hint="PATH...")
     named = _parties(parties)
-    raw = RawFormat(raw_encoding, raw_rate)
-    options = ReplayOptions(parse_speed(speed), chunk_ms, concurrency, raw)
+    raw = RawFormat(raw_encoding, raw_rate, raw_channels)
+    options = ReplayOptions(parse_speed(speed), chunk_ms, concurrency, raw, keeps_started_at=True)
     run_id = check_run(run) if run else mint_run()
     settings = settings_for(brokers)
     findings = _find(paths or [], pair, raw)
     calls = plan_calls(findings.recordings, run=run_id, copies=copies, parties=named)
-    _replay(calls, options, settings, findings.notices)
+    notices = dict.fromkeys(notice for call in calls for notice in call.sidecar.notices)
+    _replay(calls, options, settings, (*findings.notices, *notices))
 
 
 def _parties(text: str | None) -> tuple[Party, ...]:

@@ -15,9 +15,9 @@ from hypothesis import strategies as st
 
 from schemas.base import MAX_CHANNELS
 from schemas.errors import AudioFormatError, ConfigurationError
-from stream_app.replay.readers import open_source
+from stream_app.replay.formats.readers import open_source
+from stream_app.replay.formats.sources import read_fully
 from stream_app.replay.sidecar import read_sidecar
-from stream_app.replay.sources import read_fully
 from tests.unit.replay.conftest import WriteAudio
 from tests.unit.replay.replay_fakes import tone, wav_bytes
 

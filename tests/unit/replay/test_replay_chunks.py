@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 
 from schemas.audio import MAX_CHUNK_MS, MIN_CHUNK_MS
 from stream_app.replay.chunker import chunk_frames, intervals
+from stream_app.replay.formats.readers import open_source
+from stream_app.replay.formats.sources import SAMPLE_RATES_HZ
 from stream_app.replay.pacer import Pacer
-from stream_app.replay.readers import open_source
-from stream_app.replay.sources import SAMPLE_RATES_HZ
 from tests.unit.replay.replay_fakes import FakeClock, wav_bytes
 
 CHUNK_MS = st.integers(MIN_CHUNK_MS, MAX_CHUNK_MS)

@@ -6,29 +6,13 @@ import numpy as np
 import pytest
 
 from schemas.errors import AudioFormatError
-from stream_app.replay.readers import RawFormat, open_source
-from stream_app.replay.sources import AudioFormat, AudioSource, read_fully
+from stream_app.replay.formats.readers import open_source
+from stream_app.replay.formats.sources import AudioFormat, read_fully
+from stream_app.replay.formats.suffixes import RawFormat
 from tests.unit.replay.conftest import WriteAudio
-from tests.unit.replay.replay_fakes import Samples, tone, wav_bytes
+from tests.unit.replay.replay_fakes import correlation, everything, pcm, tone, wav_bytes
 
 G711 = bytes(range(256)) * 10
-
-
-def everything(source: AudioSource, step: int = 700) -> list[bytes]:
-    channels = [b""] * source.format.channels
-    while block := source.read(step):
-        channels = [old + new for old, new in zip(channels, block, strict=True)]
-    source.close()
-    return channels
-
-
-def pcm(channel: bytes) -> Samples:
-    return np.frombuffer(channel, dtype="<i2")
-
-
-def correlation(one: Samples, other: Samples) -> float:
-    length = min(len(one), len(other))
-    return float(np.corrcoef(one[:length], other[:length])[0, 1])
 
 
 @pytest.mark.parametrize(("tag", "encoding"), [(7, "mulaw"), (6, "alaw")])
@@ -191,7 +175,8 @@ def test_a_wav_written_to_a_pipe_is_read_to_its_end(tmp_path: Path, unknown: int
         ("silent.wav", wav_bytes(b""), "holds no audio"),
         ("cut.wav", wav_bytes(G711)[:30], "not an audio file that can be read"),
         ("cut2.wav", wav_bytes(b"", promised=5000), "holds no audio"),
-        ("odd.wav", wav_bytes(G711, rate=8001, tag=1), "a sample rate of 8001 Hz is not"),
+        ("odd.wav", wav_bytes(G711, rate=7, tag=1), "7 Hz is no sample rate of audio"),
+        ("odd2.wav", wav_bytes(G711, rate=10**6, tag=1), "1000000 Hz is no sample rate of"),
     ],
 )
 def test_what_cannot_be_replayed_says_why_in_one_line(

@@ -1,6 +1,7 @@
 """Audio of recordings as payloads of every channel, for any container."""
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Protocol
 
 from schemas.base import Encoding
@@ -65,6 +66,14 @@ class AudioSource(Protocol):
     def close(self) -> None:
         """Close the file; may be called twice."""
         ...
+
+
+def truncation_notice(path: Path, present: int, promised: int) -> str:
+    """Return what the user is told of a file that is shorter than its header says."""
+    percent = 100 * present // promised
+    if percent == 0:  # the header is more likely wrong than the file
+        return f"{path}: shorter than its header says; what is there is replayed"
+    return f"{path}: truncated, {percent} % of the audio is there and is replayed"
 
 
 def read_fully(source: AudioSource, frames: int) -> tuple[bytes, ...]:
