@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from schemas.base import Party
-from stream_app.replay.formats.suffixes import AUDIO_SUFFIXES
+from stream_app.replay.formats.suffixes import AUDIO_SUFFIXES, UNNAMED_RAW_SUFFIXES
 from stream_app.replay.sidecar import PARTY_NAMES
 
 _ROLES = "|".join(name for name in PARTY_NAMES if name != "unknown")
@@ -88,6 +88,10 @@ def _scan(folder: Path, suffixes: frozenset[str]) -> tuple[list[_Candidate], lis
         kinds = Counter(path.suffix.lower() or "no suffix" for path in others)
         listed = ", ".join(f"{count} {kind}" for kind, count in sorted(kinds.items()))
         notices.append(f"{folder}: skipped what is not audio ({listed})")
+        nameless = sorted(UNNAMED_RAW_SUFFIXES & kinds.keys())
+        if nameless:
+            names = ", ".join(nameless)
+            notices.append(f"{folder}: {names} may be audio; --raw-encoding says how to read it")
     if not audio:
         notices.append(f"{folder}: no audio files in it")
     return [_candidate(path, folder) for path in audio], notices

@@ -25,6 +25,28 @@ from stream_app.replay.sidecar import parse_parties
 from stream_app.settings import Settings
 from stream_app.terminal.replay_progress import ReplayProgress
 
+RawEncodingOption = Annotated[
+    Literal["mulaw", "alaw", "pcm16"] | None,
+    typer.Option(help="How to read files without a header whose name does not show it."),
+]
+RawRateOption = Annotated[
+    int,
+    typer.Option(
+        metavar="HZ",
+        min=LOWEST_RATE_HZ,
+        max=HIGHEST_RATE_HZ,
+        help="Sample rate of files without a header whose name does not show it.",
+    ),
+]
+RawChannelsOption = Annotated[
+    int,
+    typer.Option(
+        min=1,
+        max=MAX_CHANNELS,
+        help="Interleaved channels of files without a header; .gsm and .vox have one.",
+    ),
+]
+
 
 def replay(
     paths: Annotated[
@@ -51,27 +73,9 @@ def replay(
     run: Annotated[
         str | None, typer.Option(metavar="ID", help="Ends each call id; else a new one is made.")
     ] = None,
-    raw_encoding: Annotated[
-        Literal["mulaw", "alaw", "pcm16"] | None,
-        typer.Option(help="How to read files without a header whose name does not show it."),
-    ] = None,
-    raw_rate: Annotated[
-        int,
-        typer.Option(
-            metavar="HZ",
-            min=LOWEST_RATE_HZ,
-            max=HIGHEST_RATE_HZ,
-            help="Sample rate of those, and of others whose name does not show it.",
-        ),
-    ] = 8000,
-    raw_channels: Annotated[
-        int,
-        typer.Option(
-            min=1,
-            max=MAX_CHANNELS,
-            help="Interleaved channels of files without a header; .gsm and .vox have one.",
-        ),
-    ] = 1,
+    raw_encoding: RawEncodingOption = None,
+    raw_rate: RawRateOption = 8000,
+    raw_channels: RawChannelsOption = 1,
     brokers: BrokersOption = None,
 ) -> None:
     """Replay recorded calls as if they came from a telephony gateway.

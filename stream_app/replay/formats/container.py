@@ -17,6 +17,7 @@ from stream_app.replay.formats.sources import AudioFormat, truncation_notice
 
 _DEMUXERS = "mov,matroska,aac,amr,asf,ac3,ogg,wav,caf,aiff,au,mp3,g722,g723_1,g729"
 _WITH_DURATION = ("mov", "matroska")  # of the others it is a guess by their bit rate
+_FAILURES = (av.FFmpegError, OSError, ValueError)  # of FFmpeg, the file, PyAV
 _SLACK_S = 0.5  # what a header may promise beyond the last packet
 
 
@@ -43,7 +44,7 @@ class ContainerFile:
                 metadata_errors="ignore",
             )
             self._track = _first_track(path, self._container)
-        except (av.FFmpegError, ValueError) as error:
+        except _FAILURES as error:
             self._file.close()
             message = f"{path}: not an audio file that can be read ({_reason(error)})"
             raise AudioFormatError(message) from error
@@ -52,6 +53,8 @@ class ContainerFile:
             raise
         context = self._track.codec_context
         self._format = AudioFormat("pcm16", context.sample_rate, context.channels)
+        self._frames = _promised_frames(self._container, context.sample_rate)
+        self._tracks = len(self._container.streams.audio)
         self._blocks = self._decoded()
         self._rest: NDArray[np.int16] = np.empty((0, context.channels), np.int16)
         self._frames_read = 0
@@ -66,22 +69,17 @@ class ContainerFile:
     @property
     def frames(self) -> int | None:
         """Samples of each channel by the file's header, where it says."""
-        name = self._container.format.name
-        duration = self._container.duration
-        if duration is None or not name.startswith(_WITH_DURATION):
-            return None
-        return duration * self._format.sample_rate_hz // av.time_base
+        return self._frames
 
     @property
     def notices(self) -> tuple[str, ...]:
         """What the user should know of this file."""
         notices = []
-        tracks = len(self._container.streams.audio)
-        if tracks > 1:
-            notices.append(f"{self._path}: has {tracks} audio tracks; the first is replayed")
+        if self._tracks > 1:
+            notices.append(f"{self._path}: has {self._tracks} audio tracks; the first is replayed")
         if self._damaged_packets:
             notices.append(f"{self._path}: damaged, {self._damaged_packets} packets are left out")
-        promised = self.frames or 0
+        promised = self._frames or 0
         if self._is_ended and promised - self._frames_read > self._format.sample_rate_hz * _SLACK_S:
             notices.append(truncation_notice(self._path, self._frames_read, promised))
         return tuple(notices)
@@ -117,7 +115,7 @@ class ContainerFile:
                         converters[source] = av.AudioResampler("s16p", target, rate)
                     for converted in converters[source].resample(frame):
                         yield converted.to_ndarray().T.astype(np.int16, copy=False)
-        except (av.FFmpegError, ValueError) as error:
+        except _FAILURES as error:
             message = f"damaged, cannot be read any further ({_reason(error)})"
             raise AudioFormatError(message) from error
 
@@ -139,6 +137,12 @@ def _first_track(path: Path, container: av.container.InputContainer) -> av.Audio
     return track
 
 
+def _promised_frames(container: av.container.InputContainer, rate_hz: int) -> int | None:
+    if container.duration is None or not container.format.name.startswith(_WITH_DURATION):
+        return None
+    return container.duration * rate_hz // av.time_base
+
+
 def _reason(error: Exception) -> str:
-    text = error.strerror if isinstance(error, av.FFmpegError) else str(error)
+    text = error.strerror if isinstance(error, (av.FFmpegError, OSError)) else None
     return (text or str(error)).strip().rstrip(".")

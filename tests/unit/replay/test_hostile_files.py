@@ -19,6 +19,7 @@ from stream_app.replay.formats.readers import open_source
 from stream_app.replay.formats.sources import read_fully
 from stream_app.replay.sidecar import read_sidecar
 from tests.unit.replay.conftest import WriteAudio
+from tests.unit.replay.encoded_files import CODECS, encoded
 from tests.unit.replay.replay_fakes import tone, wav_bytes
 
 CONTAINERS = ("wav", "flac", "ogg", "mp3", "aiff", "au", "w64")
@@ -181,6 +182,32 @@ def test_any_damage_is_read_or_refused(
     """It raises nothing but AudioFormatError, and no file plays for hours."""
     path = tmp_path_factory.getbasetemp() / f"damaged.{suffix}"
     path.write_bytes(damaged(containers[name], random.Random(seed)))
+
+    with contextlib.suppress(AudioFormatError):
+        assert played_bytes(path) < 1_000_000
+
+
+@pytest.fixture(scope="module")
+def ffmpeg_containers(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
+    """A recording in some containers that FFmpeg alone reads."""
+    folder = tmp_path_factory.mktemp("ffmpeg")
+    names = ("call.m4a", "call.webm", "call.amr", "call.aac")
+    return {name: encoded(folder / name, *CODECS[name][:3]).read_bytes() for name in names}
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    seed=st.integers(0, 2**32),
+    name=st.sampled_from(("call.m4a", "call.webm", "call.amr", "call.aac")),
+)
+def test_any_damage_to_what_ffmpeg_reads_is_read_or_refused(
+    ffmpeg_containers: dict[str, bytes],
+    tmp_path_factory: pytest.TempPathFactory,
+    seed: int,
+    name: str,
+) -> None:
+    path = tmp_path_factory.getbasetemp() / f"damaged-{name}"
+    path.write_bytes(damaged(ffmpeg_containers[name], random.Random(seed)))
 
     with contextlib.suppress(AudioFormatError):
         assert played_bytes(path) < 1_000_000

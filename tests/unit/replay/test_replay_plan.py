@@ -7,6 +7,7 @@ import pytest
 from schemas.base import MAX_CALL_ID
 from schemas.errors import ConfigurationError
 from stream_app.replay.discovery import Findings, find_recordings, paired
+from stream_app.replay.formats.suffixes import UNNAMED_RAW_SUFFIXES
 from stream_app.replay.plan import check_run, mint_run, plan_calls
 from stream_app.replay.sidecar import TimedEvent, parse_parties, read_sidecar
 
@@ -31,6 +32,20 @@ def test_a_folder_gives_its_audio_in_order_and_one_line_about_the_rest(tmp_path:
 
     assert [recording.name for recording in found.recordings] == ["a", "b", "sub-c"]
     assert found.notices == (f"{tmp_path}: skipped what is not audio (2 .txt)",)
+
+
+def test_a_folder_says_which_files_it_could_read_if_it_were_told_how(tmp_path: Path) -> None:
+    touch(tmp_path, "a.wav", "b.pcm", "c.PCM", "d.txt")
+
+    found = find(tmp_path)
+    told = find_recordings([tmp_path], extra_suffixes=UNNAMED_RAW_SUFFIXES)
+
+    assert found.notices == (
+        f"{tmp_path}: skipped what is not audio (2 .pcm, 1 .txt)",
+        f"{tmp_path}: .pcm may be audio; --raw-encoding says how to read it",
+    )
+    assert [recording.name for recording in told.recordings] == ["a", "b", "c"]
+    assert told.notices == (f"{tmp_path}: skipped what is not audio (1 .txt)",)
 
 
 def test_an_empty_folder_says_so(tmp_path: Path) -> None:
