@@ -138,7 +138,7 @@ def _first_track(path: Path, container: av.container.InputContainer) -> av.Audio
 
 
 def _promised_frames(container: av.container.InputContainer, rate_hz: int) -> int | None:
-    if container.duration is None or not container.format.name.startswith(_WITH_DURATION):
+    if not container.duration or not container.format.name.startswith(_WITH_DURATION):
         return None
     return container.duration * rate_hz // av.time_base
 
