@@ -21,7 +21,7 @@ from schemas.audio_forms import ARRAY, JSON, MAP, Form
 from schemas.base import CallContext
 from schemas.catalogue import AUDIO, decode
 from stream_app.contract.producers import FOLDER
-from stream_app.replay.readers import open_source
+from stream_app.replay.formats.readers import open_source
 from stream_app.replay.script import CallHeader, call_script
 from stream_app.settings import KafkaSettings, Settings
 from stream_app.transport.log_reader import BEGINNING, read_partitions
