@@ -101,7 +101,8 @@ class LocalSystem:
         log = self._open.enter_context(os.fdopen(descriptor, "wb"))
         self._log = Path(name)
         own_lines = self._open.enter_context(self._log.open("a"))
-        configure_logging(self._settings.worker.log_level, stream=own_lines)
+        worker = self._settings.worker
+        configure_logging(worker.log_level, worker.log_format, stream=own_lines)
         return Supervisor(self._settings, AGENTS, log_file=log)
 
     async def _await_ready(self, say: Callable[[str], None]) -> None:

@@ -1,21 +1,36 @@
-"""Structured logs: JSON lines on stderr, ours and those of the libraries."""
+"""Structured logs on stderr, ours and those of the libraries: JSON lines, or for reading."""
 
 import logging
 import sys
-from typing import TextIO
+from typing import Literal, TextIO
 
 import orjson
 import structlog
 
 from stream_app.logs.log_limiter import RepeatLimiter
-from stream_app.logs.printable import printable_json
+from stream_app.logs.printable import printable, printable_json
 
 # Faust and the Kafka client report every rebalance and reconnection; warnings suffice
+LogFormat = Literal["json", "console"]
 QUIET_LOGGERS = ("faust", "mode", "aiokafka", "kafka", "asyncio")
 
 
-def configure_logging(level: str = "info", *, stream: TextIO | None = None, **fields: str) -> None:
-    """Write logs as JSON lines from now on; every line has ``fields``."""
+def configure_logging(
+    level: str = "info",
+    log_format: LogFormat = "json",
+    *,
+    stream: TextIO | None = None,
+    **fields: str,
+) -> None:
+    """Write logs from now on; every line has ``fields``.
+
+    Args:
+        level: Least level of what is written.
+        log_format: ``json`` writes one object a line, ``console`` is for a person; in colours
+            where it goes to a terminal.
+        stream: Where to; standard error by default.
+        fields: For every line.
+    """
     output = stream or sys.stderr
     shared: list[structlog.typing.Processor] = [
         structlog.contextvars.merge_contextvars,
@@ -36,7 +51,7 @@ def configure_logging(level: str = "info", *, stream: TextIO | None = None, **fi
             foreign_pre_chain=[*shared],
             processors=[
                 structlog.stdlib.ProcessorFormatter.remove_processors_meta,
-                structlog.processors.JSONRenderer(serializer=_to_json),
+                *_renderers(log_format, output),
             ],
         )
     )
@@ -45,6 +60,24 @@ def configure_logging(level: str = "info", *, stream: TextIO | None = None, **fi
     root.setLevel(level.upper())
     for name in QUIET_LOGGERS:
         logging.getLogger(name).setLevel(logging.WARNING)
+
+
+def _renderers(log_format: LogFormat, output: TextIO) -> list[structlog.typing.Processor]:
+    if log_format == "json":
+        return [structlog.processors.JSONRenderer(serializer=_to_json)]
+    console = structlog.dev.ConsoleRenderer(
+        colors=output.isatty(), exception_formatter=structlog.dev.plain_traceback
+    )
+    return [_printable_values, console]
+
+
+def _printable_values(
+    _: object, __: str, event: structlog.typing.EventDict
+) -> structlog.typing.EventDict:
+    for name, value in event.items():
+        if isinstance(value, str):
+            event[name] = "\n".join(printable(line) for line in value.split("\n"))
+    return event
 
 
 def _to_json(event: object, **_: object) -> str:

@@ -9,13 +9,15 @@ from schemas.catalogue import NAMES
 from stream_app.settings.part import Part
 
 SecurityProtocol = Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"]
-SaslMechanism = Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"]
+SaslMechanism = Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512", "GSSAPI", "OAUTHBEARER"]
 _SERVER = re.compile(r"(?:\[[0-9A-Fa-f:.]+\]|[^\s,:\[\]]+)(?::(\d{1,5}))?")
 _MAX_PORT = 65_535
 Compression = Literal["none", "gzip", "snappy", "lz4", "zstd"]
 MAX_NAME = 249  # characters of a topic, of which each gets a folder on the brokers
 MAX_PREFIX = MAX_NAME - max(len(name) for name in NAMES)
 _GROUPS = "callstream."
+_URL = re.compile(r"https?://[^\s/]+\S*")
+_EXTENSION = re.compile(r"\s*[A-Za-z]+=[\x21-\x2b\x2d-\x7e ]*")
 _NOT_IN_NAMES = re.compile(r"[^A-Za-z0-9._-]")
 
 
@@ -29,6 +31,22 @@ class KafkaSettings(Part):
         group_prefix: Before the name of every agent, which makes its consumer group; where empty,
             the prefix of topics and ``callstream.``.
         compression: Of what is produced; every Kafka client reads ``none`` and ``gzip``.
+        security_protocol: SSL in it asks for TLS, SASL for a login.
+        sasl_mechanism: How to log in: with ``sasl_username`` and ``sasl_password`` (PLAIN and
+            SCRAM), a ticket of Kerberos (GSSAPI), or a token (OAUTHBEARER).
+        sasl_kerberos_service_name: First part of the brokers' principal.
+        sasl_kerberos_domain_name: Second part of it; where empty, the host of each broker.
+        sasl_oauth_endpoint_url: Gives tokens to ``sasl_oauth_client_id`` with
+            ``sasl_oauth_client_secret`` (client credentials), for ``sasl_oauth_scope`` if that is
+            set. Renewed before they expire.
+        sasl_oauth_extensions: What goes to the brokers beside a token, as ``name=value,..``.
+        sasl_oauth_token_file: Holds a token that somebody else renews, instead of an endpoint;
+            read for each connection.
+        ssl_cafile: Certificates (PEM) of who signed those of the brokers; where empty, those that
+            the machine trusts.
+        ssl_certfile: Our certificate (PEM), where the brokers ask for one.
+        ssl_keyfile: Its private key (PEM), where it is not in the same file.
+        ssl_keypassword: Opens the key, where it is encrypted.
         session_timeout_s: A worker that is silent for this time loses its partitions.
         commit_interval_s: How often acknowledged offsets are committed.
         checkpoint_interval_s: Changes of an open call within this time share one checkpoint, and
@@ -50,9 +68,18 @@ class KafkaSettings(Part):
     sasl_mechanism: SaslMechanism = "PLAIN"
     sasl_username: str = ""
     sasl_password: SecretStr = SecretStr("")
+    sasl_kerberos_service_name: str = "kafka"
+    sasl_kerberos_domain_name: str = ""
+    sasl_oauth_endpoint_url: str = ""
+    sasl_oauth_client_id: str = ""
+    sasl_oauth_client_secret: SecretStr = SecretStr("")
+    sasl_oauth_scope: str = ""
+    sasl_oauth_extensions: str = ""
+    sasl_oauth_token_file: str = ""
     ssl_cafile: str = ""
     ssl_certfile: str = ""
     ssl_keyfile: str = ""
+    ssl_keypassword: SecretStr = SecretStr("")
     partitions: int = Field(default=12, ge=1)
     replication_factor: int = Field(default=1, ge=1)
     session_timeout_s: float = Field(default=10.0, gt=0)
@@ -79,7 +106,9 @@ class KafkaSettings(Part):
         """Return the consumer group of an agent."""
         return f"{self.group_prefix or self.topic(_GROUPS)}{agent}"
 
-    @field_serializer("sasl_password", when_used="json")
+    @field_serializer(
+        "sasl_password", "sasl_oauth_client_secret", "ssl_keypassword", when_used="json"
+    )
     def _reveal(self, value: SecretStr) -> str:
         """The supervisor hands the settings to its children through a pipe, as JSON."""
         return value.get_secret_value()
@@ -110,12 +139,43 @@ class KafkaSettings(Part):
             )
         return value
 
+    @field_validator("sasl_oauth_extensions")
+    @classmethod
+    def _pairs(cls, value: str) -> str:
+        """What RFC 7628 allows: letters, and ``auth`` is the token's own."""
+        for pair in filter(None, value.split(",")):
+            if not _EXTENSION.fullmatch(pair) or pair.strip().startswith("auth="):
+                raise ValueError(f"'{pair}' is not NAME=VALUE, with a name of letters")
+        return value
+
     @model_validator(mode="after")
     def _complete(self) -> Self:
-        if self.security_protocol.startswith("SASL") and not self.sasl_username:
-            raise ValueError(f"{self.security_protocol} needs sasl_username and sasl_password")
+        if self.security_protocol.startswith("SASL"):
+            self._check_login()
+        if self.ssl_keyfile and not self.ssl_certfile:
+            raise ValueError("ssl_keyfile needs ssl_certfile, the certificate of the key")
         if self.heartbeat_s >= self.session_timeout_s:
             raise ValueError("heartbeat_s must be shorter than session_timeout_s")
         if self.request_timeout_s < self.session_timeout_s:
             raise ValueError("request_timeout_s must not be shorter than session_timeout_s")
         return self
+
+    def _check_login(self) -> None:
+        if self.sasl_mechanism == "OAUTHBEARER":
+            self._check_oauth()
+        elif self.sasl_mechanism != "GSSAPI" and not self.sasl_username:
+            raise ValueError(f"{self.security_protocol} needs sasl_username and sasl_password")
+
+    def _check_oauth(self) -> None:
+        if bool(self.sasl_oauth_endpoint_url) == bool(self.sasl_oauth_token_file):
+            raise ValueError(
+                "OAUTHBEARER needs either sasl_oauth_endpoint_url or sasl_oauth_token_file"
+            )
+        if self.sasl_oauth_token_file:
+            return
+        if not _URL.fullmatch(self.sasl_oauth_endpoint_url):
+            raise ValueError("sasl_oauth_endpoint_url is no URL: https://HOST/PATH, or http://..")
+        if not self.sasl_oauth_client_id or not self.sasl_oauth_client_secret.get_secret_value():
+            raise ValueError(
+                "sasl_oauth_endpoint_url needs sasl_oauth_client_id and sasl_oauth_client_secret"
+            )

@@ -4,6 +4,7 @@ from typing import Literal
 
 from pydantic import Field
 
+from stream_app.logs.logging import LogFormat
 from stream_app.settings.part import Part
 
 
@@ -12,7 +13,8 @@ class WorkerSettings(Part):
 
     Attributes:
         id: Stable name of this worker among all workers; where empty, each start makes up another.
-        log_level: One of the standard library's names.
+        log_level: Least level of what is logged.
+        log_format: ``json`` is one object a line, ``console`` is for a person to read.
         max_silence_s: An agent whose event loop stands still for this time is killed and started
             again. Twice the session timeout by default: others hold its partitions by then, and no
             pause for memory or for a run of a model takes as long.
@@ -21,5 +23,6 @@ class WorkerSettings(Part):
 
     id: str = Field(default="", pattern=r"^[A-Za-z0-9._-]*$", max_length=200)
     log_level: Literal["debug", "info", "warning", "error"] = "info"
+    log_format: LogFormat = "json"
     max_silence_s: float = Field(default=20.0, ge=3.0)
     max_start_s: float = Field(default=600.0, ge=3.0)

@@ -1,7 +1,6 @@
 """Kafka clients and their options, from the settings."""
 
 import asyncio
-import ssl
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import lru_cache
@@ -10,14 +9,14 @@ from typing import Any, Protocol
 import structlog
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRecord, TopicPartition
 from aiokafka.errors import KafkaError, UnknownError
-from aiokafka.helpers import create_ssl_context
 from aiokafka.partitioner import DefaultPartitioner, murmur2
 
-from schemas.errors import ConfigurationError
 from stream_app.settings import KafkaSettings
 from stream_app.transport.access.causes import broker_failure
 from stream_app.transport.batches import bound_batches
 from stream_app.transport.metadata_requests import forbid_topic_creation
+from stream_app.transport.security.sasl import sasl_options
+from stream_app.transport.security.tls import tls_context
 
 MAX_REQUEST_BYTES = 4 * 1024 * 1024
 MAX_BATCH_BYTES = 256 * 1024
@@ -42,41 +41,20 @@ class Producer(Protocol):
         ...
 
 
-def tls_context(kafka: KafkaSettings) -> ssl.SSLContext | None:
-    """Return the TLS context, or None where the protocol has no TLS.
+def client_options(kafka: KafkaSettings) -> dict[str, Any]:
+    """Return the options that every aiokafka client takes; none of them will create topics.
 
     Raises:
-        ConfigurationError: A certificate or key file cannot be read.
+        ConfigurationError: A certificate or key file cannot be used, or a package is missing.
     """
-    if not kafka.security_protocol.endswith("SSL"):
-        return None
-    try:
-        context: ssl.SSLContext = create_ssl_context(
-            cafile=kafka.ssl_cafile or None,
-            certfile=kafka.ssl_certfile or None,
-            keyfile=kafka.ssl_keyfile or None,
-        )
-    except OSError as error:
-        raise ConfigurationError(f"TLS files of kafka cannot be used: {error}") from error
-    return context
-
-
-def client_options(kafka: KafkaSettings) -> dict[str, Any]:
-    """Return the options that every aiokafka client takes; none of them will create topics."""
     forbid_topic_creation()
-    options: dict[str, Any] = {
+    return {
         "bootstrap_servers": kafka.bootstrap_servers,
         "security_protocol": kafka.security_protocol,
         "ssl_context": tls_context(kafka),
         "request_timeout_ms": int(kafka.request_timeout_s * 1000),
+        **sasl_options(kafka),
     }
-    if kafka.security_protocol.startswith("SASL"):
-        options |= {
-            "sasl_mechanism": kafka.sasl_mechanism,
-            "sasl_plain_username": kafka.sasl_username,
-            "sasl_plain_password": kafka.sasl_password.get_secret_value(),
-        }
-    return options
 
 
 class KeyPartitioner:

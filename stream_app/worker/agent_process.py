@@ -48,7 +48,8 @@ def main() -> int:
     settings = settings_from_json(sys.stdin.buffer.readline())
     suspects = decode_json(sys.stdin.buffer.readline() or b"{}", Suspects)
     under_way = UnderWay(shared_area(options.area_fd), suspects)
-    configure_logging(settings.worker.log_level, agent=options.agent, worker=settings.worker.id)
+    worker = settings.worker
+    configure_logging(worker.log_level, worker.log_format, agent=options.agent, worker=worker.id)
     sys.setswitchinterval(SWITCH_INTERVAL_S)
     report = _reporter(options.report_fd)
     try:

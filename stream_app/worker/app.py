@@ -17,7 +17,6 @@ from schemas.errors import ConfigurationError
 from stream_app.agents.definition import AgentDefinition
 from stream_app.runtime.agent_runtime import AgentRuntime
 from stream_app.settings import KafkaSettings, Settings
-from stream_app.transport.clients import tls_context
 from stream_app.transport.consumer import (
     FAUST_LOGGER,
     Consumer,
@@ -26,6 +25,8 @@ from stream_app.transport.consumer import (
 from stream_app.transport.metadata_requests import forbid_topic_creation
 from stream_app.transport.process_mark import own_mark
 from stream_app.transport.rivals import Holder
+from stream_app.transport.security.sasl import sasl_options
+from stream_app.transport.security.tls import tls_context
 
 INSTANCES = "callstream"  # ids of members need be unique in their group alone
 STREAM_BUFFER_MESSAGES = 1024
@@ -182,7 +183,7 @@ def _options(settings: Settings, definition: AgentDefinition) -> dict[str, Any]:
     return {
         "broker": [f"kafka://{server.strip()}" for server in kafka.bootstrap_servers.split(",")],
         "broker_client_id": own_mark(),
-        "broker_credentials": _credentials(kafka),
+        "broker_credentials": credentials_of(kafka),
         "broker_session_timeout": kafka.session_timeout_s,
         "broker_heartbeat_interval": kafka.heartbeat_s,
         "broker_commit_interval": kafka.commit_interval_s,
@@ -207,13 +208,23 @@ def _options(settings: Settings, definition: AgentDefinition) -> dict[str, Any]:
     }
 
 
-def _credentials(kafka: KafkaSettings) -> CredentialsT | None:
-    context = tls_context(kafka)
-    if kafka.security_protocol.startswith("SASL"):
+def credentials_of(kafka: KafkaSettings) -> CredentialsT | None:
+    """Return what Faust passes on to aiokafka, None where neither TLS nor a login is asked for."""
+    context, login = tls_context(kafka), sasl_options(kafka)
+    if "sasl_oauth_token_provider" in login:
+        provider = login["sasl_oauth_token_provider"]
+        return faust.OAuthCredentials(oauth_cb=provider, ssl_context=context)
+    if "sasl_kerberos_service_name" in login:
+        return faust.GSSAPICredentials(
+            kerberos_service_name=login["sasl_kerberos_service_name"],
+            kerberos_domain_name=login["sasl_kerberos_domain_name"],
+            ssl_context=context,
+        )
+    if login:
         return faust.SASLCredentials(
-            username=kafka.sasl_username,
-            password=kafka.sasl_password.get_secret_value(),
-            mechanism=kafka.sasl_mechanism,
+            username=login["sasl_plain_username"],
+            password=login["sasl_plain_password"],
+            mechanism=login["sasl_mechanism"],
             ssl_context=context,
         )
     return faust.SSLCredentials(context) if context is not None else None

@@ -28,7 +28,7 @@ def worker(
     """
     names = parse_agents(agents)
     settings = settings_for(brokers)
-    configure_logging(settings.worker.log_level)
+    configure_logging(settings.worker.log_level, settings.worker.log_format)
     run_worker(settings, names, on_ready=lambda: typer.echo("ready", err=True))
 
 

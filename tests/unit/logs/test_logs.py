@@ -123,13 +123,13 @@ def test_endless_kinds_fill_no_memory(log: Log, monkeypatch: pytest.MonkeyPatch)
     assert log.lines.texts[FIRST_LINES:] == ["a", "first (repeated 4 times)", "b", "c"]
 
 
-@pytest.fixture
-def output() -> Iterator[io.StringIO]:
+@pytest.fixture(params=["json"])
+def output(request: pytest.FixtureRequest) -> Iterator[io.StringIO]:
     """What is logged, set up as a worker does it; the set-up is undone afterwards."""
     root = logging.getLogger()
     handlers, level = root.handlers[:], root.level
     stream = io.StringIO()
-    configure_logging("info", stream=stream, agent="transcribe")
+    configure_logging("info", request.param, stream=stream, agent="transcribe")
     yield stream
     root.handlers[:] = handlers
     root.setLevel(level)
@@ -154,3 +154,26 @@ def test_a_log_on_a_terminal_is_obeyed_by_none(output: io.StringIO) -> None:
     line = output.getvalue()
     assert line.rstrip("\n").isprintable()
     assert orjson.loads(line)["reason"] == reason
+
+
+@pytest.mark.parametrize("output", ["console"], indirect=True)
+def test_on_the_console_lines_are_for_reading(output: io.StringIO) -> None:
+    """Ours and those of libraries; nothing in them moves a cursor, and a traceback keeps lines."""
+    log = structlog.get_logger("stream_app.runtime")
+    log.info("agent.ready", partitions=4, reason="call \x1b[2J one")
+    logging.getLogger("aiokafka.client").warning("no connection to node 1")
+    try:
+        int("broken")
+    except ValueError:
+        log.exception("agent.failed")
+
+    lines = output.getvalue().splitlines()
+    assert all(line.isprintable() for line in lines)
+    assert "[info     ] agent.ready" in lines[0]
+    assert "agent=transcribe" in lines[0]
+    assert "partitions=4" in lines[0]
+    assert "call  one" in lines[0]
+    assert "[warning  ] no connection to node 1" in lines[1]
+    assert "[error    ] agent.failed" in lines[2]
+    assert lines[3] == "Traceback (most recent call last):"
+    assert lines[-1] == "ValueError: invalid literal for int() with base 10: 'broken'"

@@ -54,11 +54,12 @@ def test_sasl_without_a_user_is_refused() -> None:
 
 
 def test_settings_survive_the_way_to_a_child_process() -> None:
-    """The password too, which a plain dump would hide."""
-    settings = Settings().replace(kafka={"sasl_password": "secret", "partitions": 3})
+    """The passwords too, which a plain dump would hide."""
+    secrets = ("sasl_password", "sasl_oauth_client_secret", "ssl_keypassword")
+    settings = Settings().replace(kafka={"partitions": 3, **dict.fromkeys(secrets, "hush")})
 
     assert settings_from_json(settings.model_dump_json()) == settings
-    assert "secret" not in repr(settings)
+    assert "hush" not in repr(settings)
 
 
 def test_routes_are_read_from_one_variable(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -168,3 +169,56 @@ def test_the_longest_prefix_leaves_room_for_every_topic() -> None:
     kafka = Settings().replace(kafka={"topic_prefix": "x" * 225}).kafka
 
     assert max(len(kafka.topic(name)) for name in NAMES) == 249
+
+
+@pytest.mark.parametrize(
+    ("name", "written", "value"),
+    [
+        ("WORKER__LOG_LEVEL", "Info", "info"),
+        ("WORKER__LOG_LEVEL", " WARNING", "warning"),
+        ("WORKER__LOG_FORMAT", "JSON", "json"),
+        ("WORKER__LOG_FORMAT", "Console", "console"),
+        ("KAFKA__COMPRESSION", "GZIP", "gzip"),
+        ("KAFKA__SASL_MECHANISM", "scram-sha-512", "SCRAM-SHA-512"),
+        ("KAFKA__SECURITY_PROTOCOL", "ssl", "SSL"),
+        ("ASR__BACKEND", "ONNX", "onnx"),
+    ],
+)
+def test_a_choice_is_made_in_any_case(
+    monkeypatch: pytest.MonkeyPatch, name: str, written: str, value: str
+) -> None:
+    """Of every setting that is one of some words."""
+    monkeypatch.setenv(f"CALLSTREAM_{name}", written)
+    part, field = name.lower().split("__")
+
+    assert getattr(getattr(load_settings(), part), field) == value
+
+
+@pytest.mark.parametrize(
+    ("login", "problem"),
+    [
+        ({}, "either sasl_oauth_endpoint_url or sasl_oauth_token_file"),
+        (
+            {"sasl_oauth_endpoint_url": "https://id/t", "sasl_oauth_token_file": "/t"},
+            "either sasl_oauth_endpoint_url or sasl_oauth_token_file",
+        ),
+        ({"sasl_oauth_endpoint_url": "id.example.org/token"}, "https://"),
+        (
+            {"sasl_oauth_endpoint_url": "https://id/t", "sasl_oauth_client_id": "worker"},
+            "sasl_oauth_client_id and sasl_oauth_client_secret",
+        ),
+        ({"sasl_oauth_token_file": "/t", "sasl_oauth_extensions": "pool"}, "NAME=VALUE"),
+        ({"sasl_oauth_token_file": "/t", "sasl_oauth_extensions": "auth=x"}, "NAME=VALUE"),
+    ],
+)
+def test_an_incomplete_login_with_tokens_is_refused(login: dict[str, str], problem: str) -> None:
+    with pytest.raises(ConfigurationError, match=problem):
+        Settings().replace(
+            kafka={"security_protocol": "SASL_SSL", "sasl_mechanism": "OAUTHBEARER", **login}
+        )
+
+
+def test_a_key_without_its_certificate_is_refused() -> None:
+    """It would be passed over in silence."""
+    with pytest.raises(ConfigurationError, match="ssl_certfile"):
+        Settings().replace(kafka={"security_protocol": "SSL", "ssl_keyfile": "/key.pem"})

@@ -1,0 +1,1 @@
+"""How Kafka clients prove who they are: certificates, passwords, tickets and tokens."""
