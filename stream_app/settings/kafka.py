@@ -30,7 +30,8 @@ class KafkaSettings(Part):
             ``team-a.calls.audio.v1``. Installations with different prefixes share a cluster.
         group_prefix: Before the name of every agent, which makes its consumer group; where empty,
             the prefix of topics and ``callstream.``.
-        compression: Of what is produced; every Kafka client reads ``none`` and ``gzip``.
+        compression: Of what is produced. Every Kafka client reads ``none`` and ``gzip``, some no
+            others.
         security_protocol: SSL in it asks for TLS, SASL for a login.
         sasl_mechanism: How to log in: with ``sasl_username`` and ``sasl_password`` (PLAIN and
             SCRAM), a ticket of Kerberos (GSSAPI), or a token (OAUTHBEARER).
@@ -63,7 +64,7 @@ class KafkaSettings(Part):
     bootstrap_servers: str = "127.0.0.1:9092"
     topic_prefix: str = ""
     group_prefix: str = ""
-    compression: Compression = "none"
+    compression: Compression = "gzip"
     security_protocol: SecurityProtocol = "PLAINTEXT"
     sasl_mechanism: SaslMechanism = "PLAIN"
     sasl_username: str = ""

@@ -109,13 +109,13 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
 
     @property
     def _coordinator(self) -> Any:
-        return self._ensure_consumer()._coordinator  # noqa: SLF001
+        """None before the consumer has started, which takes a while on a busy machine."""
+        return None if self._consumer is None else self._consumer._coordinator  # noqa: SLF001
 
     def refusal(self) -> BaseException | None:
         """Return why the brokers do not let us join the group, None if they do."""
-        if self._consumer is None:
-            return None
-        return cast("BaseException | None", self._coordinator._pending_exception)  # noqa: SLF001
+        coordinator = self._coordinator
+        return None if coordinator is None else coordinator._pending_exception  # noqa: SLF001
 
     async def seek_to_committed(self) -> Mapping[TP, int]:
         """Return where reading begins in each partition, after seeking there."""
@@ -178,8 +178,8 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
 
     def hears_brokers(self, max_silence_s: float) -> bool:
         """Return whether the group has a coordinator, and fetches are answered if one is due."""
-        client = self._consumer
-        if client is None or self._coordinator.coordinator_id is None:
+        client, coordinator = self._consumer, self._coordinator
+        if client is None or coordinator is None or coordinator.coordinator_id is None:
             return False
         if not client.assignment() or client._fetcher._records:  # noqa: SLF001
             return True

@@ -63,13 +63,18 @@ class KafkaNode:
         """Process id; 0 when the node does not run."""
         return self._process.pid if self._process is not None and self.is_running else 0
 
-    def format(self, voters: str) -> None:
-        """Write the configuration and begin to format the data folder; `await_end` waits for it."""
+    def format(self, voters: str, *options: str) -> None:
+        """Write the configuration and begin to format the data folder; `await_end` waits for it.
+
+        Args:
+            voters: Of the controllers.
+            options: More for the tool that formats.
+        """
         self.folder.mkdir(parents=True)
         self._config.write_text(self._properties(voters))
         self._process = self._java(
             "kafka.tools.StorageTool",
-            "format", "-t", CLUSTER_ID, "-c", str(self._config), "--ignore-formatted",
+            "format", "-t", CLUSTER_ID, "-c", str(self._config), "--ignore-formatted", *options,
         )  # fmt: skip
 
     def launch(self) -> None:

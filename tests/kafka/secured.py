@@ -16,7 +16,11 @@ from tests.support.certificates import Authority
 
 PROTOCOLS = ("PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL")
 MUTUAL = "MUTUAL"  # TLS that asks the client for a certificate
+LOGINS = "LOGINS"  # TLS, and a login by any mechanism, which ends after some seconds
+SCRAM = ("SCRAM-SHA-256", "SCRAM-SHA-512")
+SESSION_S = 4
 ADMIN, GUEST = "admin", "guest"  # who may do everything, and who may do nothing
+PROTOCOL_OF = {MUTUAL: "SSL", LOGINS: "SASL_SSL"}
 PASSWORDS = {ADMIN: "admin-secret", GUEST: "guest-secret"}
 
 
@@ -25,7 +29,8 @@ class SecuredKafka:
     """A running node.
 
     Attributes:
-        ports: Of its listeners, by security protocol; ``MUTUAL`` is TLS for known clients only.
+        ports: Of its listeners, by security protocol; ``MUTUAL`` is TLS for known clients only,
+            ``LOGINS`` takes every login.
         authority: Signed the certificate of the node.
     """
 
@@ -34,7 +39,7 @@ class SecuredKafka:
 
     def settings(self, listener: str, **changes: object) -> KafkaSettings:
         """Return the settings of an administrator at a listener, with changes to them."""
-        protocol = "SSL" if listener == MUTUAL else listener
+        protocol = PROTOCOL_OF.get(listener, listener)
         values: dict[str, object] = {
             "bootstrap_servers": f"127.0.0.1:{self.ports[listener]}",
             "security_protocol": protocol,
@@ -54,13 +59,13 @@ def secured_kafka(folder: Path) -> Iterator[SecuredKafka]:
         jars = kafka_jars()
     except KafkaUnavailableError as error:
         pytest.skip(str(error))
-    controller, *ports = free_ports(2 + len(PROTOCOLS))
-    listeners = dict(zip((*PROTOCOLS, MUTUAL), ports, strict=True))
+    controller, *ports = free_ports(1 + len(PROTOCOLS) + len(PROTOCOL_OF))
+    listeners = dict(zip((*PROTOCOLS, *PROTOCOL_OF), ports, strict=True))
     authority = Authority(folder)
     properties = _properties(folder, listeners, controller, authority)
     node = KafkaNode(1, listeners["PLAINTEXT"], controller, folder / "node", jars, properties)
     try:
-        node.format(f"1@127.0.0.1:{controller}")
+        node.format(f"1@127.0.0.1:{controller}", *_scram_users())
         node.await_end()
         node.launch()
         node.await_ready(time.monotonic() + START_TIMEOUT_S)
@@ -78,7 +83,7 @@ def _properties(
     keystore = folder / "keystore.pem"
     keystore.write_text(node.key.read_text() + node.certificate.read_text())
     addresses = [f"{name}://127.0.0.1:{port}" for name, port in listeners.items()]
-    kinds = [f"{name}:{'SSL' if name == MUTUAL else name}" for name in listeners]
+    kinds = [f"{name}:{PROTOCOL_OF.get(name, name)}" for name in listeners]
     users = " ".join(f'user_{name}="{password}"' for name, password in PASSWORDS.items())
     login = "org.apache.kafka.common.security.plain.PlainLoginModule"
     sasl = {
@@ -111,4 +116,31 @@ def _properties(
         "share.coordinator.state.topic.replication.factor": 1,
         "share.coordinator.state.topic.min.isr": 1,
         **sasl,
+        **_all_logins(f"{login} required {users};"),
     }
+
+
+def _all_logins(plain: str) -> dict[str, object]:
+    """Return what the listener for every mechanism is; its tokens have no signature."""
+    modules = "org.apache.kafka.common.security"
+    tokens = 'oauthbearer.OAuthBearerLoginModule required unsecuredLoginStringClaim_sub="node";'
+    jaas = {
+        "plain": plain,
+        "oauthbearer": f"{modules}.{tokens}",
+        **{name.lower(): f"{modules}.scram.ScramLoginModule required;" for name in SCRAM},
+    }
+    listener = f"listener.name.{LOGINS.lower()}"
+    return {
+        f"{listener}.sasl.enabled.mechanisms": ",".join(name.upper() for name in jaas),
+        f"{listener}.connections.max.reauth.ms": SESSION_S * 1000,
+        **{f"{listener}.{name}.sasl.jaas.config": module for name, module in jaas.items()},
+    }
+
+
+def _scram_users() -> list[str]:
+    users = [
+        f"{name}=[name={user},password={word}]"
+        for name in SCRAM
+        for user, word in PASSWORDS.items()
+    ]
+    return [part for user in users for part in ("--add-scram", user)]

@@ -15,6 +15,14 @@ class Certificate:
     key: Path
 
 
+def encrypted(made: Certificate, password: str) -> Certificate:
+    """Return the same certificate, its key opened by a password."""
+    key = made.key.with_suffix(".encrypted.key")
+    names = ("-in", str(made.key), "-out", str(key))
+    _openssl("pkcs8", "-topk8", *names, "-passout", f"pass:{password}")
+    return Certificate(made.certificate, key)
+
+
 class Authority:
     """An authority that signs certificates.
 

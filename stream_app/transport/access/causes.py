@@ -18,6 +18,7 @@ from aiokafka.errors import (
 )
 
 from schemas.errors import BrokerError, CallstreamError, ConfigurationError
+from stream_app.transport.security.sasl import TokenError
 
 Server = tuple[str, int]
 Options = Mapping[str, Any]
@@ -32,6 +33,10 @@ _RIGHTS = {
     GroupAuthorizationFailedError: "may not use the consumer group",
     ClusterAuthorizationFailedError: "may not do this on the cluster",
     TransactionalIdAuthorizationFailed: "may not write with this id",
+}
+_TICKETS = {
+    "OAUTHBEARER": f"the brokers must trust who gives the tokens; see {SETTING}SASL_OAUTH_SCOPE",
+    "GSSAPI": f"get a ticket (kinit); see {SETTING}SASL_KERBEROS_SERVICE_NAME",
 }
 
 
@@ -80,6 +85,15 @@ def cause_of(server: Server, options: Options, error: BaseException) -> Cause | 
     refused = "connection refused, so that nothing listens there"
     advice = f"start the broker, or {SERVERS}" if reason == refused else SERVERS
     return Cause(server, f"no broker answers at {{at}}: {reason}", advice)
+
+
+def no_token(error: TokenError) -> CallstreamError:
+    """Return the error where there is no token to log in with, before any broker is asked."""
+    text = f"no token to log in with: {error}"
+    if not error.is_setting:
+        return BrokerError(text)
+    names = ", ".join(f"{SETTING}SASL_OAUTH_{name}" for name in ("CLIENT_ID", "CLIENT_SECRET"))
+    return ConfigurationError(f"{text}; correct {names} or the URL")
 
 
 def broker_failure(what: str, error: BaseException, user: str = "") -> BrokerError:
@@ -152,7 +166,8 @@ def _of_answer(server: Server, options: Options, error: BrokerResponseError) -> 
         said = f": {error.args[0]}" if error.args and isinstance(error.args[0], str) else ""
         text = f"the broker at {{at}} refuses the login of {_user(user)} by {mechanism}{said}"
         advice = f"correct {SETTING}SASL_USERNAME and {SETTING}SASL_PASSWORD"
-        return Cause(server, text, advice, is_setting=True)
+        is_setting = mechanism not in _TICKETS  # which are renewed outside
+        return Cause(server, text, _TICKETS.get(mechanism, advice), is_setting=is_setting)
     if isinstance(error, IllegalSaslStateError):
         wanted = protocol(tls=has_tls(options), login=False)
         text = "the broker at {at} takes no login (SASL) at this port"

@@ -11,8 +11,17 @@ from aiokafka.cluster import ClusterMetadata
 from aiokafka.conn import collect_hosts
 from aiokafka.protocol.metadata import MetadataRequest
 
-from stream_app.transport.access.causes import Cause, Options, Server, as_error, cause_of, name_of
+from stream_app.transport.access.causes import (
+    Cause,
+    Options,
+    Server,
+    as_error,
+    cause_of,
+    name_of,
+    no_token,
+)
 from stream_app.transport.access.probes import FAILURES, connection, explain, silent
+from stream_app.transport.security.sasl import TokenError
 
 ANSWER_S = 4.0  # for a connection, with TLS, login and the names of the brokers
 EXPLAIN_S = 3.0  # for the probes that tell why there was none
@@ -28,11 +37,22 @@ async def check_brokers(options: Options) -> None:
         ConfigurationError: The settings do not fit the brokers; the message says which.
         BrokerError: No broker answers, or what is wrong is not a setting of ours.
     """
+    await _check_token(options)
     found = collect_hosts(str(options["bootstrap_servers"]), randomize=False)
     servers = [(host, port) for host, port, _ in found]
     causes = await _unless_one_succeeds(lambda server: _enter(server, options), servers)
     if causes:
         raise as_error(causes)
+
+
+async def _check_token(options: Options) -> None:
+    """Return once there is a token to log in with, if one is needed."""
+    provider = options.get("sasl_oauth_token_provider")
+    try:
+        if provider is not None:
+            await provider.token()
+    except TokenError as error:
+        raise no_token(error) from error
 
 
 async def _unless_one_succeeds(

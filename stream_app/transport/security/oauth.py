@@ -13,10 +13,12 @@ from functools import lru_cache, partial
 from pathlib import Path
 from urllib.parse import quote_plus
 
+import aiokafka.conn
 import httpx
 import orjson
 import structlog
 from aiokafka.abc import AbstractTokenProvider
+from aiokafka.conn import OAuthAuthenticator
 from pydantic import SecretStr
 
 from stream_app.settings import KafkaSettings
@@ -27,6 +29,7 @@ RENEWED_AT = 0.8  # of its lifetime: brokers' clocks differ, and the endpoint ma
 UNKNOWN_LIFETIME_S = 60.0  # of a token that says nothing of it
 RETRY_S = 5.0  # with a token that is still good, the endpoint is not asked more often
 MAX_REASON = 300  # characters
+REFUSALS = (400, 401, 403, 404)  # what will not be otherwise the next time
 
 log = structlog.get_logger(__name__)
 
@@ -112,8 +115,24 @@ class TokenProvider(AbstractTokenProvider):  # type: ignore[misc]
         self._expires_s = asked_s + token.lifetime_s
 
 
+class Authenticator(OAuthAuthenticator):  # type: ignore[misc]
+    """The login of aiokafka, which takes a refusal for a success.
+
+    The broker tells of it only once its first answer, which says why, has been answered
+    (RFC 7628, section 3.2.3). Without that the connection stays, and its next answer is nonsense.
+    """
+
+    async def step(self, payload: bytes | None) -> tuple[bytes, bool] | None:
+        """Return what to send next and whether an answer comes, None at the end."""
+        if payload:
+            return b"\x01", True
+        following: tuple[bytes, bool] | None = await super().step(payload)
+        return following
+
+
 def provider_of(kafka: KafkaSettings) -> TokenProvider:
     """Return what gives tokens for these settings, the same for all clients of the process."""
+    aiokafka.conn.OAuthAuthenticator = Authenticator
     if kafka.sasl_oauth_token_file:
         return _file_provider(kafka.sasl_oauth_token_file, kafka.sasl_oauth_extensions)
     endpoint = Endpoint(
@@ -178,12 +197,13 @@ def request_token(endpoint: Endpoint) -> Token:
     values = _values(answer)
     if answer.status_code != httpx.codes.OK:
         said = (str(values[key]) for key in ("error", "error_description") if key in values)
-        message = f"the token endpoint {endpoint.url} answers {answer.status_code}"
-        raise TokenError(f"{message} {': '.join(said)[:MAX_REASON]}".rstrip())
-    text = values.get("access_token")
-    if not isinstance(text, str) or not text:
+        text = f"the token endpoint {endpoint.url} answers {answer.status_code}"
+        message = f"{text} {': '.join(said)[:MAX_REASON]}".rstrip()
+        raise TokenError(message, is_setting=answer.status_code in REFUSALS)
+    token = values.get("access_token")
+    if not isinstance(token, str) or not token:
         raise TokenError(f"the token endpoint {endpoint.url} answers without an access_token")
-    return Token(text, _lifetime_s(values.get("expires_in"), text))
+    return Token(token, _lifetime_s(values.get("expires_in"), token))
 
 
 def _basic(endpoint: Endpoint) -> str:

@@ -13,7 +13,16 @@ _OAUTH = "stream_app.transport.security.oauth"  # loads an HTTP client, which fe
 
 
 class TokenError(KafkaError):  # type: ignore[misc]
-    """There is no token to log in with; the message says why."""
+    """There is no token to log in with; the message says why.
+
+    Args:
+        message: Why.
+        is_setting: Nothing but a change of our settings will help.
+    """
+
+    def __init__(self, message: str, *, is_setting: bool = False) -> None:
+        super().__init__(message)
+        self.is_setting = is_setting
 
     def __str__(self) -> str:
         """Return the message without the name of the class, which aiokafka puts before it."""

@@ -3,21 +3,20 @@
 import asyncio
 import base64
 import json
-import threading
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from urllib.parse import parse_qs
 
 import pytest
 from pydantic import SecretStr
 
+from schemas.errors import BrokerError, CallstreamError, ConfigurationError
 from stream_app.settings import Settings
+from stream_app.transport.access.check import check_brokers
 from stream_app.transport.clients import client_options
 from stream_app.transport.security.oauth import (
     UNKNOWN_LIFETIME_S,
+    Authenticator,
     Endpoint,
     Token,
     TokenProvider,
@@ -25,70 +24,30 @@ from stream_app.transport.security.oauth import (
     request_token,
 )
 from stream_app.transport.security.sasl import TokenError
-
-WORD = "s3cret"
-
-
-@dataclass
-class FakeEndpoint:
-    """A token endpoint on the loopback address.
-
-    Attributes:
-        answers: Status and body, one for each request; the last one for all further ones.
-        asked: Authorization and form fields of each request.
-    """
-
-    url: str
-    answers: list[tuple[int, bytes]]
-    asked: list[tuple[str, dict[str, list[str]]]] = field(default_factory=list)
-
-    def settings(self, **changes: str) -> Settings:
-        """Return the settings of a client of the endpoint."""
-        return Settings().replace(
-            kafka={
-                "security_protocol": "SASL_PLAINTEXT",
-                "sasl_mechanism": "OAUTHBEARER",
-                "sasl_oauth_endpoint_url": self.url,
-                "sasl_oauth_client_id": "worker",
-                "sasl_oauth_client_secret": WORD,
-                **changes,
-            }
-        )
-
-    def request(self, password: str = WORD) -> Token:
-        """Return a token of it."""
-        return request_token(Endpoint(self.url, "call:worker", SecretStr(password)))
+from tests.support.system.token_endpoint import WORD, TokenEndpoint, jwt, token_endpoint
 
 
 @pytest.fixture
-def endpoint() -> Iterator[FakeEndpoint]:
+def endpoint() -> Iterator[TokenEndpoint]:
     """An endpoint that gives tokens of an hour."""
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            form = self.rfile.read(int(self.headers["Content-Length"])).decode()
-            fake.asked.append((self.headers["Authorization"], parse_qs(form)))
-            status, body = fake.answers.pop(0) if len(fake.answers) > 1 else fake.answers[0]
-            self.send_response(status)
-            self.end_headers()
-            self.wfile.write(body)
-
-        def log_message(self, *_: object) -> None:
-            """Say nothing."""
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        url = f"http://127.0.0.1:{server.server_port}/token"
-        fake = FakeEndpoint(url, [(200, b'{"access_token":"t1","expires_in":3600}')])
-        serving = threading.Thread(target=server.serve_forever, args=(0.01,))
-        serving.start()
-        yield fake
-        server.shutdown()
-        serving.join()
+    with token_endpoint() as running:
+        yield running
 
 
-async def test_clients_of_one_process_share_a_token(endpoint: FakeEndpoint) -> None:
+def settings_of(endpoint: TokenEndpoint, **changes: str) -> Settings:
+    kafka = {"security_protocol": "SASL_PLAINTEXT", **endpoint.login, **changes}
+    return Settings().replace(kafka=kafka)
+
+
+def request(endpoint: TokenEndpoint, password: str = WORD) -> Token:
+    return request_token(Endpoint(endpoint.url, "call:worker", SecretStr(password)))
+
+
+async def test_clients_of_one_process_share_a_token(endpoint: TokenEndpoint) -> None:
     """Also those of other threads, and of settings that differ in something else."""
-    settings = endpoint.settings(sasl_oauth_scope="kafka calls", sasl_oauth_extensions="pool=p-1")
+    settings = settings_of(
+        endpoint, sasl_oauth_scope="kafka calls", sasl_oauth_extensions="pool=p-1"
+    )
     other = settings.replace(kafka={"partitions": 3})
     providers = [client_options(s.kafka)["sasl_oauth_token_provider"] for s in (settings, other)]
 
@@ -101,17 +60,12 @@ async def test_clients_of_one_process_share_a_token(endpoint: FakeEndpoint) -> N
     assert providers[0].extensions() == {"pool": "p-1"}
 
 
-def test_name_and_secret_are_encoded_as_the_standard_has_it(endpoint: FakeEndpoint) -> None:
-    endpoint.request("a:b/c d%")
+def test_name_and_secret_are_encoded_as_the_standard_has_it(endpoint: TokenEndpoint) -> None:
+    request(endpoint, "a:b/c d%")
 
     (said, form) = endpoint.asked[0]
     assert base64.b64decode(said.removeprefix("Basic ")) == b"call%3Aworker:a%3Ab%2Fc+d%25"
     assert form == {"grant_type": ["client_credentials"]}
-
-
-def jwt(**claims: object) -> str:
-    parts = (base64.urlsafe_b64encode(json.dumps(part).encode()) for part in ({}, claims))
-    return ".".join(part.decode().rstrip("=") for part in parts) + ".signature"
 
 
 @pytest.mark.parametrize(
@@ -121,20 +75,26 @@ def jwt(**claims: object) -> str:
         ({"access_token": "t", "expires_in": "300"}, 300),
         ({"access_token": "t"}, UNKNOWN_LIFETIME_S),
         ({"access_token": "t", "expires_in": "soon"}, UNKNOWN_LIFETIME_S),
-        ({"access_token": jwt(exp=time.time() + 900)}, 900),
         ({"access_token": jwt(sub="worker")}, UNKNOWN_LIFETIME_S),
+        ({"access_token": jwt(exp=1)}, UNKNOWN_LIFETIME_S),
         ({"access_token": "a.b.c"}, UNKNOWN_LIFETIME_S),
     ],
 )
 def test_a_token_holds_for_as_long_as_anybody_says(
-    endpoint: FakeEndpoint, answer: dict[str, object], lifetime_s: float
+    endpoint: TokenEndpoint, answer: dict[str, object], lifetime_s: float
 ) -> None:
     endpoint.answers = [(200, json.dumps(answer).encode())]
 
-    token = endpoint.request()
+    token = request(endpoint)
 
-    assert token.text == answer["access_token"]
-    assert token.lifetime_s == pytest.approx(lifetime_s, abs=30)
+    assert (token.text, token.lifetime_s) == (answer["access_token"], lifetime_s)
+
+
+def test_a_token_itself_may_say_when_it_expires(endpoint: TokenEndpoint) -> None:
+    text = jwt(exp=time.time() + 900)
+    endpoint.answers = [(200, json.dumps({"access_token": text}).encode())]
+
+    assert request(endpoint).lifetime_s == pytest.approx(900, abs=60)
 
 
 @pytest.mark.parametrize(
@@ -153,13 +113,13 @@ def test_a_token_holds_for_as_long_as_anybody_says(
     ],
 )
 def test_an_endpoint_that_gives_no_token_says_why(
-    endpoint: FakeEndpoint, status: int, body: bytes, reason: str
+    endpoint: TokenEndpoint, status: int, body: bytes, reason: str
 ) -> None:
     """A redirection is not followed: the secret is for this endpoint alone."""
     endpoint.answers = [(status, body)]
 
     with pytest.raises(TokenError, match=f"token endpoint {endpoint.url} {reason}$") as raised:
-        endpoint.request()
+        request(endpoint)
 
     assert WORD not in str(raised.value)
 
@@ -242,3 +202,28 @@ def test_a_token_file_without_a_token_is_named(
 
     with pytest.raises(TokenError, match=f"the token file {path} {problem}"):
         read_token(path)
+
+
+async def test_a_refusal_is_answered_so_that_the_broker_tells_of_it() -> None:
+    """Aiokafka takes the broker's first answer for the end, whatever it is."""
+    refused, accepted = (Authenticator(sasl_oauth_token_provider=Source().provider) for _ in "ab")
+
+    assert await refused.step(None) == (b"n,,\x01auth=Bearer 1\x01\x01", True)
+    assert await refused.step(b'{"status":"invalid_token"}') == (b"\x01", True)
+    await accepted.step(None)
+    assert await accepted.step(b"") is None
+
+
+@pytest.mark.parametrize(
+    ("status", "kind", "advice"),
+    [(401, ConfigurationError, "; correct .*SASL_OAUTH_CLIENT_ID"), (503, BrokerError, "503$")],
+)
+async def test_without_a_token_no_broker_is_asked(
+    endpoint: TokenEndpoint, status: int, kind: type[CallstreamError], advice: str
+) -> None:
+    """An endpoint that is ill may get well: then it is worth another try."""
+    endpoint.answers = [(status, b"")]
+    options = client_options(settings_of(endpoint).kafka)
+
+    with pytest.raises(kind, match=f"no token to log in with: the token endpoint .*{advice}"):
+        await check_brokers(options)
