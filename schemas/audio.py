@@ -70,7 +70,7 @@ class AudioChunk(AudioMessage, frozen=True, kw_only=True, tag="audio_chunk.v1"):
         start_ms: Audio clock of the first sample, from 0.
         sample_rate_hz: That of the call.
         payloads: One payload for each channel, all of one duration; empty where that channel
-            has no audio for the interval (it counts as silence).
+            has no audio for the interval (it counts as silence), or comes in another message.
     """
 
     seq: Count

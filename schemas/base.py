@@ -57,6 +57,7 @@ Count = Annotated[int, Meta(ge=-1, le=2**53)]  # -1 means none yet
 Channel = Annotated[int, Meta(ge=0, le=MAX_CHANNELS - 1)]
 KeyChannel = Annotated[int, Meta(ge=-1, le=255)]  # as the gateway says; perhaps no channel
 SampleRate = Annotated[int, Meta(ge=-1, le=10**6)]  # Hz
+Decibels = Annotated[float, Meta(ge=-120, le=20)]  # below full scale
 Ratio = Annotated[float, Meta(ge=-1, le=1)]  # a share or probability; -1 means none
 
 RUN_SEPARATOR = "~"  # a replay mints `<call>~<run>`, so that replaying a call twice gives two calls

@@ -19,6 +19,7 @@ from schemas.base import (
     CallContext,
     Channel,
     Count,
+    Decibels,
     Digit,
     Identifier,
     KeyChannel,
@@ -165,6 +166,35 @@ class DtmfKey(msgspec.Struct, frozen=True, kw_only=True):
     digit: Digit
 
 
+ChannelFault = Literal["silent", "quiet", "clipped", "offset", "noise"]
+
+
+class ChannelHealth(msgspec.Struct, frozen=True, kw_only=True):
+    """How the audio of a channel was, from begin to end.
+
+    Attributes:
+        level_dbfs: Level of its loudest second, to within 1.5 dB; -96 for silence.
+        noise_dbfs: Level of its quietest twentieth, digital silence apart; -96 for silence.
+        peak: Largest magnitude, 1 at full scale.
+        clipped_share: Share of the samples that are at full scale, 0 to 1.
+        dc_offset: Mean of the samples, 1 at full scale.
+        silent_share: Share of its audio that is digital silence, or did not come, 0 to 1.
+        faults: What is wrong: ``silent`` from begin to end, ``quiet`` (never above -45 dBFS),
+            ``clipped``, an ``offset`` of the mean, constant ``noise``.
+    """
+
+    level_dbfs: Decibels
+    noise_dbfs: Decibels
+    peak: Ratio
+    clipped_share: Ratio
+    dc_offset: Ratio
+    silent_share: Ratio
+    faults: tuple[ChannelFault, ...] = ()
+
+
+Healths = Annotated[tuple[ChannelHealth, ...], Meta(max_length=MAX_CHANNELS)]
+
+
 class CallSummary(msgspec.Struct, frozen=True, kw_only=True):
     """What transcribe knows of a whole call; copied along to the finalized call.
 
@@ -177,6 +207,9 @@ class CallSummary(msgspec.Struct, frozen=True, kw_only=True):
         models: Weights used, by task.
         unserved_language: Language of the call that the recognizer does not serve: as it was
             stated, or ``und`` where the words do not look like its own; left out if it does.
+        health: How the audio of each channel was; left out if no channel is at fault.
+        clock_ahead_ms: By how much the audio lasted longer than the times of its chunks say; left
+            out if it did not.
     """
 
     parties: Parties
@@ -190,6 +223,8 @@ class CallSummary(msgspec.Struct, frozen=True, kw_only=True):
     lane_seqs: Annotated[tuple[Count, ...], Meta(max_length=MAX_CHANNELS)] = ()
     models: Models = {}
     unserved_language: Language | msgspec.UnsetType = msgspec.UNSET
+    health: Healths | msgspec.UnsetType = msgspec.UNSET
+    clock_ahead_ms: Milliseconds | msgspec.UnsetType = msgspec.UNSET
 
 
 class CallTranscribed(Message, frozen=True, kw_only=True, tag="call_transcribed.v1"):

@@ -19,7 +19,7 @@ from schemas.base import (
     Party,
     Ratio,
 )
-from schemas.transcripts import CallSummary, Models
+from schemas.transcripts import CallSummary, ChannelHealth, Models
 
 MAX_TURN_WORDS = 1_000_000  # so that no sum of a call's leaves the bounds of a count
 
@@ -174,6 +174,7 @@ class ChannelMetrics(msgspec.Struct, frozen=True, kw_only=True):
         interruptions: How often this party interrupted.
         response_delay_ms: Median time from the other party's end of turn to this one's start;
             -1 where there was none.
+        health: How the audio of its channel was; null where no channel is at fault.
     """
 
     channel: Channel
@@ -186,6 +187,7 @@ class ChannelMetrics(msgspec.Struct, frozen=True, kw_only=True):
     words_per_minute: Annotated[float, Meta(ge=0)]
     interruptions: Count
     response_delay_ms: Milliseconds
+    health: ChannelHealth | None = None
 
 
 class CallMetrics(msgspec.Struct, frozen=True, kw_only=True):
@@ -200,6 +202,7 @@ class CallMetrics(msgspec.Struct, frozen=True, kw_only=True):
         words: Number of words as they were spoken.
         gap_ms: Audio that never came.
         channels: How each party spoke.
+        clock_ahead_ms: By how much the audio lasted longer than the times of its chunks say.
     """
 
     duration_ms: Milliseconds
@@ -213,6 +216,7 @@ class CallMetrics(msgspec.Struct, frozen=True, kw_only=True):
     words: Count
     gap_ms: Milliseconds
     channels: Annotated[tuple[ChannelMetrics, ...], Meta(max_length=MAX_CHANNELS)]
+    clock_ahead_ms: Milliseconds = 0
 
 
 class FinalizedCall(Message, frozen=True, kw_only=True, tag="finalized_call.v1"):

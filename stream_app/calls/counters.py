@@ -66,6 +66,30 @@ class CallCounters:
         "Calls in a language that the recognizer does not serve: as stated, or by their words.",
         "Their words are not to be relied on; route them to weights that know the language.",
     )
+    clock_ahead_ms: int = _count(
+        "By how much the audio clock of a call ran ahead of the times of its chunks.",
+        "Look at the times that the gateway gives: they do not fit the length of the audio.",
+    )
+    silent_channels: int = _count(
+        "Channels of ended calls that were silent from begin to end.",
+        "A leg that the gateway does not send; the log line `call.channels_unhealthy` names it.",
+    )
+    quiet_channels: int = _count(
+        "Channels of ended calls that were never above -45 dBFS.",
+        "Look at the gain, and at the encoding: one taken for another is quiet too.",
+    )
+    clipped_channels: int = _count(
+        "Channels of ended calls in which 0.1 % of the samples were at full scale.",
+        "Lower the gain before the gateway.",
+    )
+    offset_channels: int = _count(
+        "Channels of ended calls whose mean was 1 % of full scale or more.",
+        "Look at the line card, or at the sign of the samples.",
+    )
+    noisy_channels: int = _count(
+        "Channels of ended calls with noise above -36 dBFS, or noise alone, from begin to end.",
+        "Look at the line; of noise alone the encoding or the byte order may be wrong.",
+    )
     outdated_partials: int = _count("Results for partials that came after their segment's end.")
     predicted_ends: int = _count("Ends of turns predicted from partials.")
     withdrawn_ends: int = _count("Predictions that were taken back.")

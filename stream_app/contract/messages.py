@@ -124,6 +124,8 @@ WORDS: dict[type[mi.Type], Callable[[Any], str]] = {
     mi.DictType: lambda info: (
         f"map{_bound(info, ' of up to {}')}: text to {_words(info.value_type)}"
     ),
+    mi.UnionType: lambda info: " or ".join(map(_words, info.types)),
+    mi.NoneType: lambda _: "null",
     mi.StructType: lambda info: f"[{info.cls.__name__}](#{anchor(info.cls)})",
 }
 

@@ -1,6 +1,5 @@
 """The Prometheus metrics of an agent's process, registered from the catalogue."""
 
-from collections.abc import Mapping
 from importlib.metadata import version
 
 from prometheus_client import (
@@ -12,7 +11,7 @@ from prometheus_client import (
     ProcessCollector,
 )
 
-from stream_app.calls.counters import CallCounters, Gain
+from stream_app.calls.counters import CallCounters
 from stream_app.monitoring.catalogue import calls, inputs, model, outputs, process
 from stream_app.monitoring.catalogue.call_counters import KINDS, OWN_METRICS
 from stream_app.monitoring.catalogue.metric import Metric
@@ -105,17 +104,15 @@ class Metrics:
         self._live.set_function(lambda: health.is_live)
         self._ready.set_function(lambda: health.is_ready)
 
-    def add_gains(self, counters: CallCounters) -> Mapping[Gain, int]:
-        """Count what the counters of a call have gained since this was called last; return it."""
-        gains = counters.gains()
-        for (name, *labels), gain in gains.items():
+    def add_gains(self, counters: CallCounters) -> None:
+        """Count what the counters of a call have gained since this was called last."""
+        for (name, *labels), gain in counters.gains().items():
             export = self._exports.get(name)
             if export is None:
                 self._set_aside.labels(self._agent, name).inc(gain)
             else:
                 family, per_unit = export
                 family.labels(self._agent, *labels).inc(gain * per_unit)
-        return gains
 
     def set_lag(self, partition: int, *, messages: int, seconds: float) -> None:
         """Tell how far the reading of a partition is behind its log."""

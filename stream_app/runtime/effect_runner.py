@@ -1,11 +1,10 @@
 """Effects of state machines, carried out; results of the model, taken back to the machines."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any, Protocol
 
 import structlog
 
-from stream_app.calls.counters import Gain
 from stream_app.calls.effects import Commit, Emit, Infer, Refuse, Tell
 from stream_app.calls.inference import Failed
 from stream_app.monitoring.output_meter import OutputMeter
@@ -17,7 +16,6 @@ from stream_app.runtime.memory.sessions import PartitionSession
 from stream_app.runtime.output.outbox import AlertKind
 from stream_app.runtime.reading_pace import ReadingPace
 
-WITHOUT_START: Gain = ("calls_without_start",)
 INFERENCE_FAILED = "inference failed"  # begins the reason of such dead letters
 
 log = structlog.get_logger(__name__)
@@ -72,7 +70,7 @@ class EffectRunner:
         if step.machine is None:
             return
         if step.effects:  # most chunks have none; what such a one counts goes with the next effect
-            self._tell_gains(step.call_id, self._context.metrics.add_gains(step.machine.counters))
+            self._context.metrics.add_gains(step.machine.counters)
         if step.machine.is_closed and step.session.close(step.call_id):
             log.info("call.closed", agent=self._context.definition.name, call_id=step.call_id)
 
@@ -96,11 +94,6 @@ class EffectRunner:
                     self._meter.note(effect.message, step.arrived_ns)
             elif self._inference is not None:
                 self._inference.submit(_job(step, effect))
-
-    def _tell_gains(self, call_id: str, gains: Mapping[Gain, int]) -> None:
-        """Log what a gateway did to a call that its operator should know of, once a call."""
-        if WITHOUT_START in gains:
-            log.warning("call.without_start", agent=self._context.definition.name, call_id=call_id)
 
     def _tell_failure(self, job: Job, failure: Failed) -> None:
         """Tell that a request has failed for good; a dead letter holds the input that led to it.

@@ -26,6 +26,7 @@ from schemas.operations import Alert, Checkpoint
 from schemas.transcripts import (
     CallSummary,
     CallTranscribed,
+    ChannelHealth,
     DtmfKey,
     Hold,
     RevisedSegment,
@@ -65,6 +66,15 @@ CONTEXT = CallContext(
     hot_words=("Müller", "Ω-Tarif"),
     attributes={"trunk": "sip-3"},
 )
+HEALTH = ChannelHealth(
+    level_dbfs=-46.5,
+    noise_dbfs=-88.5,
+    peak=0.9803,
+    clipped_share=0.00125,
+    dc_offset=-0.01101,
+    silent_share=0.25,
+    faults=("quiet", "clipped", "offset"),
+)
 SUMMARY = CallSummary(
     parties=("agent", "customer"),
     duration_ms=65_000,
@@ -77,6 +87,8 @@ SUMMARY = CallSummary(
     lane_seqs=(310, 298),
     models={"asr": "base.en@1", "vad": "silero@5"},
     unserved_language="gsw",
+    health=(HEALTH, HEALTH),
+    clock_ahead_ms=1_250,
 )
 WORDS = (
     Word(text="grüß", start_ms=1_050, end_ms=1_300, confidence=0.91),
@@ -315,8 +327,10 @@ JSON_EXAMPLES: tuple[msgspec.Struct, ...] = (
                     words_per_minute=171.4,
                     interruptions=1,
                     response_delay_ms=-1,
+                    health=HEALTH,
                 ),
             ),
+            clock_ahead_ms=1_250,
         ),
         context=CONTEXT,
         models={"asr": "base.en@1"},

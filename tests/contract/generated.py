@@ -20,6 +20,7 @@ SCALARS: dict[type[mi.Type], st.SearchStrategy[Any]] = {
     mi.BoolType: st.booleans(),
     mi.BytesType: st.binary(max_size=32),
     mi.CustomType: JSON_VALUES,
+    mi.NoneType: st.none(),
 }
 
 
@@ -33,8 +34,13 @@ def messages(message_type: type[msgspec.Struct]) -> st.SearchStrategy[Any]:
 
 
 def _values(info: mi.Type) -> st.SearchStrategy[Any]:
-    if type(info) in SCALARS:
-        return SCALARS[type(info)]
+    if isinstance(info, mi.UnionType):
+        return st.one_of([_values(each) for each in info.types])
+    scalar = SCALARS.get(type(info))
+    return _composed(info) if scalar is None else scalar
+
+
+def _composed(info: mi.Type) -> st.SearchStrategy[Any]:
     match info:
         case mi.IntType() | mi.FloatType() | mi.StrType():
             return _bounded(info)

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from statistics import median
 
 from schemas.base import Party
-from schemas.transcripts import CallSummary
+from schemas.transcripts import CallSummary, ChannelHealth
 from schemas.turns import CallMetrics, ChannelMetrics, Interruption, TurnEnded
 
 NO_RESPONSE_MS = -1
@@ -50,6 +50,7 @@ def call_metrics(
         words=sum(turn.words for turn in turns),
         gap_ms=summary.gap_ms,
         channels=tuple(channel.metrics(talk_ms) for channel in channels),
+        clock_ahead_ms=summary.clock_ahead_ms or 0,
     )
 
 
@@ -132,6 +133,7 @@ class _Channel:
     Attributes:
         interruptions: Made by its party.
         delays_ms: Response delays of its turns.
+        health: Of its audio.
     """
 
     number: int
@@ -140,6 +142,7 @@ class _Channel:
     speech: Sequence[Span]
     interruptions: int
     delays_ms: Sequence[int]
+    health: ChannelHealth | None
 
     @property
     def talk_ms(self) -> int:
@@ -161,6 +164,7 @@ class _Channel:
             words_per_minute=round(words / minutes, 1) if minutes else 0.0,
             interruptions=self.interruptions,
             response_delay_ms=int(median(self.delays_ms)) if self.delays_ms else NO_RESPONSE_MS,
+            health=self.health,
         )
 
 
@@ -168,7 +172,7 @@ def _channels(
     turns: Sequence[TurnEnded], interruptions: Sequence[Interruption], summary: CallSummary
 ) -> list[_Channel]:
     delays = response_delays(turns, _holds(summary))
-    parties = summary.parties
+    parties, health = summary.parties, summary.health or ()
     return [
         _Channel(
             number=number,
@@ -177,6 +181,7 @@ def _channels(
             speech=union(_speech(turns, number)),
             interruptions=sum(each.channel == number for each in interruptions),
             delays_ms=delays.get(number, []),
+            health=health[number] if number < len(health) else None,
         )
         for number in range(_channel_count(turns, summary))
     ]

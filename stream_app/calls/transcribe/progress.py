@@ -7,7 +7,7 @@ from stream_app.calls.ended_call import EndedCall
 from stream_app.calls.transcribe.input.call_input import CallInput
 from stream_app.calls.transcribe.input.sequence_point import to_position
 from stream_app.calls.transcribe.lane.transcript_lane import ChannelResume, TranscriptLane
-from stream_app.calls.transcribe.segmenter.capture_times import CaptureTimes
+from stream_app.calls.transcribe.segmenter.call_channels import CallChannels
 from stream_app.calls.transcribe.transcriber_state import AGENT
 
 
@@ -18,7 +18,7 @@ class CallProgress:
         call_id: Of the call.
         call_input: Whose inputs these are.
         lane: That queues a commit behind the messages that its inputs led to.
-        captures: Forgotten with the inputs that are done.
+        channels: Know what of their audio was measured and when it was captured.
         model: Name and version of the weights.
     """
 
@@ -27,13 +27,14 @@ class CallProgress:
         call_id: str,
         call_input: CallInput,
         lane: TranscriptLane,
-        captures: CaptureTimes,
+        channels: CallChannels,
         model: str,
     ) -> None:
         self._call_id = call_id
         self._input = call_input
         self._lane = lane
-        self._captures = captures
+        self._captures = channels.captures
+        self._levels = channels.levels
         self._resumes: tuple[ChannelResume, ...] | None = None
         self._horizon = 0
         self.model = model
@@ -43,7 +44,7 @@ class CallProgress:
         if self._lane.resumes is not self._resumes:
             self._resumes = self._lane.resumes
             self._horizon = self._first_needed()
-        offsets = self._input.release(self._horizon)
+        offsets = self._input.release(min(self._horizon, self._levels.done))
         if offsets:
             self._captures.forget(self._horizon)
             self._commit(offsets, None)
@@ -72,7 +73,12 @@ class CallProgress:
 
     def _checkpoint(self, ended: EndedCall | None) -> Checkpoint:
         point, resumes = self._input.resume_point(), self._lane.resumes
-        state: dict[str, object] = {"input": point, "channels": resumes, "model": self.model}
+        state: dict[str, object] = {
+            "input": point,
+            "channels": resumes,
+            "model": self.model,
+            "levels": self._levels.points_at(point.order),
+        }
         progress_ms = sum(resume.point.origin_ms for resume in resumes)
         return Checkpoint(
             agent=AGENT,

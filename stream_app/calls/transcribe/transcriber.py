@@ -15,11 +15,14 @@ the channels are closed and discarded, and all input before that is done.
 
 from collections.abc import Iterable
 
+import msgspec
+
 from models.audio.samples import FloatArray
 from models.vad.front_end import ChannelFrontEnd
 from schemas.audio import AudioChunk, AudioTopicMessage, CallEnded, CallStalled, CallStarted
 from schemas.codec import from_state
 from schemas.operations import Checkpoint
+from schemas.transcripts import ChannelHealth
 from stream_app.calls.counters import CallCounters
 from stream_app.calls.effects import Commit, Effect, Emit, Infer
 from stream_app.calls.ended_call import EndedCall, is_lost_audio
@@ -30,6 +33,9 @@ from stream_app.calls.transcribe.input.ordered_chunks import OrderedChunks, Sequ
 from stream_app.calls.transcribe.input.sequence_point import to_ms
 from stream_app.calls.transcribe.lane.transcript_lane import TranscriptLane
 from stream_app.calls.transcribe.lane.transcript_messages import call_summary, transcribed_message
+from stream_app.calls.transcribe.levels.call_levels import CallLevels
+from stream_app.calls.transcribe.levels.health import channel_health
+from stream_app.calls.transcribe.notices import clock_ahead, unhealthy_channels, without_start
 from stream_app.calls.transcribe.progress import CallProgress
 from stream_app.calls.transcribe.recognition.call_requests import CallRequests, PartialConfig
 from stream_app.calls.transcribe.recognition.requests import RecognitionResult
@@ -60,14 +66,15 @@ class CallTranscriber:
         self.ended: EndedCall | None = None
         self.counters = CallCounters()
         self._input = CallInput(state.input if state else None, self.counters)
-        self._channels = CallChannels(config.front_end, config.segments)
+        levels = CallLevels(state.levels if state else ())
+        self._channels = CallChannels(config.front_end, config.segments, levels)
         captures = self._channels.captures
         partials = PartialConfig(config.policy, config.partial_interval_ms, config.is_deterministic)
         self._requests = CallRequests(call_id, partials, captures)
         resumes = state.channels if state else ()
         self._lane = TranscriptLane(call_id, config.numbers, captures, resumes)
         model = state.model if state else config.model
-        self._progress = CallProgress(call_id, self._input, self._lane, captures, model)
+        self._progress = CallProgress(call_id, self._input, self._lane, self._channels, model)
         self._languages = StatedLanguage(config)
 
     @classmethod
@@ -165,11 +172,16 @@ class CallTranscriber:
         self._input.check_length(chunk, samples=samples, rate_hz=layout[1])
         effects: list[Effect] = []
         facts = self._input.facts
-        self.counters.calls_without_start += not facts.parties
+        if not facts.parties:
+            self.counters.calls_without_start += 1
+            effects.append(without_start())
         if layout != facts.layout:
             effects += self._change_layout(facts.with_audio(*layout), offset)
             self._progress.acknowledge_all(before=offset)
+        was_ahead = self._input.order.ahead
         ordered = self._input.insert(chunk, offset, samples=samples)
+        if self._input.order.ahead and not was_ahead:
+            effects.append(clock_ahead(chunk, self._input.order.clock))
         effects += self._hear_all(ordered)
         if not ordered.is_taken:
             self._lane.push(Commit((offset,)))
@@ -189,7 +201,7 @@ class CallTranscriber:
             channels, rate_hz = self._input.facts.layout
             self._channels.open(self._lane.open(channels), rate_hz)
         if sequenced.is_after_jump:
-            effects += self._close_channels("gap", sequenced.audio_end, sequenced.start)
+            effects += self._jump(sequenced)
         for channel, events in self._channels.insert(sequenced):
             effects += self._pass_on(channel, events)
         self._lane.advance(self._channels.heard_ms)
@@ -206,6 +218,16 @@ class CallTranscriber:
         return [Infer(each, is_urgent=each.is_final, is_kept=each.is_kept) for each in requests]
 
     # Where the audio stops
+
+    def _jump(self, sequenced: SequencedChunk) -> list[Effect]:
+        """Close the channels whose audio goes on behind a gap that is not filled."""
+        end, resume, channel = sequenced.audio_end, sequenced.start, sequenced.channel
+        if channel is None:
+            return self._close_channels("gap", end, resume)
+        effects: list[Effect] = []
+        for number, events in self._channels.close("gap", end, resume, channel=channel):
+            effects += self._pass_on(number, events)
+        return effects
 
     def _close_channels(self, cut: Cut, end: int, resume: int | None = None) -> list[Effect]:
         effects: list[Effect] = []
@@ -262,6 +284,8 @@ class CallTranscriber:
             return self._pass_void_marker(offset)
         self._input.take(offset)
         effects = self._stop_audio("end")
+        health = self._channel_health()
+        effects += unhealthy_channels(health, self.counters)
         summary = call_summary(
             self._input.facts,
             self._input.order,
@@ -270,10 +294,16 @@ class CallTranscriber:
             model=self._progress.model,
         )
         summary = self._languages.noted(summary)
+        if any(each.faults for each in health):
+            summary = msgspec.structs.replace(summary, health=health)
         self._lane.push(Emit(transcribed_message(message, summary)))
         self.ended = EndedCall(offset)
         self._progress.acknowledge_all(ended=self.ended)
         return effects
+
+    def _channel_health(self) -> tuple[ChannelHealth, ...]:
+        points = self._channels.levels.points[: len(self._input.facts.parties)]
+        return tuple(channel_health(point) for point in points)
 
     def _pass_void_marker(self, offset: int) -> list[Effect]:
         self.counters.late_events += 1

@@ -11,6 +11,7 @@ from models.languages import unserved_language
 from models.vad.front_end import ChannelFrontEnd
 from stream_app.calls.transcribe.input.pending_inputs import InputPoint
 from stream_app.calls.transcribe.lane.transcript_lane import ChannelResume
+from stream_app.calls.transcribe.levels.channel_levels import LevelPoint
 from stream_app.calls.transcribe.segmenter.segments import SegmentConfig
 
 AGENT = "transcribe"
@@ -55,8 +56,10 @@ class TranscriberState(msgspec.Struct, frozen=True, kw_only=True):
         input: State of the input before the first message that is still needed.
         channels: Every channel that the call ever had; those of the present layout come first.
         model: Name and version of the weights.
+        levels: Of every channel.
     """
 
     input: InputPoint
     channels: tuple[ChannelResume, ...]
     model: str
+    levels: tuple[LevelPoint, ...] = ()

@@ -57,6 +57,13 @@ AUDIO_GAP_SECONDS = Metric(
     "Duration of the audio that never came.",
     "Divided by the duration of all calls it is the share that no transcript can have.",
 )
+CLOCK_AHEAD_SECONDS = Metric(
+    "clock_ahead_seconds",
+    "counter",
+    "By how much the audio clocks of calls ran ahead of the times of their chunks.",
+    "The times that a gateway gives do not fit the length of its audio: the log line "
+    "`call.clock_ahead` names the call.",
+)
 PARTITIONS_HELD = Metric(
     "partitions_held",
     "gauge",

@@ -9,10 +9,14 @@ the chunks that were waiting for their turn there.
 from array import array
 from collections.abc import Iterable
 
+import msgspec
+
 from schemas.audio import AudioChunk
 from stream_app.calls.counters import CallCounters
 from stream_app.calls.transcribe.input.call_facts import CallFacts
+from stream_app.calls.transcribe.input.call_order import CallOrder
 from stream_app.calls.transcribe.input.chunk_audio import is_short, refuse_short
+from stream_app.calls.transcribe.input.held_chunks import HeldInput
 from stream_app.calls.transcribe.input.ordered_chunks import OrderedChunks
 from stream_app.calls.transcribe.input.pending_inputs import (
     InputPoint,
@@ -20,7 +24,6 @@ from stream_app.calls.transcribe.input.pending_inputs import (
     PendingInputs,
 )
 from stream_app.calls.transcribe.input.sequence_point import SequencePoint
-from stream_app.calls.transcribe.input.sequencer import ChunkSequencer
 
 
 class CallInput:
@@ -41,9 +44,11 @@ class CallInput:
         self.chunks_taken = 0
         self._counters = counters
         self._resume_offset = point.resume_offset
-        self._waiting = {held.offset: held for held in point.held}
+        self._waiting: dict[int, list[HeldInput]] = {}
+        for held in point.held:
+            self._waiting.setdefault(held.offset, []).append(held)
         self._pending = PendingInputs(point)
-        self._order = self._sequencer(point.order, array("I", point.seen))
+        self._order = self._order_from(point.order, array("I", point.seen))
 
     @property
     def order(self) -> SequencePoint:
@@ -72,11 +77,12 @@ class CallInput:
     def put_back(self, chunk: AudioChunk, offset: int, *, samples: int) -> None:
         """Let a chunk wait that was waiting at a takeover."""
         self.chunks_taken += 1
-        self._order.put_back(chunk, self._waiting.pop(offset), samples=samples)
+        for held in self._waiting.pop(offset):
+            self._order.put_back(chunk, held, samples=samples)
 
-    def follows_on(self, chunk: AudioChunk, samples: int) -> bool:
-        """Return whether the turn of a chunk comes at once, without a gap."""
-        return self._order.follows_on(chunk, samples)
+    def following(self, chunk: AudioChunk, samples: int) -> tuple[int, ...]:
+        """Return the channels for which the turn of a chunk comes at once, without a gap."""
+        return self._order.following(chunk, samples)
 
     def check_length(self, chunk: AudioChunk, *, samples: int, rate_hz: int) -> None:
         """Refuse a source that sends short chunks; a single one ends a stretch of audio.
@@ -88,7 +94,7 @@ class CallInput:
             refuse_short(samples, rate_hz)
 
     def insert(self, chunk: AudioChunk, offset: int, *, samples: int) -> OrderedChunks:
-        """Return the chunks whose turn has come; see `ChunkSequencer.insert`."""
+        """Return the chunks whose turn has come; see `CallOrder.insert`."""
         before = self._state_before(offset)
         ordered = self._order.insert(chunk, offset, samples=samples)
         if ordered.is_taken:
@@ -112,7 +118,8 @@ class CallInput:
         """Go on with other facts, of another sample rate or not; no chunk waits."""
         order = self.order.at_rate(self.facts.sample_rate_hz, facts.sample_rate_hz)
         self.facts = facts
-        self._order = self._sequencer(order, self._order.seen)
+        fresh = msgspec.structs.replace(order, longest=0, joint=0, ends=(), tracks=())
+        self._order = self._order_from(fresh, self._order.seen)
 
     def release(self, horizon: int) -> tuple[int, ...]:
         """Return the offsets to commit where no channel needs audio before a position.
@@ -142,5 +149,6 @@ class CallInput:
     def _state_before(self, offset: int) -> PendingInput:
         return PendingInput(offset, self.facts, self._order.point, self._order.held)
 
-    def _sequencer(self, order: SequencePoint, seen: Iterable[int]) -> ChunkSequencer:
-        return ChunkSequencer(self.facts.sample_rate_hz, order, seen=seen, counters=self._counters)
+    def _order_from(self, point: SequencePoint, seen: Iterable[int]) -> CallOrder:
+        channels, rate_hz = self.facts.layout
+        return CallOrder(rate_hz, channels, point, seen=seen, counters=self._counters)

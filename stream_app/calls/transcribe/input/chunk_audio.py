@@ -10,6 +10,7 @@ from models.audio.samples import FloatArray
 from schemas.audio import MAX_CHUNK_MS, MIN_CHUNK_MS, AudioChunk
 from schemas.base import MAX_CALL_MS, MAX_CHANNELS
 from schemas.errors import AudioFormatError
+from stream_app.calls.transcribe.input.ordered_chunks import SequencedChunk
 
 SAMPLE_BYTES = {"mulaw": 1, "alaw": 1, "pcm16": 2}
 
@@ -77,19 +78,13 @@ def _length(samples: int, rate_hz: int) -> str:
     return f"a chunk of {samples * 1000 / rate_hz:.5g} ms"
 
 
-def channel_audio(chunk: AudioChunk, channel: int, samples: int, *, silence: int) -> FloatArray:
-    """Return a channel's audio, zeros where the chunk has none, shape (silence + samples,).
-
-    Args:
-        chunk: Checked.
-        channel: Which one.
-        samples: Duration of the chunk.
-        silence: Samples of silence before it, where audio was lost.
-    """
-    payload = chunk.payloads[channel]
-    if payload and not silence:
+def channel_audio(sequenced: SequencedChunk, channel: int) -> FloatArray:
+    """Return a channel's audio from the silence before a chunk on, zeros where it has none."""
+    chunk, silence = sequenced.chunk, sequenced.silence
+    payload = chunk.payloads[channel] if chunk else b""
+    if chunk and payload and not silence:
         return decode_payload(chunk.encoding, payload)
-    audio = np.zeros(silence + samples, dtype=np.float32)
-    if payload:
+    audio = np.zeros(silence + sequenced.samples, dtype=np.float32)
+    if chunk and payload:
         audio[silence:] = decode_payload(chunk.encoding, payload)
     return audio

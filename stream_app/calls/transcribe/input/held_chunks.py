@@ -9,6 +9,7 @@ import msgspec
 
 from schemas.audio import AudioChunk
 
+NO_AUDIO = b"-"  # so that the same audio on another channel is another chunk
 MAX_HELD_CHUNKS = 100  # bounds the memory and the work of a call whose times are all wrong
 
 
@@ -50,15 +51,22 @@ def chunk_digest(chunk: AudioChunk) -> int:
     """Return 32 bits that distinguish a chunk from all others of its time."""
     digest = zlib.crc32(f"{chunk.seq}/{chunk.start_ms}".encode())
     for payload in chunk.payloads:
-        digest = zlib.crc32(payload, digest)
+        digest = zlib.crc32(payload or NO_AUDIO, digest)
     return digest
 
 
 class HeldInput(msgspec.Struct, frozen=True, array_like=True):
-    """A chunk that waits: its offset in the partition, and how much had been released before."""
+    """A chunk that waits.
+
+    Attributes:
+        offset: In the partition.
+        heard: How much had been released before.
+        channel: The one whose audio waits; -1 for all of them.
+    """
 
     offset: int
     heard: int
+    channel: int = -1
 
 
 class HeldChunks:
@@ -92,6 +100,11 @@ class HeldChunks:
     def remove(self, held: ArrivedChunk) -> None:
         """Remove a chunk."""
         self._chunks.remove(held)
+
+    def remove_all(self) -> list[ArrivedChunk]:
+        """Remove all chunks and return them."""
+        chunks, self._chunks = self._chunks, []
+        return chunks
 
     def by_number(self) -> dict[int, ArrivedChunk]:
         """Return the chunks by their numbers; of two with one number the later one."""

@@ -10,19 +10,23 @@ from stream_app.calls.effects import Refuse
 class SequencedChunk:
     """A chunk whose turn has come; positions are samples, counted from the call's start.
 
+    Without a chunk it is silence up to ``start``, where a channel has no audio.
+
     Attributes:
         audio_end: Where the audio before it ended.
         start: Its first sample; later than ``audio_end`` after a gap.
         samples: Its duration.
         is_after_jump: A gap too long to be filled with silence precedes it.
+        channel: The one whose audio this is; None for every channel of the chunk.
     """
 
-    chunk: AudioChunk
+    chunk: AudioChunk | None
     offset: int
     audio_end: int
     start: int
     samples: int
     is_after_jump: bool = False
+    channel: int | None = None
 
     @property
     def end(self) -> int:
@@ -54,4 +58,4 @@ class OrderedChunks:
     @property
     def end(self) -> int:
         """Return the position after the audio that was released; 0 without any."""
-        return self.released[-1].end if self.released else 0
+        return max([sequenced.end for sequenced in self.released], default=0)

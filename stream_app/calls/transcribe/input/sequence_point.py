@@ -26,6 +26,12 @@ class SequencePoint(msgspec.Struct, frozen=True, kw_only=True):
         gap_ms: Their duration.
         last_seq: Number of the last chunk that was taken in, -1 before any.
         short_ms: Its ``start_ms`` if it was shorter than chunks are, else -1.
+        ahead: How far ``clock`` was ahead of the times of the chunks at most; 0 while it is little.
+        longest: Duration of the longest chunk.
+        joint: Audio that came with every channel in one message, up to what proves that it does.
+        is_apart: Channels came in messages of their own.
+        ends: Where the audio of each channel ended, if it did not at ``clock``; empty otherwise.
+        tracks: The state of each channel while they are put in order apart.
     """
 
     next_seq: int = 0
@@ -37,6 +43,12 @@ class SequencePoint(msgspec.Struct, frozen=True, kw_only=True):
     gap_ms: int = 0
     last_seq: int = -1
     short_ms: int = -1
+    ahead: int = 0
+    longest: int = 0
+    joint: int = 0
+    is_apart: bool = False
+    ends: tuple[int, ...] = ()
+    tracks: tuple["SequencePoint", ...] = ()
 
     def at_rate(self, rate_hz: int, new_rate_hz: int) -> "SequencePoint":
         """Return the same point in samples of another rate, on a whole millisecond."""
@@ -46,4 +58,5 @@ class SequencePoint(msgspec.Struct, frozen=True, kw_only=True):
             self,
             clock=to_position(to_ms(self.clock, rate_hz), new_rate_hz),
             claimed_end=to_position(to_ms(self.claimed_end, rate_hz), new_rate_hz),
+            ahead=to_position(to_ms(self.ahead, rate_hz), new_rate_hz),
         )

@@ -8,6 +8,7 @@ timer, and nothing is dropped without being counted.
 
 from array import array
 from collections.abc import Iterable
+from dataclasses import replace
 
 import msgspec
 
@@ -33,6 +34,7 @@ MAX_HELD_MS = 2_000  # of audio wait for their turn
 COUNTED_BEHIND_MS = 500  # a chunk this far behind the clock is counted
 SEEN_CHUNKS = 64  # among which a duplicate is recognised
 MIN_LATER_CHUNKS = 2  # one long chunk proves nothing: it may just have overtaken another
+AHEAD_MS = 500  # a clock this far ahead of the times of two chunks in a row is counted
 
 
 def remember(seen: "array[int]", digest: int) -> None:
@@ -42,17 +44,20 @@ def remember(seen: "array[int]", digest: int) -> None:
 
 
 class ChunkSequencer:
-    """Puts the chunks of one call in order.
+    """Puts the chunks of one call in order, or those of one of its channels.
 
     Args:
         rate_hz: Sample rate of the call.
         point: Where to begin.
         seen: Digests of the chunks before.
         counters: What is set aside is counted there.
+        channel: The only one whose audio is put in order; the numbers of others may lie between
+            those of its chunks.
 
     Attributes:
         point: Behind the last chunk that was returned.
         seen: Digests of the last chunks that were taken in.
+        covered: Position up to which other channels have audio: no gap lies before it.
     """
 
     def __init__(
@@ -62,31 +67,28 @@ class ChunkSequencer:
         *,
         seen: Iterable[int] = (),
         counters: CallCounters | None = None,
+        channel: int | None = None,
     ) -> None:
         self._rate_hz = rate_hz
+        self._channel = channel
         self._drift = to_position(DRIFT_MS, rate_hz)
         self._counters = counters or CallCounters()
         self._held = HeldChunks()
         self.seen = array("I", seen)
         self.point = point or SequencePoint()
+        self.covered = 0
 
     @property
     def held(self) -> tuple[HeldInput, ...]:
         """Return what waits for its turn."""
         if not self._held:
             return ()
-        return tuple(HeldInput(held.offset, held.heard) for held in self._held)
+        channel = -1 if self._channel is None else self._channel
+        return tuple(HeldInput(held.offset, held.heard, channel) for held in self._held)
 
     def follows_on(self, chunk: AudioChunk, samples: int) -> bool:
         """Return whether the turn of a chunk comes at once, without a gap."""
-        arrived = ArrivedChunk(chunk, -1, self._start_of(chunk), samples, 0, 0)
-        return self._follows_on(arrived)
-
-    def is_second_short(self, chunk: AudioChunk, samples: int) -> bool:
-        """Return whether a short chunk follows on one of another time, and is no duplicate."""
-        if self.point.short_ms in {-1, chunk.start_ms}:
-            return False
-        return not self._is_duplicate(self._arrived(chunk, -1, samples, self.point.heard))
+        return self._follows_on(self.arrived(chunk, -1, samples=samples, digest=0))
 
     def insert(self, chunk: AudioChunk, offset: int, *, samples: int) -> OrderedChunks:
         """Return the chunks that can go on now, of this one and those that waited for it.
@@ -96,39 +98,75 @@ class ChunkSequencer:
             offset: In the partition.
             samples: Its duration.
         """
-        arrived = self._arrived(chunk, offset, samples, self.point.heard)
-        if self._is_duplicate(arrived):
+        arrived = self.arrived(chunk, offset, samples=samples, digest=chunk_digest(chunk))
+        if self.is_duplicate(arrived):
             self._counters.duplicates += 1
             return OrderedChunks(is_taken=False)
-        if self._is_late(arrived):
-            return OrderedChunks(refused=[self._refusal(arrived)], is_taken=False)
+        if self.is_late(arrived):
+            return OrderedChunks(refused=[self.refusal(arrived)], is_taken=False)
         remember(self.seen, arrived.digest)
         short_ms = chunk.start_ms if is_short(samples, self._rate_hz) else -1
         self.point = msgspec.structs.replace(self.point, last_seq=arrived.seq, short_ms=short_ms)
         self._held.add(arrived)
-        return self._settle(OrderedChunks(digest=arrived.digest))
+        return self.settle(OrderedChunks(digest=arrived.digest))
 
     def put_back(self, chunk: AudioChunk, held: HeldInput, *, samples: int) -> None:
         """Let a chunk wait that waited when ``point`` was written."""
-        self._held.add(self._arrived(chunk, held.offset, samples, held.heard))
+        arrived = self.arrived(chunk, held.offset, samples=samples, digest=chunk_digest(chunk))
+        self._held.add(replace(arrived, heard=held.heard))
 
-    def flush(self) -> OrderedChunks:
-        """Return what waits, in order: nothing that it waits for will come."""
-        ordered = OrderedChunks()
+    def flush(self, ordered: OrderedChunks) -> OrderedChunks:
+        """Return what waits as well, in order: nothing that it waits for will come."""
         while self._held:
-            self._settle(ordered)
+            self.settle(ordered)
             if self._held:
                 self._resolve(next(iter(self._held)), ordered)
         return ordered
 
+    # A channel among others
+
+    def add(self, arrived: ArrivedChunk) -> None:
+        """Let a chunk wait for its turn."""
+        self._held.add(arrived)
+
+    def remove_all(self) -> list[ArrivedChunk]:
+        """Return the chunks that wait; none waits any more."""
+        return self._held.remove_all()
+
+    def expect(self, arrived: ArrivedChunk) -> None:
+        """Take the number of a chunk as the next one, unless its time lies ahead."""
+        if arrived.start - self.point.clock <= min(self._drift, arrived.samples // 2):
+            self.point = msgspec.structs.replace(self.point, next_seq=arrived.seq)
+
+    def advance_to(self, position: int, ordered: OrderedChunks) -> None:
+        """Go on at a position that other channels have passed: what is missing before is not here.
+
+        Their audio confirms the times of the chunks that wait before it.
+        """
+        while True:
+            self.settle(ordered)
+            early = (held for held in self._held if held.start < position)
+            held = next((held for held in early if not self._is_behind(held)), None)
+            if held is None:
+                break
+            self._release(held, ordered, is_after_gap=True)
+        point = self.point
+        if point.clock >= position:
+            return
+        is_jump = position - point.clock > self._samples(FILL_LIMIT_MS)
+        claimed_end = position if is_jump else point.claimed_end
+        self.point = msgspec.structs.replace(point, clock=position, claimed_end=claimed_end)
+        ordered.released.append(
+            SequencedChunk(None, -1, point.clock, position, 0, is_jump, self._channel)
+        )
+        self.settle(ordered)
+
     # What a chunk is
 
-    def _arrived(self, chunk: AudioChunk, offset: int, samples: int, heard: int) -> ArrivedChunk:
-        start = self._start_of(chunk)
-        return ArrivedChunk(chunk, offset, start, samples, heard, chunk_digest(chunk))
-
-    def _start_of(self, chunk: AudioChunk) -> int:
-        return to_position(chunk.start_ms, self._rate_hz)
+    def arrived(self, chunk: AudioChunk, offset: int, *, samples: int, digest: int) -> ArrivedChunk:
+        """Return a chunk with its place by its own time."""
+        start = to_position(chunk.start_ms, self._rate_hz)
+        return ArrivedChunk(chunk, offset, start, samples, self.point.heard, digest)
 
     def _follows_on(self, arrived: ArrivedChunk) -> bool:
         """Return whether a chunk begins where the audio ended, or is next and not ahead of it."""
@@ -141,7 +179,8 @@ class ChunkSequencer:
             point.claimed_end, self._drift
         )
 
-    def _is_duplicate(self, arrived: ArrivedChunk) -> bool:
+    def is_duplicate(self, arrived: ArrivedChunk) -> bool:
+        """Return whether a chunk came before."""
         if any(held.digest == arrived.digest and held.seq == arrived.seq for held in self._held):
             return True
         return arrived.start < self.point.clock and arrived.digest in self.seen
@@ -151,7 +190,8 @@ class ChunkSequencer:
         end = min(self.point.clock, self.point.claimed_end)
         return arrived.start < end - min(self._drift, arrived.samples // 2)
 
-    def _is_late(self, arrived: ArrivedChunk) -> bool:
+    def is_late(self, arrived: ArrivedChunk) -> bool:
+        """Return whether the audio clock has passed a chunk."""
         is_next = self._follows_on(arrived) or arrived.seq > self.point.next_seq
         return self._is_behind(arrived) and not is_next
 
@@ -160,7 +200,8 @@ class ChunkSequencer:
 
     # Whose turn it is
 
-    def _settle(self, ordered: OrderedChunks) -> OrderedChunks:
+    def settle(self, ordered: OrderedChunks) -> OrderedChunks:
+        """Return as well the chunks whose turn has come."""
         while self._held:
             if (held := self._following()) is not None:
                 self._release(held, ordered)
@@ -254,11 +295,14 @@ class ChunkSequencer:
     ) -> None:
         self._held.remove(held)
         point = self.point
-        gap_ms = held.chunk.start_ms - to_ms(point.clock, self._rate_hz) if is_after_gap else 0
+        heard = max(point.clock, self.covered)
+        is_gap = is_after_gap and (held.start > heard or self._channel is None)
+        gap_ms = held.chunk.start_ms - to_ms(heard, self._rate_hz) if is_gap else 0
         start = max(point.clock, held.start) if is_after_gap else point.clock
-        self._counters.gaps += is_after_gap
+        self._counters.gaps += is_gap
         self._counters.gap_ms += max(gap_ms, 0)
         self._count_doubts(held, is_after_gap=is_after_gap)
+        ahead = self._ahead_after(start - held.start)
         next_seq, alt_seq = self._numbers_after(held.seq, is_after_gap=is_after_gap)
         self.point = msgspec.structs.replace(
             point,
@@ -267,13 +311,22 @@ class ChunkSequencer:
             clock=start + held.samples,
             heard=point.heard + held.samples,
             claimed_end=held.end,
-            gaps=point.gaps + is_after_gap,
+            gaps=point.gaps + is_gap,
             gap_ms=point.gap_ms + max(gap_ms, 0),
+            ahead=ahead,
         )
         is_jump = start - point.clock > self._samples(FILL_LIMIT_MS)
         ordered.released.append(
-            SequencedChunk(held.chunk, held.offset, point.clock, start, held.samples, is_jump)
+            SequencedChunk(
+                held.chunk, held.offset, point.clock, start, held.samples, is_jump, self._channel
+            )
         )
+
+    def _ahead_after(self, ahead: int) -> int:
+        """Return how far the clock was ahead at most; of two chunks in a row the lesser counts."""
+        point = self.point
+        ahead = min(ahead, point.clock - point.claimed_end)
+        return max(ahead, point.ahead) if ahead >= self._samples(AHEAD_MS) else point.ahead
 
     def _numbers_after(self, seq: int, *, is_after_gap: bool) -> tuple[int, int]:
         """Return the numbers expected after ``seq``; of a new numbering the next chunk decides."""
@@ -283,10 +336,13 @@ class ChunkSequencer:
             return seq + 1, other
         if seq == alt_seq or not self.point.heard:  # the first chunk of a call begins its numbers
             return seq + 1, next_seq + 1
+        if self._channel is not None and not is_after_gap:
+            return seq + 1, next_seq
         return (seq + 1, -1) if is_after_gap else (next_seq + 1, seq + 1)
 
     def _count_doubts(self, held: ArrivedChunk, *, is_after_gap: bool) -> None:
-        if not self._is_expected(held) and not is_after_gap:
+        is_skip = self._channel is not None and held.seq > self.point.next_seq
+        if not (self._is_expected(held) or is_after_gap or is_skip):
             self._counters.renumbered += 1
         is_far = held.start < self.point.clock - self._samples(COUNTED_BEHIND_MS)
         if is_far and not held.begins_at(self.point.claimed_end, self._drift):
@@ -294,9 +350,10 @@ class ChunkSequencer:
 
     def _refuse(self, held: ArrivedChunk, ordered: OrderedChunks) -> None:
         self._held.remove(held)
-        ordered.refused.append(self._refusal(held))
+        ordered.refused.append(self.refusal(held))
 
-    def _refusal(self, arrived: ArrivedChunk) -> Refuse:
+    def refusal(self, arrived: ArrivedChunk) -> Refuse:
+        """Return the refusal of a chunk that no position fits, and count it."""
         clock_ms = to_ms(self.point.clock, self._rate_hz)
         name = f"chunk {arrived.seq} at {arrived.chunk.start_ms} ms"
         if arrived.start < self.point.clock:

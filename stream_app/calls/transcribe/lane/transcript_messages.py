@@ -1,5 +1,7 @@
 """Messages that transcribe writes."""
 
+import msgspec
+
 from models.asr.core.hypothesis import PUNCTUATION, Hypothesis, bare_text
 from models.asr.core.hypothesis import Word as HeardWord
 from models.asr.partials.agreement import PartialHypothesis
@@ -157,6 +159,7 @@ def call_summary(
         gap_ms=point.gap_ms,
         lane_seqs=lane_seqs,
         models={"asr": model},
+        clock_ahead_ms=(to_ms(point.ahead, facts.sample_rate_hz) if point.ahead else msgspec.UNSET),
     )
 
 

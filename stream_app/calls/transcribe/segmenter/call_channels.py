@@ -6,6 +6,7 @@ from models.vad.front_end import ChannelFrontEnd
 from stream_app.calls.transcribe.input.chunk_audio import channel_audio
 from stream_app.calls.transcribe.input.ordered_chunks import SequencedChunk
 from stream_app.calls.transcribe.input.sequence_point import to_ms
+from stream_app.calls.transcribe.levels.call_levels import CallLevels
 from stream_app.calls.transcribe.segmenter.capture_times import CaptureTimes
 from stream_app.calls.transcribe.segmenter.channel import Channel
 from stream_app.calls.transcribe.segmenter.segments import (
@@ -25,15 +26,23 @@ class CallChannels:
     Args:
         front_end: Makes the front end of a channel from the source's sample rate.
         config: How channels are cut.
+        levels: Of their audio.
 
     Attributes:
+        levels: Of their audio.
         captures: When their audio was captured.
     """
 
-    def __init__(self, front_end: Callable[[int], ChannelFrontEnd], config: SegmentConfig) -> None:
+    def __init__(
+        self,
+        front_end: Callable[[int], ChannelFrontEnd],
+        config: SegmentConfig,
+        levels: CallLevels,
+    ) -> None:
         self._front_end = front_end
         self._config = config
         self._open: list[Channel] = []
+        self.levels = levels
         self._rate_hz = 0
         self.captures = CaptureTimes()
 
@@ -64,6 +73,7 @@ class CallChannels:
         """Begin, or go on, with one channel for each point."""
         self._rate_hz = rate_hz
         self.captures.begin(rate_hz)
+        self.levels.open(len(points), rate_hz)
         self._open = [
             Channel(self._front_end(rate_hz), rate_hz, self._config, point) for point in points
         ]
@@ -71,14 +81,14 @@ class CallChannels:
     def insert(self, sequenced: SequencedChunk) -> Iterator[tuple[int, list[SegmenterEvent]]]:
         """Yield each channel's number with what a chunk leads to there."""
         self.captures.add(sequenced)
-        chunk, samples, silence = sequenced.chunk, sequenced.samples, sequenced.silence
-        start = sequenced.start - silence
-        for number, channel in enumerate(self._open):
-            audio = channel_audio(chunk, number, samples, silence=silence)
+        start = sequenced.start - sequenced.silence
+        for number, channel in self._numbered(sequenced.channel):
+            audio = channel_audio(sequenced, number)
+            self.levels.add(number, start, audio)
             yield number, channel.insert(start, audio)
 
     def close(
-        self, cut: Cut, end: int, resume: int | None = None
+        self, cut: Cut, end: int, resume: int | None = None, *, channel: int | None = None
     ) -> Iterator[tuple[int, list[SegmenterEvent]]]:
         """Yield each channel's number with what the end of its audio leads to.
 
@@ -87,13 +97,20 @@ class CallChannels:
             end: Position after the last sample.
             resume: Where audio goes on, behind a jump. A channel that was restored behind it
                 yields nothing: it was closed at the jump before.
+            channel: The only one whose audio ends; all of them by default.
         """
-        for number, channel in enumerate(self._open):
-            origin_ms = channel.segmenter.origin_ms
+        for number, each in self._numbered(channel):
+            origin_ms = each.segmenter.origin_ms
             if resume is None or origin_ms < to_ms(resume, self._rate_hz):
-                yield number, channel.close(cut, end, resume=resume)
+                yield number, each.close(cut, end, resume=resume)
+
+    def _numbered(self, channel: int | None) -> Iterator[tuple[int, Channel]]:
+        if channel is None:
+            return enumerate(self._open)
+        return iter(((channel, self._open[channel]),))
 
     def discard(self) -> None:
         """Forget closed channels with their audio."""
         self._open = []
+        self.levels.stop()
         self.captures.begin(self._rate_hz)

@@ -19,7 +19,9 @@ class CaptureTimes:
         self._chunks.clear()
 
     def add(self, sequenced: SequencedChunk) -> None:
-        """Take in the time of a chunk."""
+        """Take in the time of a chunk, if no other channel's went as far."""
+        if sequenced.chunk is None or (self._chunks and sequenced.end <= self._chunks[-1][0]):
+            return
         self._chunks.append((sequenced.end, sequenced.chunk.captured_at_ns))
 
     def forget(self, horizon: int) -> None:

@@ -30,9 +30,7 @@ def upcoming_audio(
         samples = checked_duration(chunk, rate_hz=rate_hz, channels=len(channels))
     except AudioFormatError:
         return  # feeding it says so
-    if not call_input.follows_on(chunk, samples):
-        return
-    for channel, payload in zip(channels, chunk.payloads, strict=True):
-        front_end = channel.warm_front_end
-        if payload and front_end is not None:
-            yield front_end, decode_payload(chunk.encoding, payload)
+    for number in call_input.following(chunk, samples):
+        front_end = channels[number].warm_front_end
+        if front_end is not None:
+            yield front_end, decode_payload(chunk.encoding, chunk.payloads[number])

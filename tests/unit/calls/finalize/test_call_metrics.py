@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from schemas.base import CallContext, Party
-from schemas.transcripts import CallSummary, Hold
+from schemas.transcripts import CallSummary, ChannelHealth, Hold
 from schemas.turns import CallMetrics, Interruption, SpeechSpan, TurnEnded
 from stream_app.calls.finalize.call_metrics import (
     Span,
@@ -65,6 +65,8 @@ def measure(
     holds: Sequence[Span] = (),
     interruptions: Sequence[Interruption] = (),
     gap_ms: int = 0,
+    health: tuple[ChannelHealth, ...] = (),
+    clock_ahead_ms: int = 0,
 ) -> CallMetrics:
     summary = CallSummary(
         parties=PARTIES,
@@ -73,8 +75,27 @@ def measure(
         context=CallContext(),
         holds=tuple(Hold(start_ms=start, end_ms=end) for start, end in holds),
         gap_ms=gap_ms,
+        health=health,
+        clock_ahead_ms=clock_ahead_ms,
     )
     return call_metrics(turns, interruptions, summary)
+
+
+def test_the_health_of_each_channel_and_the_clock_are_those_of_the_summary() -> None:
+    health = ChannelHealth(
+        level_dbfs=-20.5,
+        noise_dbfs=-60.5,
+        peak=0.5,
+        clipped_share=0.0,
+        dc_offset=0.0,
+        silent_share=0.0,
+        faults=("noise",),
+    )
+
+    metrics = measure(health=(health,), clock_ahead_ms=700)
+
+    assert [channel.health for channel in metrics.channels] == [health, None]
+    assert metrics.clock_ahead_ms == 700
 
 
 def test_talk_is_speech_without_the_pauses_between() -> None:

@@ -1,0 +1,1 @@
+"""How loud each channel is and whether its audio is healthy."""
