@@ -16,7 +16,7 @@ COMMANDS = {
     ),
     "asr-export": (
         "training.commands.asr.export:export_asr",
-        "Write weights as callstream ships them: int8 graphs over the tokens that calls need.",
+        "Write weights as callstream ships them: int8 graphs, with the whole vocabulary or a part.",
     ),
     "asr-convert": (
         "training.commands.asr.convert:convert_asr",

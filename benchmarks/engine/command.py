@@ -4,13 +4,13 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
 from benchmarks.core.backends import parse_backends
 from benchmarks.core.options import WEIGHTS, DataOption, WeightsFolder, names, numbers
 from benchmarks.engine.cases import EngineOptions
 from benchmarks.engine.measurement import measure
 from benchmarks.engine.plot import table
+from models.console import text_console
 
 
 def engine(
@@ -47,4 +47,4 @@ def engine(
         core=core,
         data=data,
     )
-    Console().print(table(measure(options, weights=weights, out=out)))
+    text_console().print(table(measure(options, weights=weights, out=out)))

@@ -12,7 +12,6 @@ from typing import Any
 
 import msgspec
 import numpy as np
-from rich.console import Console
 from rich.progress import Progress
 
 from benchmarks.core.affinity import pinned_to, usable_cores
@@ -32,6 +31,7 @@ from benchmarks.engine.cases import (
 from benchmarks.engine.plot import plot
 from models.asr.core.requests import DecodeOptions, SpeechEngine, SpeechRequest
 from models.audio.samples import SAMPLE_RATE_HZ, FloatArray
+from models.console import WorkProgress
 from schemas.errors import CallstreamError, ConfigurationError
 
 RANDOM_STREAMS, REAL_STREAMS = 2, 8  # fewest windows of a measurement
@@ -87,7 +87,7 @@ def measure(options: EngineOptions, *, weights: Path, out: Path) -> dict[str, An
     prepare_folder(out)
     core = options.core if options.core >= 0 else usable_cores()[0]
     rows: list[Costs] = []
-    with pinned_to({core}), Progress(console=Console(stderr=True)) as progress:
+    with pinned_to({core}), WorkProgress() as progress:
         for model in options.models:
             rows += _measure_model(model, options, weights, progress)
     figures = {

@@ -4,12 +4,12 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
-from rich.console import Console
 
 from benchmarks.core.backends import parse_backends
 from benchmarks.core.options import BootstrapOption, ModelOption, ProcessesOption, names
 from benchmarks.finalized_calls.measurement import FinalizedOptions, measure, table
 from benchmarks.whole_calls.parties import HARPER_VALLEY
+from models.console import text_console
 from stream_app.cli.options import parse_speed
 from stream_app.demo.session import DEMO_CALL
 
@@ -55,4 +55,4 @@ def finalized_calls(
         data=data,
         demo_call=DEMO_CALL,
     )
-    Console().print(table(measure(options, out=out)))
+    text_console().print(table(measure(options, out=out)))

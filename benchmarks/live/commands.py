@@ -4,7 +4,6 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
 from benchmarks.core.options import (
     BootstrapOption,
@@ -20,6 +19,7 @@ from benchmarks.live.footprint import measure_footprint
 from benchmarks.live.latency import measure_latency
 from benchmarks.live.plots import capacity_table, latency_table
 from benchmarks.live.session import LiveOptions
+from models.console import text_console
 from stream_app.demo.session import DEMO_CALL
 
 
@@ -30,7 +30,7 @@ def footprint(
 ) -> None:
     """Measure CPU and memory of live calls at real-time speed."""
     report = measure_footprint(recording or DEMO_CALL, numbers(calls), out)
-    Console().print_json(data=report)
+    text_console().print_json(data=report)
 
 
 def checkpoints(
@@ -44,7 +44,7 @@ def checkpoints(
     options = CheckpointOptions(
         DEMO_CALL, calls_at_once=calls, days=days, uncleaned_s=uncleaned, rounds=rounds
     )
-    Console().print(table(measure_checkpoints(options, out)))
+    text_console().print(table(measure_checkpoints(options, out)))
 
 
 def latency(
@@ -68,7 +68,7 @@ def latency(
         data=data,
     )
     report = measure_latency(options, calls=calls, rounds=rounds, out=out)
-    Console().print(latency_table(report))
+    text_console().print(latency_table(report))
 
 
 def capacity(
@@ -100,4 +100,4 @@ def capacity(
     search = CapacityOptions(
         start=start, most=most, tolerance=tolerance, core_price=core_price, both=not finals_only
     )
-    Console().print(capacity_table(measure_capacity(options, search, out=out)))
+    text_console().print(capacity_table(measure_capacity(options, search, out=out)))

@@ -16,11 +16,11 @@ from typing import Any
 
 import numpy as np
 import psutil
-from rich.console import Console
 
 from benchmarks.core.plots import new_figure, save_figure
 from benchmarks.core.report import save_report
 from benchmarks.live.system import AGENTS, free_ports
+from models.console import text_console
 from models.vad.silero import FRAME_MS, NARROWBAND_HZ, load_vad
 from schemas.catalogue import AUDIO
 from stream_app.agents.registry import PORTS_PER_ROUND
@@ -129,7 +129,7 @@ async def _replay(settings: Settings, recording: Path, calls: int) -> float:
         copies=calls,
     )
     options = ReplayOptions(speed=1.0, concurrency=calls)
-    with ReplayProgress(Console(stderr=True), len(planned)) as progress:
+    with ReplayProgress(text_console(stderr=True), len(planned)) as progress:
         async with open_publisher(settings.kafka, AUDIO) as publisher:
             replay = Replay(options, publisher, clock=SystemClock(), listener=progress)
             outcomes = await replay.run(planned)

@@ -9,8 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
-from rich.console import Console
-from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.progress import Progress, SpinnerColumn, TimeElapsedColumn
 
 from benchmarks.core.affinity import pinned_to
 from benchmarks.live.call_copies import CallCopy, make_copies
@@ -19,6 +18,7 @@ from benchmarks.live.footprint import measure_vad_frame
 from benchmarks.live.real_call import make_real_call
 from benchmarks.live.run import RunOptions, play_calls
 from benchmarks.live.system import LiveSystem
+from models.console import WorkProgress, description_column
 from stream_app.cli.running import quiet_libraries
 from stream_app.settings import load_settings
 
@@ -108,8 +108,8 @@ async def live_session(options: LiveOptions) -> AsyncIterator[LiveSession]:
 def live_progress() -> Progress:
     """Return what shows on standard error what is being done; libraries are silent from now on."""
     quiet_libraries()
-    columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
-    return Progress(*columns, console=Console(stderr=True))
+    columns = (SpinnerColumn(), description_column(), TimeElapsedColumn())
+    return WorkProgress(*columns)
 
 
 @asynccontextmanager

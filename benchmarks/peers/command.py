@@ -4,13 +4,13 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
 from benchmarks.core.backends import parse_backends
 from benchmarks.core.options import WEIGHTS, WeightsFolder, names
 from benchmarks.peers.comparison import PeerOptions, measure
 from benchmarks.peers.plot import real_speech_table, tables
 from benchmarks.peers.real_speech import RealSpeechOptions, compare_real_speech
+from models.console import text_console
 from stream_app.demo.session import DEMO_CALL
 
 
@@ -41,7 +41,7 @@ def peers(
         work=work,
         weights=weights,
     )
-    Console().print(tables(measure(options, out=out)))
+    text_console().print(tables(measure(options, out=out)))
 
 
 def real_speech(
@@ -66,4 +66,4 @@ def real_speech(
         most=recordings,
         rounds=rounds,
     )
-    Console().print(real_speech_table(compare_real_speech(options, out=out)))
+    text_console().print(real_speech_table(compare_real_speech(options, out=out)))

@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
-from rich.console import Console
 from rich.progress import Progress
 
 from benchmarks.core.affinity import pinned_to, usable_cores
@@ -45,6 +44,7 @@ from benchmarks.peers.systems import (
 from benchmarks.peers.weights import converted, peer_module, stock_checkpoint
 from benchmarks.quality.policies import shorten
 from models.asr.checkpoints.weights import find_weights
+from models.console import WorkProgress
 from schemas.errors import ConfigurationError
 
 PACKAGES = ("faster-whisper", "ctranslate2", "openai-whisper", "whisperlivekit")
@@ -94,7 +94,7 @@ def measure(options: PeerOptions, *, out: Path) -> dict[str, Any]:
     for name in ("faster_whisper", "whisperlivekit"):
         logging.getLogger(name).setLevel(logging.WARNING)  # a line for each decode otherwise
     prepare_folder(out)
-    with pinned_to(usable_cores()[:1]), Progress(console=Console(stderr=True)) as progress:
+    with pinned_to(usable_cores()[:1]), WorkProgress() as progress:
         figures = {
             "options": msgspec.to_builtins(options, enc_hook=base_name),
             "versions": {name: _version(name) for name in PACKAGES},

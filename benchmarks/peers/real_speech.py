@@ -14,8 +14,6 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
-from rich.console import Console
-from rich.progress import Progress
 
 from benchmarks.core.affinity import pinned_to, usable_cores
 from benchmarks.core.backends import Backend, load_backend
@@ -28,6 +26,7 @@ from benchmarks.peers.streams import UPDATE_S, follow_one, follow_together
 from benchmarks.peers.systems import Callstream, CallstreamTogether, FasterWhisper, PeerSystem
 from benchmarks.quality.pieces import windows
 from models.audio.samples import SAMPLE_RATE_HZ
+from models.console import WorkProgress
 from models.text.word_errors import WordErrors
 from schemas.errors import ConfigurationError
 
@@ -77,7 +76,7 @@ def compare_real_speech(options: RealSpeechOptions, *, out: Path) -> dict[str, A
     prepare_folder(out)
     loaded = load_real_sets(options.data, most=options.most, line="telephone", names=options.sets)
     recordings = [one for each in loaded.values() for one in each]
-    with pinned_to(usable_cores()[:1]), Progress(console=Console(stderr=True)) as progress:
+    with pinned_to(usable_cores()[:1]), WorkProgress() as progress:
         systems = _systems(options)
         followed = {system.name: Followed() for system in systems}
         task = progress.add_task("real speech", total=options.rounds * len(systems))

@@ -8,6 +8,7 @@ from benchmarks.core.optional import optional_module
 from benchmarks.core.random_weights import SIZES, random_checkpoint
 from models.asr.checkpoints.weights import find_weights
 from models.asr.exporting.ctranslate2_tensors import SpecificationTensors
+from models.extras.requirement import how_to_install
 from schemas.errors import CallstreamError, ConfigurationError
 
 QUANTIZATION = "int8"
@@ -20,7 +21,7 @@ def peer_module(name: str) -> Any:
     Raises:
         MissingExtraError: It is not installed.
     """
-    return optional_module(name, "comparing with others", "pip install 'callstream[peers]'")
+    return optional_module(name, "comparing with others", how_to_install("peers"))
 
 
 def stock_checkpoint(model: str, folder: Path) -> Path:

@@ -4,7 +4,6 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
 from benchmarks.core.backends import Backend, parse_backends
 from benchmarks.core.options import names
@@ -14,6 +13,7 @@ from benchmarks.quality.pieces import Cut
 from benchmarks.quality.plot import tables
 from benchmarks.quality.systems import parse_systems
 from models.asr.checkpoints.weights import BUNDLED
+from models.console import text_console
 from schemas.errors import ConfigurationError
 from stream_app.demo.session import DEMO_CALL
 
@@ -80,7 +80,7 @@ def quality(
         work=work,
         keeps=keep,
     )
-    Console().print(tables(measure(options, out=out)))
+    text_console().print(tables(measure(options, out=out)))
 
 
 def _line(name: str) -> Line:

@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
-from rich.console import Console
 from rich.progress import Progress
 
 from benchmarks.core.error_rates import MeanRatio, mean_ratio
@@ -31,6 +30,7 @@ from models.asr.checkpoints.weights import find_weights
 from models.asr.core.confidence import IDENTITY
 from models.asr.core.requests import SpeechEngine
 from models.audio.samples import FloatArray
+from models.console import WorkProgress
 from models.text.word_errors import WordErrors
 from models.vad.silero import NARROWBAND_HZ, load_vad
 from schemas.errors import ConfigurationError
@@ -86,7 +86,7 @@ def measure(options: QualityOptions, *, out: Path) -> dict[str, Any]:
     if options.limit < 1:
         raise ConfigurationError("measure at least one recording of each set")
     prepare_folder(out)
-    with Progress(console=Console(stderr=True)) as progress:
+    with WorkProgress() as progress:
         found = _Measurement(options, out / "heard", progress).run()
     report = save_report("quality", {"options": _options(options), **found}, out)
     plot(report, out / "quality.png")

@@ -4,10 +4,10 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
 from benchmarks.core.options import numbers
 from benchmarks.turn_model.measurement import TurnModelOptions, measure, table
+from models.console import text_console
 
 
 def turn_model(
@@ -27,4 +27,4 @@ def turn_model(
         rounds=rounds,
         has_mobile_bert=mobile_bert,
     )
-    Console().print(table(measure(options, out=out)))
+    text_console().print(table(measure(options, out=out)))

@@ -4,11 +4,11 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
 from benchmarks.turn_timing.calls.synthetic import CallOptions
 from benchmarks.turn_timing.measurement import TurnTimingOptions, measure
 from benchmarks.turn_timing.plot import tables
+from models.console import text_console
 from stream_app.demo.session import DEMO_CALL
 
 
@@ -44,4 +44,4 @@ def turn_timing(
         has_smart_turn=smart_turn,
         has_sweep=sweep,
     )
-    Console().print(tables(measure(options, out=out)))
+    text_console().print(tables(measure(options, out=out)))

@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
-from rich.console import Console
 from rich.progress import Progress
 
 from benchmarks.core.report import base_name, prepare_folder, save_report
@@ -30,6 +29,7 @@ from benchmarks.turn_timing.systems.score import UNFINISHED, delay_at_rate
 from benchmarks.turn_timing.systems.smart_turn import SmartTurn, SmartTurnCalls
 from benchmarks.turn_timing.systems.sweep import sweep_settings
 from models.asr.engine import load_engine
+from models.console import WorkProgress
 from models.turns.store import Route, TurnModels
 from schemas.errors import MissingExtraError
 from stream_app.agents.detect_turns import judge, turn_config
@@ -73,8 +73,7 @@ def measure(options: TurnTimingOptions, *, out: Path) -> dict[str, Any]:
         CallstreamError: A model cannot be loaded, or a set cannot be read or made.
     """
     prepare_folder(out)
-    console = Console(stderr=True)
-    with Progress(console=console) as progress:
+    with WorkProgress() as progress:
         bench = _Bench(options, progress)
         sets = list(bench.sets())
         figures = {
@@ -87,7 +86,7 @@ def measure(options: TurnTimingOptions, *, out: Path) -> dict[str, Any]:
             "sweep": bench.sweep(sets[0]) if options.has_sweep else None,
         }
     for line in bench.skipped:
-        console.print(line)
+        progress.console.print(line)
     report = save_report("turn_timing", figures, out)
     plot(report, out / "turn_timing.png")
     return report

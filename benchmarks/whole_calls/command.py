@@ -4,9 +4,9 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
 from benchmarks.whole_calls.measurement import Way, WholeCallOptions, measure, tables
+from models.console import text_console
 from schemas.errors import ConfigurationError
 from stream_app.demo.session import DEMO_CALL
 
@@ -39,7 +39,7 @@ def whole_calls(
         data=data,
         demo_call=DEMO_CALL,
     )
-    Console().print(tables(measure(options, out=out)))
+    text_console().print(tables(measure(options, out=out)))
 
 
 def parsed_way(text: str) -> Way:

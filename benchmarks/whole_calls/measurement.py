@@ -6,8 +6,6 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
-from rich.console import Console
-from rich.progress import Progress
 from rich.table import Table
 
 from benchmarks.core.backends import load_backend, parse_backends
@@ -17,6 +15,7 @@ from benchmarks.quality.non_speech import segments_of
 from benchmarks.whole_calls.parties import PartyAudio, whole_calls
 from models.asr.core.requests import SpeechEngine
 from models.audio.samples import SAMPLE_RATE_HZ
+from models.console import WorkProgress
 from models.vad.silero import NARROWBAND_HZ, load_vad
 from stream_app.agents.transcribe import POST_ROLL_MS
 from stream_app.calls.transcribe.recognition import RecognitionRequest, recognize
@@ -79,7 +78,7 @@ def measure(options: WholeCallOptions, *, out: Path) -> dict[str, Any]:
     said = {party.name: words_said(party, reference) for own in sets.values() for party in own}
     engine = load_backend(options.model, backend)
     rows = []
-    with Progress(console=Console(stderr=True)) as progress:
+    with WorkProgress() as progress:
         task = progress.add_task("calls", total=len(options.ways) * sum(map(len, sets.values())))
         for way in options.ways:
             for name, parties in sets.items():

@@ -18,6 +18,7 @@ TURN_MODELS = ModelKind(
     bundled="turns",
     hint="give a folder or a manifest that `callstream train turns-export` wrote, or 'bundled'",
 )
+EncoderSetting = str | int | float | bool | None
 GENERAL = "general"  # the variant for calls that no route fits
 
 
@@ -35,6 +36,8 @@ class TurnManifest(WeightsManifest, frozen=True, kw_only=True):
             bases whose output depends on padding.
         text_form: ``spoken``: as `spoken_form` writes it; ``written``: as it comes.
         precision: Of the products with weights.
+        encoder: The configuration of the encoder, as transformers names its settings: what a
+            training that starts from the graph needs beyond it. Empty in older exports.
         source_sha256: Of each variant's ``model.safetensors``.
         agreement: What the export measured against the trained model.
     """
@@ -47,6 +50,7 @@ class TurnManifest(WeightsManifest, frozen=True, kw_only=True):
     padding: Padding = "bucket"
     text_form: Literal["spoken", "written"] = "spoken"
     precision: str = "fp32"
+    encoder: dict[str, EncoderSetting] = msgspec.field(default_factory=dict)
     source_sha256: dict[str, str] = msgspec.field(default_factory=dict)
     agreement: dict[str, float] = msgspec.field(default_factory=dict)
 

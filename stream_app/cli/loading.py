@@ -17,7 +17,9 @@ from typing import Any, ClassVar
 import typer
 from typer.core import TyperCommand, TyperGroup
 
+from models.extras.requirement import how_to_install
 from schemas.errors import MissingExtraError
+from stream_app.cli.help_texts import literal, show_literally
 
 CommandTable = Mapping[str, tuple[str, str]]  # target and help, by name
 
@@ -48,7 +50,7 @@ class LazyCommand(TyperCommand):
     """
 
     def __init__(self, name: str, short_help: str, load: Callable[[], Any]) -> None:
-        super().__init__(name, help=short_help)
+        super().__init__(name, help=literal(short_help))
         self._load = load
 
     def make_context(
@@ -108,14 +110,15 @@ def load_command(name: str, target: str) -> Any:
 def command_of(name: str, loaded: Any) -> Any:
     """Return a command from a function, a `typer.Typer` or the module of a table."""
     if isinstance(loaded, ModuleType):
-        return LazyGroup(name=name, help=loaded.HELP, table=loaded.COMMANDS, no_args_is_help=True)
+        help_line, table = literal(loaded.HELP), loaded.COMMANDS
+        return LazyGroup(name=name, help=help_line, table=table, no_args_is_help=True)
     if isinstance(loaded, typer.Typer):
         group = typer.main.get_group(loaded)
         group.name = name
-        return group
+        return show_literally(group)
     application = typer.Typer(add_completion=False)
     application.command(name)(loaded)
-    return typer.main.get_command(application)
+    return show_literally(typer.main.get_command(application))
 
 
 def unavailable(name: str, error: ImportError) -> MissingExtraError:
@@ -134,4 +137,4 @@ def missing_module(error: ImportError, command: str = "") -> str:
     extra = _EXTRA_OF_MODULE.get(name, command)
     if not extra:
         return f"{error}; is callstream installed with all its dependencies?"
-    return f"the package {name} is missing; install it with: pip install 'callstream[{extra}]'"
+    return f"the package {name} is missing; install it with: {how_to_install(extra)}"

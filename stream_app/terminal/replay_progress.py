@@ -1,12 +1,13 @@
-"""Progress of a replay: bars on a terminal, a line for each call elsewhere."""
+"""Progress of a replay: bars on a terminal; lines elsewhere, one for each call that ended too."""
 
 from types import TracebackType
 from typing import Self
 
 from rich.console import Console
-from rich.progress import BarColumn, Progress, ProgressColumn, Task, TaskID, TextColumn
+from rich.progress import BarColumn, ProgressColumn, Task, TaskID
 from rich.text import Text
 
+from models.console import WorkProgress, description_column
 from stream_app.logs.printable import printable
 from stream_app.replay.session import ReplayedCall
 from stream_app.terminal.clock_text import whole_seconds_text
@@ -22,14 +23,13 @@ class ReplayProgress:
         self._total_calls = total_calls
         self._finished_calls = 0
         self._rows: dict[str, TaskID] = {}
-        self._progress = Progress(
-            TextColumn("{task.description}", markup=False),
+        self._progress = WorkProgress(
+            description_column(),
             BarColumn(bar_width=None),
             _AudioColumn(),
             console=console,
             expand=True,
             transient=True,
-            disable=not console.is_terminal,
         )
         self._total_row = self._progress.add_task(
             "calls", total=total_calls, unit="calls", visible=total_calls > 1

@@ -31,8 +31,6 @@ if TYPE_CHECKING:
     from training.asr.speech.folders import SpeechFolders
     from training.asr.speech.real_speech import CorpusClip
 
-BUNDLED_WEIGHTS = Path("models/weights/asr")
-MICRO_WEIGHTS = Path("tests/weights/micro")
 BUNDLED_CALL = Path("stream_app/assets/demo_call")
 CALIBRATION_CLIPS = 100  # of each corpus, and of the unheard voices
 SILENT_MINUTES, SILENT_SEED = 60, 20_251_126  # of sound without words, for the guards
@@ -60,7 +58,7 @@ def train_speech(
     Args:
         recipe: From scratch, or of a fine-tuning.
         folders: Of data and work.
-        out: For the weights; None is the folder of the tests' weights, or that of a fine-tuning.
+        out: For the weights; None is the folder of the run.
         resume: Go on from the run's checkpoint.
 
     Raises:
@@ -75,7 +73,7 @@ def train_speech(
         return TrainedWeights(tuned.weights, tuned.step, remark)
     if not has_training_speech(folders):
         prepare_training_speech(recipe, folders)
-    return export(train(recipe, folders, run, resume=resume), out or MICRO_WEIGHTS)
+    return export(train(recipe, folders, run, resume=resume), out or run)
 
 
 def prepare_speech(recipe: Recipe, folders: SpeechFolders) -> int:

@@ -4,9 +4,9 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 from rich.table import Table
 
+from models.console import text_console
 from training.commands.options import TURNS_WORK
 from training.turns.export.exporter import Exported, ExportOptions, export_models
 from training.turns.export.quantise import Scales
@@ -44,7 +44,7 @@ def export_turns(
         name=name, scales=scales, least_agreement=least_agreement, keep_fp32=fp32
     )
     for exported in export_models(folders, out, work, options):
-        Console().print(_table(exported))
+        text_console().print(_table(exported))
 
 
 def _table(exported: Exported) -> Table:

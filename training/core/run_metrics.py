@@ -7,10 +7,8 @@ import time
 from collections import defaultdict
 from typing import TYPE_CHECKING, Any
 
-from rich.progress import Progress, TimeElapsedColumn
-
+from models.console import WorkProgress
 from training.core.errors import MissingDataError
-from training.core.progress_bar import LiveProgress
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -22,7 +20,7 @@ METRICS_NAME = "metrics.jsonl"
 REPORT_STEPS = 25
 
 
-class MetricsLog(LiveProgress):
+class MetricsLog(WorkProgress):
     """The figures of a run: a JSON line for every ``report_steps`` steps, and a progress bar.
 
     Lines of steps after ``step``, which a killed run left behind, are dropped.
@@ -39,8 +37,8 @@ class MetricsLog(LiveProgress):
     ) -> None:
         self._path = path
         self._report_steps = report_steps
-        super().__init__(Progress(*Progress.get_default_columns(), TimeElapsedColumn()))
-        self._task = self._progress.add_task(name, total=None, completed=step)
+        super().__init__()
+        self._task = self.add_task(name, total=None, completed=step)
         self._means: defaultdict[str, float] = defaultdict(float)
         self._sums: defaultdict[str, float] = defaultdict(float)
         self._steps = 0
@@ -54,7 +52,7 @@ class MetricsLog(LiveProgress):
         for name, value in figures.sums.items():
             self._sums[name] += value
         self._steps += 1
-        self._progress.update(self._task, completed=step, total=steps)
+        self.update(self._task, completed=step, total=steps)
         if step % self._report_steps == 0:
             self._report(step)
 
@@ -69,7 +67,7 @@ class MetricsLog(LiveProgress):
         row |= {name: _rounded(value) for name, value in (means | self._sums).items()}
         self._write(row)
         loss, mean = next(iter(means.items()))
-        self._progress.update(self._task, description=f"{loss} loss {mean:.3f}")
+        self.update(self._task, description=f"{loss} loss {mean:.3f}")
         self._means.clear()
         self._sums.clear()
         self._steps = 0

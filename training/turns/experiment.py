@@ -54,7 +54,7 @@ def run_experiment(recipe: TurnRecipe, data: Path, folders: RunFolders, *, resum
     stages = _OWN_STAGES + len(recipe.models) + len(sizes)
     with torch_threads(recipe.threads), ExperimentBar(recipe.name, stages) as bar:
         bar.begin("data")
-        report = prepare(recipe.data, data, folders.work, recipe.seed)
+        report = prepare(recipe.data, data, folders.work, recipe.seed, bar.about)
         bar.end()
         bar.begin("base")
         make_base(recipe.base, lambda: _training_texts(recipe, folders), folders.base, recipe.seed)
@@ -92,7 +92,9 @@ def _evaluate(
     recipe: TurnRecipe, folders: RunFolders, models: list[Path], curve: list[Path]
 ) -> tuple[list[TrainingRecord], list[TrainingRecord]]:
     settings = recipe.evaluation
-    evaluator = ModelEvaluator(folders.work, threshold=settings.threshold, batch=settings.batch)
+    evaluator = ModelEvaluator(
+        folders.work, threshold=settings.threshold, batch=settings.batch, base=folders.base
+    )
     records = [evaluator.evaluate(folder, settings.sets) for folder in models]
     return records, [evaluator.evaluate(folder, (recipe.learning_curve.set,)) for folder in curve]
 

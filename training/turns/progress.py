@@ -2,28 +2,21 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    TextColumn,
-    TimeElapsedColumn,
-    TimeRemainingColumn,
-)
-
-from training.core.progress_bar import LiveProgress
+from models.console import WorkProgress
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from rich.progress import TaskID
 
     from training.core.loop import StepFigures
 
 _SHARE_OF_NEW = 0.02
 
 
-class ExperimentBar(LiveProgress):
+class ExperimentBar(WorkProgress):
     """Two bars: the stages of the experiment, and the steps of the current model.
 
     Args:
@@ -32,28 +25,34 @@ class ExperimentBar(LiveProgress):
     """
 
     def __init__(self, name: str, stages: int) -> None:
-        columns = (BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TimeRemainingColumn())
-        super().__init__(Progress(TextColumn("{task.description}"), *columns))
-        self._stages = self._progress.add_task(name, total=stages)
-        self._steps = self._progress.add_task("", total=None, visible=False)
-        self._name = ""
+        super().__init__()
+        self._of = stages
+        self._stages = self.add_task(name, total=stages)
+        self._steps: TaskID | None = None
+        self._begun, self._name = 0, ""
         self._loss = 0.0
 
     def begin(self, name: str) -> None:
         """Go on to a stage."""
-        self._name, self._loss = name, 0.0
-        self._progress.reset(self._steps, total=None, visible=True, description=name)
+        if self._steps is not None:
+            self.remove_task(self._steps)
+        self._begun += 1
+        self._name, self._loss = f"{name} ({self._begun}/{self._of})", 0.0
+        self._steps = self.add_task(self._name, total=None)
+
+    def about(self, part: str) -> None:
+        """Show what is being done of the stage."""
+        self._show(description=f"{self._name}: {part}")
 
     def end(self) -> None:
         """Count the stage as done."""
-        self._progress.advance(self._stages)
+        self.advance(self._stages)
 
     def advanced(self, step: int, steps: int, figures: StepFigures) -> None:
         """Show a step of a model, with the running mean of its loss."""
         weight = _SHARE_OF_NEW if self._loss else 1.0
         self._loss += weight * (figures.means["loss"] - self._loss)
-        self._progress.update(
-            self._steps,
+        self._show(
             completed=step,
             total=steps,
             description=f"{self._name}  loss {self._loss:.3f}",
@@ -61,8 +60,11 @@ class ExperimentBar(LiveProgress):
 
     def validated(self, step: int, figures: Mapping[str, float]) -> None:
         """Show a validation."""
-        self._progress.update(
-            self._steps,
+        self._show(
             completed=step,
             description=f"{self._name}  accuracy {figures['validation_accuracy']:.1%}",
         )
+
+    def _show(self, **changes: Any) -> None:
+        if self._steps is not None:
+            self.update(self._steps, **changes)

@@ -11,6 +11,7 @@ from training.core.errors import RecipeError
 from training.core.recipes import convert_recipe, read_tables
 from training.turns.corpus.data_recipe import DataRecipe
 from training.turns.corpus.examples import SET_NAMES
+from training.turns.learning.exported import exported_manifest
 from training.turns.learning.recipe import BaseRecipe, HeadLearning, ModelRecipe, Optimisation
 
 if TYPE_CHECKING:
@@ -123,8 +124,11 @@ def _wrong_models(recipe: TurnRecipe) -> list[str]:
             )
         if model.start_from and model.start_from not in known:
             wrong.append(f"{model.name}: start_from names no model above: {model.start_from!r}")
-        if model.train == "head" and not model.start_from:
-            wrong.append(f"{model.name}: train = 'head' needs start_from")
+        has_start = model.start_from or exported_manifest(recipe.base.model) is not None
+        if model.train == "head" and not has_start:
+            wrong.append(
+                f"{model.name}: train = 'head' needs start_from, or base.model = 'bundled'"
+            )
         known.add(model.name)
     named = {*recipe.evaluation.sets, recipe.learning_curve.set}
     wrong += [

@@ -22,11 +22,12 @@ from training.turns.evaluation.record import RECORD_NAME, TrainingRecord, read_r
 from training.turns.learning.calibration import calibrate
 from training.turns.learning.classifier import (
     WEIGHTS_NAME,
+    head_path,
     load_classifier,
     load_tokenizer,
     needs_full_padding,
-    new_classifier,
     save_classifier,
+    starting_classifier,
 )
 from training.turns.learning.learner import LearningHistory, LearningPlan, learn
 from training.turns.learning.model_inputs import TokenRows, frozen_states, label_rows
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
     from training.turns.corpus.prepare import DataReport
     from training.turns.folders import RunFolders
     from training.turns.learning.classifier import TurnClassifier
+    from training.turns.learning.model_inputs import LabelledTexts
     from training.turns.learning.recipe import ModelRecipe
     from training.turns.recipe import TurnRecipe
 
@@ -50,13 +52,18 @@ log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True)
 class _Task:
-    """A model to train, and everything that decides its weights."""
+    """A model to train, and everything that decides its weights.
+
+    Attributes:
+        knows: It starts from weights that have learnt the task, and may be best as they are.
+    """
 
     recipe: ModelRecipe
     settings: Learning
     fingerprint: str
     parent: Path | None
     is_calibrated: bool
+    knows: bool
 
 
 class ModelTrainer:
@@ -113,8 +120,7 @@ class ModelTrainer:
         record = self._record(task, network, history, examples=len(plan.train.labels))
         write_record(folder, msgspec.structs.replace(record, temperature=temperature))
         shutil.rmtree(checkpoints)
-        best = history.epochs[history.best_epoch - 1]
-        accuracy, rate = round(best.validation_accuracy, 4), history.examples_per_second
+        accuracy, rate = round(history.best.validation_accuracy, 4), history.examples_per_second
         log.info("model.trained", model=model.name, accuracy=accuracy, examples_per_second=rate)
         return folder
 
@@ -141,14 +147,17 @@ class ModelTrainer:
         is_calibrated = is_head and recipe.head.calibrate
         if is_calibrated:
             decisive["calibrated"] = True
+        head = head_path(self._folders.base, model.name)
+        if head is not None:
+            decisive["head"] = sha256_of(head)
         fingerprint = hashlib.sha256(msgspec.json.encode(decisive, order="sorted")).hexdigest()
-        return _Task(model, settings, fingerprint, parent, is_calibrated)
+        return _Task(model, settings, fingerprint, parent, is_calibrated, head is not None)
 
     def _network(self, task: _Task) -> TurnClassifier:
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(self._recipe.seed)
             dropout = self._recipe.optimisation.dropout
-            network = new_classifier(self._folders.base, dropout=dropout)
+            network = starting_classifier(self._folders.base, task.recipe.name, dropout=dropout)
         if task.parent is not None:
             network.load_state_dict(load_classifier(task.parent)[0].state_dict())
         if task.recipe.train == "head":
@@ -159,12 +168,14 @@ class ModelTrainer:
         return network
 
     def _plan(self, task: _Task, network: TurnClassifier) -> LearningPlan:
-        train, validation = self._rows(task, "train"), self._rows(task, "validation")
+        rows = self._rows(task, "train"), self._rows(task, "validation")
         seed, settings = self._recipe.seed, task.settings
+        train: LabelledTexts
+        validation: LabelledTexts
+        train, validation = rows
         if task.recipe.train == "head":
-            states = [frozen_states(network, rows, _STATES_BATCH) for rows in (train, validation)]
-            return LearningPlan(states[0], states[1], settings, seed, task.fingerprint)
-        return LearningPlan(train, validation, settings, seed, task.fingerprint)
+            train, validation = (frozen_states(network, one, _STATES_BATCH) for one in rows)
+        return LearningPlan(train, validation, settings, seed, task.fingerprint, task.knows)
 
     def _rows(self, task: _Task, split: Split) -> TokenRows:
         name = task.recipe.training_set
@@ -192,6 +203,8 @@ class ModelTrainer:
             parent = read_record(task.parent)
             learnt_sets = [*parent.learnt_sets, *learnt_sets]
             encoder_of = parent.encoder_of if model.train == "head" else encoder_of
+        elif model.train == "head":
+            encoder_of = recipe.base.model
         return TrainingRecord(
             model=model.name,
             experiment=recipe.name,

@@ -5,9 +5,9 @@ from typing import Annotated
 
 import orjson
 import typer
-from rich.console import Console
 from rich.table import Table
 
+from models.console import text_console
 from stream_app.cli.options import BrokersOption, settings_for
 from stream_app.cli.running import quiet_libraries, run_until_signal
 from stream_app.live.open_calls import CallRow, read_open_calls
@@ -36,7 +36,7 @@ def calls(
         for row in rows:
             typer.echo(orjson.dumps(_fields(row, behind[row.call_id])))
     elif rows:
-        Console().print(_table(rows, behind))
+        text_console().print(_table(rows, behind))
     else:
         typer.echo("no open calls")
 

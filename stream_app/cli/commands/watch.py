@@ -3,8 +3,8 @@
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
+from models.console import text_console
 from stream_app.cli.options import BrokersOption, settings_for
 from stream_app.cli.running import quiet_libraries, run_until_signal
 from stream_app.live.following import RESULT_TOPICS, follow
@@ -29,7 +29,7 @@ def watch(
     """Show calls as they happen: partial words, finals, turns."""
     quiet_libraries()
     kafka = settings_for(brokers).kafka
-    screen = open_screen(Console(), Console(stderr=True), is_json=as_json)
+    screen = open_screen(text_console(), text_console(stderr=True), is_json=as_json)
     try:
         run_until_signal(lambda: _watch(kafka, screen, call, is_from_beginning=from_beginning))
     finally:

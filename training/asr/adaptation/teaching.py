@@ -11,12 +11,12 @@ import msgspec
 import numpy as np
 import structlog
 import torch
-from rich.progress import track
 
 from models.asr.core.dimensions import SAMPLES_PER_POSITION
 from models.asr.core.requests import DecodeOptions
 from models.asr.engine import load_engine
 from models.audio.samples import SAMPLE_RATE_HZ
+from models.console import tracked
 from training.asr.adaptation.pauses import cut_at_pauses
 from training.asr.adaptation.piece_store import PieceStore, PieceWriter, is_complete
 from training.asr.adaptation.sources import SYNTHETIC, read_source
@@ -192,7 +192,7 @@ def _written(
     """Yield the pieces of a corpus: their recording, their audio, their text."""
     settings = recipe.pieces
     clips = list(read_source(corpus, folders))
-    for number, clip in enumerate(track(clips, f"pieces of {corpus.name}")):
+    for number, clip in enumerate(tracked(clips, f"pieces of {corpus.name}")):
         seconds = len(clip.samples) / SAMPLE_RATE_HZ
         random = np.random.default_rng((recipe.seed, number))
         if corpus.whole and seconds <= settings.max_seconds:

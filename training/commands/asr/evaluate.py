@@ -4,9 +4,9 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 from rich.table import Table
 
+from models.console import text_console
 from training.asr.evaluation.sets import Evaluation
 from training.asr.experiment import BUNDLED_CALL, evaluate_speech
 from training.asr.speech.folders import SpeechFolders
@@ -29,7 +29,7 @@ def evaluate_asr(
     precision is measured by `callstream benchmark quality`, with intervals.
     """
     found = evaluate_speech(weights, SpeechFolders(data, work), demo_call, write=write)
-    Console().print(_table(found))
+    text_console().print(_table(found))
     typer.echo(f"said to hold no speech: {found.no_speech}")
 
 

@@ -7,7 +7,6 @@ import typer
 from rich.filesize import decimal
 
 from training.asr.bundle.files import BundleSettings, write_bundle
-from training.asr.experiment import BUNDLED_WEIGHTS
 from training.commands.options import DATA, DataOption
 
 
@@ -15,12 +14,17 @@ def export_asr(
     weights: Annotated[
         str, typer.Argument(help="Name, file or folder of Whisper weights, as for a worker.")
     ],
+    out: Annotated[Path, typer.Option("--out", help="Folder for graphs and manifest.")],
     data: DataOption = DATA,
-    out: Annotated[Path, typer.Option("--out", help="Folder for the files.")] = BUNDLED_WEIGHTS,
     name: Annotated[str, typer.Option(help="Of the files, and in messages.")] = "callstream-en",
     tokens: Annotated[
-        int, typer.Option(min=0, help="Vocabulary to keep; 0 keeps it whole.")
-    ] = 30_850,
+        int,
+        typer.Option(
+            min=0,
+            help="Keep so many tokens, those that English calls need by the texts under "
+            "DATA/text; 0 keeps the whole vocabulary.",
+        ),
+    ] = 0,
     pad_ms: Annotated[
         int | None,
         typer.Option(
@@ -30,7 +34,7 @@ def export_asr(
         ),
     ] = None,
 ) -> None:
-    """Write weights as callstream ships them: int8 graphs over the tokens that calls need."""
+    """Write weights as callstream ships them: int8 graphs, with the whole vocabulary or a part."""
     written = write_bundle(weights, data / "text", out, BundleSettings(name, tokens, pad_ms))
     size = decimal(written.size_bytes)
     typer.echo(f"{written.manifest}  {written.tokens} tokens  {size}")

@@ -25,11 +25,7 @@ def train_asr(
     work: WorkOption = SPEECH_WORK,
     out: Annotated[
         Path | None,
-        typer.Option(
-            "--out",
-            help="Folder for the weights. By default tests/weights/micro, or for a fine-tuning "
-            "the run's own folder.",
-        ),
+        typer.Option("--out", help="Folder for the weights; by default the run's own folder."),
     ] = None,
     changes: SetOption = None,
     *,

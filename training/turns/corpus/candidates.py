@@ -74,7 +74,7 @@ def find_utterances(
         progress(name)
         for conversation in read_conversations(name, source, data):
             conversations[name] += 1
-            split = split_of(conversation.name)
+            split = split_of(conversation.name, recipe.test_share, recipe.validation_share)
             for utterance in list_utterances(conversation, recipe.grouping, seed):
                 key = one_shot_key(utterance)
                 if key:

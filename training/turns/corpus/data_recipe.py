@@ -8,11 +8,15 @@ import msgspec
 
 from training.core.errors import RecipeError
 from training.turns.corpus.examples import SET_NAMES, SPLITS, Split
+from training.turns.corpus.splits import TEST_SHARE, VALIDATION_SHARE
 from training.turns.sources.conversations import Role
 from training.turns.sources.recipe import Source
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
+
+
+LATER_SHARE = 5  # of the least examples for training, one in five for validation and test
 
 
 class SetRecipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -25,6 +29,8 @@ class SetRecipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         sources: Weight of each source; what one of them lacks comes from the others.
         roles: Who may speak; empty takes everyone.
         union: The sets this one consists of, instead of everything above.
+        least: Training examples that a model can learn from; a fifth of them is wanted for
+            validation and test.
     """
 
     train: int = 0
@@ -33,10 +39,17 @@ class SetRecipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     sources: dict[str, float] = {}
     roles: tuple[Role, ...] = ()
     union: tuple[str, ...] = ()
+    least: int = 1
 
     def asked(self, split: Split) -> int:
         """Return how many examples of a split are wanted."""
         return {"train": self.train, "validation": self.validation, "test": self.test}[split]
+
+    def needed(self, split: Split) -> int:
+        """Return how many examples of a split there must be, none if none are wanted."""
+        if not self.asked(split) and not self.union:
+            return 0
+        return self.least if split == "train" else self.least // LATER_SHARE
 
 
 class Grouping(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -97,6 +110,8 @@ class DataRecipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         truncation: From utterances to examples.
         read_out_share: Share of the utterances whose bare numbers are read out digit by digit.
         noise: Mistakes of a recognizer; never in validation and test.
+        test_share: Of the conversations.
+        validation_share: Of the conversations.
     """
 
     sources: dict[str, Source]
@@ -105,6 +120,8 @@ class DataRecipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     truncation: Truncation = Truncation()
     read_out_share: float = 0.5
     noise: RecognizerNoise = RecognizerNoise()
+    test_share: float = TEST_SHARE
+    validation_share: float = VALIDATION_SHARE
 
 
 def check_recipe(recipe: DataRecipe) -> None:
@@ -144,8 +161,8 @@ def _one_set(name: str, wanted: SetRecipe, recipe: DataRecipe) -> Iterator[str]:
             yield f"sets.{name}.sources: there is no source {source!r}"
         if weight <= 0:
             yield f"sets.{name}.sources.{source} must be above 0"
-    if min(wanted.train, wanted.test) < 1 or wanted.validation < 0:
-        yield f"sets.{name}: train and test must be 1 or more, validation 0 or more"
+    if min(wanted.train, wanted.test, wanted.least) < 1 or wanted.validation < 0:
+        yield f"sets.{name}: train, test and least must be 1 or more, validation 0 or more"
 
 
 def _number_complaints(recipe: DataRecipe) -> Iterator[str]:
@@ -157,6 +174,9 @@ def _number_complaints(recipe: DataRecipe) -> Iterator[str]:
         "noise.drop": recipe.noise.drop,
         "noise.replace": recipe.noise.replace,
         "noise.cut": recipe.noise.cut,
+        "test_share": recipe.test_share,
+        "validation_share": recipe.validation_share,
+        "test_share and validation_share": recipe.test_share + recipe.validation_share,
     }
     for name, share in shares.items():
         if not 0 <= share <= 1:

@@ -7,7 +7,6 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 import msgspec
-from rich.progress import Progress, TaskID
 
 from models.store.manifest import sha256_of
 from training.core.errors import MissingDataError
@@ -19,7 +18,7 @@ from training.turns.corpus.sampling import choose_sets
 from training.turns.sources.readers import source_files
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
     from pathlib import Path
 
 _FORM = 3  # version of the files; data of another one are prepared again
@@ -68,7 +67,17 @@ class DataReport(msgspec.Struct, frozen=True):
     audit: dict[str, Audit]
 
 
-def prepare(recipe: DataRecipe, data: Path, work: Path, seed: int) -> DataReport:
+def _silent(_: str) -> None:
+    """Take in what is being done, and do nothing."""
+
+
+def prepare(
+    recipe: DataRecipe,
+    data: Path,
+    work: Path,
+    seed: int,
+    progress: Callable[[str], None] = _silent,
+) -> DataReport:
     """Write the sets of a recipe below ``work/data``; the same seed writes the same bytes.
 
     Data that were prepared before from the same recipe, seed and source files are kept.
@@ -78,6 +87,7 @@ def prepare(recipe: DataRecipe, data: Path, work: Path, seed: int) -> DataReport
         data: Folder that the sources' paths are relative to.
         work: Folder of the run.
         seed: Of the run.
+        progress: Is told what is being done.
 
     Raises:
         RecipeError: The recipe is not valid.
@@ -88,15 +98,13 @@ def prepare(recipe: DataRecipe, data: Path, work: Path, seed: int) -> DataReport
     existing = _existing_report(work, fingerprint)
     if existing:
         return existing
-    with Progress(transient=True) as progress:
-        task = progress.add_task("turn data", total=len(recipe.sources) + 2 + len(recipe.sets))
-        sources, sets = _make(recipe, data, seed, (progress, task))
-        progress.update(task, description="writing")
-        reports = _write_sets(recipe, sets, work)
-        audit = {}
-        for name, by_split in sets.items():
-            progress.update(task, description=f"audit of {name}", advance=1)
-            audit[name] = audit_set(by_split)
+    sources, sets = _make(recipe, data, seed, progress)
+    progress("writing")
+    reports = _write_sets(recipe, sets, work)
+    audit = {}
+    for name, by_split in sets.items():
+        progress(f"audit of {name}")
+        audit[name] = audit_set(by_split)
     report = DataReport(fingerprint, seed, sources, reports, audit)
     _write_report(work, report)
     return report
@@ -117,16 +125,13 @@ def read_report(work: Path) -> DataReport:
 
 
 def _make(
-    recipe: DataRecipe, data: Path, seed: int, bar: tuple[Progress, TaskID]
+    recipe: DataRecipe, data: Path, seed: int, progress: Callable[[str], None]
 ) -> tuple[dict[str, SourceReport], dict[str, dict[Split, list[Example]]]]:
-    progress, task = bar
-    found, sources = find_utterances(
-        recipe, data, seed, lambda name: progress.update(task, description=name, advance=1)
-    )
-    progress.update(task, description="one-shot rule", advance=1)
+    found, sources = find_utterances(recipe, data, seed, progress)
+    progress("one-shot rule")
     maker = ExampleMaker(recipe, seed, found)
     candidates = [maker.make(one) for one in found]
-    progress.update(task, description="drawing", advance=1)
+    progress("drawing")
     return sources, choose_sets(recipe.sets, candidates, seed)
 
 

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 Chosen = dict[str, dict[Split, list["Candidate"]]]
 _Stratum = tuple[str, bool]
+ENOUGH = 2.5  # utterances for each training example needed: splits and repeats take some
+MIXED = 5  # utterances of a conversation on average, above which splits become uneven
 
 
 def choose_sets(
@@ -28,7 +30,7 @@ def choose_sets(
     occurs in a later one, in any set.
 
     Raises:
-        MissingDataError: A set has no example in its train or test split.
+        MissingDataError: A set has too few examples, or only such of one label.
     """
     chosen: Chosen = {name: {} for name in sets}
     taken: set[str] = set()
@@ -44,21 +46,47 @@ def choose_sets(
                 chosen[name][split] = _unite([chosen[part][split] for part in wanted.union], draw)
         taken.update(one.example.text for by_split in chosen.values() for one in by_split[split])
     for name, wanted in sets.items():
-        _check(name, wanted, chosen[name])
+        _check(name, wanted, chosen[name], candidates)
     return {
         name: {split: [one.example for one in ones] for split, ones in by_split.items()}
         for name, by_split in chosen.items()
     }
 
 
-def _check(name: str, wanted: SetRecipe, chosen: Mapping[Split, Sequence[Candidate]]) -> None:
+def _check(
+    name: str,
+    wanted: SetRecipe,
+    chosen: Mapping[Split, Sequence[Candidate]],
+    candidates: Sequence[Candidate],
+) -> None:
+    there = [one for one in candidates if wanted.union or one.example.source in wanted.sources]
+    conversations = len({one.example.conversation for one in there})
     for split in SPLITS:
-        if not chosen[split] and (wanted.asked(split) or wanted.union) and split != "validation":
+        found = len(chosen[split])
+        needed = max(wanted.needed(split), int(split != "validation"))
+        if found < needed:
             message = (
-                f"the set {name!r} finds no example for its {split} split; "
-                "give it more sources, or sources with more conversations"
+                f"the set {name!r} has {found} examples in its {split} split and needs {needed}: "
+                f"its sources have {len(there)} utterances of {conversations} conversations, each "
+                f"in one split; {_advice(wanted, len(there), conversations)}"
             )
             raise MissingDataError(message)
+    labels = {one.example.is_complete for one in chosen["train"]}
+    if wanted.least > 1 and len(labels) == 1:
+        what, other = ("complete", "cut") if labels == {True} else ("incomplete", "whole")
+        message = (
+            f"every training example of the set {name!r} is {what}, so that there is nothing to "
+            f"tell apart: leave the label out of lines that may be {other}"
+        )
+        raise MissingDataError(message)
+
+
+def _advice(wanted: SetRecipe, utterances: int, conversations: int) -> str:
+    enough = round(wanted.least * ENOUGH)
+    if wanted.least > 1 and utterances >= enough and conversations * MIXED < enough:
+        return "divide them into more conversations, or leave out what names the conversation"
+    is_short = wanted.least > 1 and enough > utterances
+    return f"give it {enough} or more" if is_short else "give it more of them"
 
 
 def _choose(

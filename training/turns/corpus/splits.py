@@ -1,4 +1,4 @@
-"""The split of a conversation: the same in every set, recipe and run."""
+"""The split of a conversation: the same in every set and run, however many others there are."""
 
 from __future__ import annotations
 
@@ -11,13 +11,15 @@ VALIDATION_SHARE = 0.05
 _PRIORITY: dict[Split, int] = {"train": 0, "validation": 1, "test": 2}
 
 
-def split_of(conversation: str) -> Split:
-    """Return the split of a conversation, by its name alone."""
+def split_of(
+    conversation: str, test_share: float = TEST_SHARE, validation_share: float = VALIDATION_SHARE
+) -> Split:
+    """Return the split of a conversation, by its name and the shares alone."""
     digest = hashlib.sha256(conversation.encode()).digest()
     share = int.from_bytes(digest[:8]) / 2**64
-    if share < TEST_SHARE:
+    if share < test_share:
         return "test"
-    return "validation" if share < TEST_SHARE + VALIDATION_SHARE else "train"
+    return "validation" if share < test_share + validation_share else "train"
 
 
 def earlier(first: Split, second: Split) -> Split:

@@ -140,6 +140,10 @@ def _figures(record: TrainingRecord) -> Iterator[str]:
         "judged complete. Waits: complete ones judged incomplete. Reference: accuracy of the "
         "reference document, on its own data."
     )
+    if record.before:
+        yield ""
+        found = ", ".join(f"{one.accuracy:.2%} on {one.set}" for one in record.before)
+        yield f"The weights that it started from reach {found}."
     own = record.on(record.set) or record.measured[0]
     yield ""
     unlike = own.unlike_training

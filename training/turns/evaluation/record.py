@@ -43,6 +43,7 @@ class TrainingRecord(msgspec.Struct, frozen=True):
         versions: Of the libraries that decide the figures.
         temperature: That the logits were divided by after training.
         measured: On the test sets.
+        before: Likewise of the weights that it started from, where those knew the task.
     """
 
     model: str
@@ -68,10 +69,15 @@ class TrainingRecord(msgspec.Struct, frozen=True):
     versions: dict[str, str]
     temperature: float = 1.0
     measured: tuple[SetResult, ...] = ()
+    before: tuple[SetResult, ...] = ()
 
     def on(self, set_name: str) -> SetResult | None:
         """Return the result on a test set."""
         return next((one for one in self.measured if one.set == set_name), None)
+
+    def before_on(self, set_name: str) -> SetResult | None:
+        """Return the result of the start on a test set."""
+        return next((one for one in self.before if one.set == set_name), None)
 
 
 def write_record(folder: Path, record: TrainingRecord) -> None:

@@ -45,6 +45,7 @@ class CrossTableRow(msgspec.Struct, frozen=True):
         examples: Of the test set.
         unlike_training: Accuracy on examples that resemble no training example.
         published: The document's figures for these sets.
+        before: Accuracy of the weights that it started from, where those knew the task.
         audit: Of the training set's leaks, where the accuracy looks too good.
     """
 
@@ -64,6 +65,7 @@ class CrossTableRow(msgspec.Struct, frozen=True):
     unlike_training: float | None
     published: PublishedFigures | None
     audit: Audit | None
+    before: float | None = None
 
 
 class SizePoint(msgspec.Struct, frozen=True):
@@ -113,6 +115,7 @@ def make_rows(records: Iterable[TrainingRecord]) -> tuple[CrossTableRow, ...]:
 
 def _rows(record: TrainingRecord) -> Iterable[CrossTableRow]:
     for one in record.measured:
+        before = record.before_on(one.set)
         is_suspicious = one.accuracy > SUSPICIOUS_ACCURACY
         yield CrossTableRow(
             model=record.model,
@@ -131,6 +134,7 @@ def _rows(record: TrainingRecord) -> Iterable[CrossTableRow]:
             unlike_training=one.unlike_training.accuracy if one.unlike_training else None,
             published=published_for(record, one.set),
             audit=record.audit if is_suspicious else None,
+            before=None if before is None else before.accuracy,
         )
 
 
@@ -139,7 +143,8 @@ def published_for(record: TrainingRecord, set_name: str) -> PublishedFigures | N
 
     Its models are separate networks, each trained on one set.
     """
-    is_comparable = record.text_form == "spoken" and record.learnt_sets == (record.set,)
+    is_alone = record.learnt_sets == (record.set,) and not record.before
+    is_comparable = record.text_form == "spoken" and is_alone
     return PUBLISHED.get((record.set, set_name)) if is_comparable else None
 
 

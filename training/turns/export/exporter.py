@@ -16,7 +16,7 @@ from models.onnx_session import open_session
 from models.store.manifest import sha256_of, write_manifest
 from models.text.encoder import SpecialTokens
 from models.turns.inputs import TurnInputs
-from models.turns.manifest import FORMAT, TurnManifest
+from models.turns.manifest import FORMAT, EncoderSetting, TurnManifest
 from schemas.errors import ConfigurationError, ModelIntegrityError
 from training.turns.export.graph import MergedNetwork, group_by_encoder, read_model, trace
 from training.turns.export.parity import (
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from onnx import ModelProto
+    from transformers import PreTrainedConfig
 
     from training.turns.export.graph import TrainedModel
     from training.turns.export.quantise import Range, Scales
@@ -41,6 +42,7 @@ CALIBRATION_TEXTS = 1_000  # of all sets together
 PARITY_TEXTS = 1_000  # of each variant
 MAX_FP32_DIFFERENCE = 1e-3  # of a probability: another library sums in another order
 Precision = Literal["fp32", "int8"]
+_NOT_OF_THE_ENCODER = {"_name_or_path", "transformers_version", "dtype", "head_dropout"}
 
 
 class ExportOptions(msgspec.Struct, frozen=True, kw_only=True):
@@ -180,6 +182,7 @@ class _Export:
             padding=first.padding,
             text_form=first.text_form,
             precision=precision + scales,
+            encoder=encoder_settings(first.network.config),
             source_sha256={model.variant: model.weights_sha256 for model in self._models},
         )
 
@@ -200,6 +203,16 @@ class _Export:
                     f"int8 agrees with fp32 on {found.label_agreement:.1%} of {found.texts} "
                     f"texts of {variant!r}, at least {least:.1%} are wanted{advice}"
                 )
+
+
+def encoder_settings(config: PreTrainedConfig) -> dict[str, EncoderSetting]:
+    """Return what a configuration says of the encoder, beyond the library's own defaults."""
+    said = {"model_type": config.model_type, **config.to_diff_dict()}
+    return {
+        name: value
+        for name, value in said.items()
+        if value is None or (isinstance(value, EncoderSetting) and name not in _NOT_OF_THE_ENCODER)
+    }
 
 
 def special_tokens(model: TrainedModel) -> SpecialTokens:

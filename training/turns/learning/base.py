@@ -14,9 +14,11 @@ from transformers import AutoConfig, AutoModel, AutoTokenizer
 from models.fetching.cache import default_models_folder
 from models.fetching.catalogue import CATALOGUE
 from models.fetching.fetch import ensure_model
+from models.store.layout import BUNDLED
 from training.core.errors import MissingDataError, RecipeError
 from training.core.transformers_output import without_remarks
-from training.turns.learning.classifier import WEIGHTS_NAME
+from training.turns.learning.classifier import WEIGHTS_NAME, write_heads
+from training.turns.learning.exported import exported_manifest, read_exported
 from training.turns.learning.vocabulary import frequent_pieces, keep_pieces
 
 if TYPE_CHECKING:
@@ -45,7 +47,12 @@ def make_base(
         MissingDataError: The base is missing.
         ModelNotFoundError: It has a name of the catalogue, and no source has it.
         RecipeError: The base cannot be cut as asked for.
+        ModelIntegrityError: It is an exported model whose files are damaged.
     """
+    manifest = exported_manifest(recipe.model)
+    if manifest is not None:
+        _write_exported(manifest, recipe, folder)
+        return
     source = find_base(recipe.model)
     with without_remarks(), torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
@@ -56,13 +63,34 @@ def make_base(
         _keep_rows(model, kept, tokenizer.pad_token_id)
     if recipe.positions:
         _keep_positions(model, recipe.positions)
+    write_heads({}, folder)
+    _write(model, tokenizer, folder, recipe.model)
+
+
+def _write_exported(manifest: Path, recipe: BaseRecipe, folder: Path) -> None:
+    """Write the encoder of an exported model, and its heads beside it."""
+    cuts = {name: getattr(recipe, name) for name in ("layers", "vocabulary", "positions")}
+    for name, asked in cuts.items():
+        if asked:
+            message = f"base.{name}: {recipe.model!r} was cut when it was trained; leave it out"
+            raise RecipeError(message)
+    exported = read_exported(manifest)
+    first = next(iter(exported.networks.values()))
+    write_heads(exported.networks, folder)
+    encoder = cast("PreTrainedModel", first.encoder)
+    _write(encoder, exported.tokenizer, folder, recipe.model)
+
+
+def _write(
+    model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, folder: Path, name: str
+) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     model.config.save_pretrained(folder)
     tokenizer.save_pretrained(folder)
     tensors = {name: tensor.contiguous() for name, tensor in model.state_dict().items()}
     save_file(tensors, folder / WEIGHTS_NAME, metadata={"format": "pt"})
     parameters = sum(tensor.numel() for tensor in tensors.values())
-    log.info("base.made", model=recipe.model, parameters=parameters, pieces=len(tokenizer))
+    log.info("base.made", model=name, parameters=parameters, pieces=len(tokenizer))
 
 
 def find_base(model: str) -> str:
@@ -89,8 +117,8 @@ def _load(source: str, recipe: BaseRecipe) -> tuple[PreTrainedModel, PreTrainedT
     except (OSError, ValueError) as error:
         first_line = str(error).strip().partition("\n")[0]
         message = (
-            f"the base {recipe.model!r} cannot be loaded ({first_line}): name a folder, a model "
-            f"of a hub that this machine reaches, or {MINILM!r}"
+            f"the base {recipe.model!r} cannot be loaded ({first_line}): name {BUNDLED!r}, a "
+            f"folder, a model of a hub that this machine reaches, or {MINILM!r}"
         )
         raise MissingDataError(message) from error
     return model, tokenizer

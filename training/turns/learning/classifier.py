@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -14,12 +15,15 @@ from transformers.modeling_outputs import SequenceClassifierOutput
 from training.core.errors import MissingDataError
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
     from transformers import PreTrainedConfig, PreTrainedTokenizerBase
 
 LABELS = {0: "incomplete", 1: "complete"}
 WEIGHTS_NAME = "model.safetensors"
+HEADS_FOLDER = "heads"  # of a base that was trained before: a file for each variant
+GENERAL = "general"
 HEAD_DROPOUT = 0.1
 _FULL_PADDING = frozenset({"mobilebert"})  # their outputs change with masked padding
 _HEAD = ("layer_norm.", "classifier.")
@@ -105,6 +109,41 @@ def new_classifier(base: Path, *, dropout: float = HEAD_DROPOUT) -> TurnClassifi
     model = TurnClassifier(config)
     model.encoder.load_state_dict(load_file(base / WEIGHTS_NAME))
     return model
+
+
+def head_path(base: Path, name: str) -> Path | None:
+    """Return the file of the head that a model of this name starts from; None where there is none.
+
+    That is the head of its name, or else ``general``, or else the first.
+    """
+    found = {path.stem: path for path in sorted((base / HEADS_FOLDER).glob("*.safetensors"))}
+    return found.get(name) or found.get(GENERAL) or next(iter(found.values()), None)
+
+
+def write_heads(networks: Mapping[str, TurnClassifier], base: Path) -> None:
+    """Replace the heads beside a base by those of some networks, by variant."""
+    folder = base / HEADS_FOLDER
+    shutil.rmtree(folder, ignore_errors=True)
+    if networks:
+        folder.mkdir(parents=True)
+    for variant, network in networks.items():
+        head = {name: p.detach().contiguous() for name, p in network.head_parameters()}
+        save_file(head, folder / f"{variant}.safetensors", metadata={"format": "pt"})
+
+
+def starting_classifier(base: Path, name: str, *, dropout: float = HEAD_DROPOUT) -> TurnClassifier:
+    """Return the network that a model of this name starts from: with the base's head if it has one.
+
+    Args:
+        base: Folder of the encoder.
+        name: Of the model.
+        dropout: Before the last layer.
+    """
+    network = new_classifier(base, dropout=dropout)
+    head = head_path(base, name)
+    if head is not None:
+        network.load_state_dict({**network.state_dict(), **load_file(head)})
+    return network
 
 
 def load_classifier(folder: Path) -> tuple[TurnClassifier, PreTrainedTokenizerBase]:

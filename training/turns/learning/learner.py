@@ -35,7 +35,7 @@ class Epoch(msgspec.Struct, frozen=True):
     """The figures of one epoch.
 
     Attributes:
-        epoch: From 1.
+        epoch: From 1; 0 is the start, where that was validated.
         step: Steps until then.
         train_loss: Mean of the epoch's steps.
         validation_loss: Cross-entropy, without label smoothing.
@@ -64,6 +64,7 @@ class LearningPlan:
         settings: Epochs, rates.
         seed: Of the order and of dropout.
         fingerprint: Of everything that decides the weights; a checkpoint of another is not used.
+        validates_start: The weights that the model starts from may turn out as the best.
     """
 
     train: LabelledTexts
@@ -71,6 +72,7 @@ class LearningPlan:
     settings: Learning
     seed: int
     fingerprint: str
+    validates_start: bool = False
 
     @property
     def steps_of_epoch(self) -> int:
@@ -98,13 +100,18 @@ class LearningHistory(msgspec.Struct, frozen=True):
 
     Attributes:
         epochs: In order.
-        best_epoch: Whose weights were kept, from 1.
+        best_epoch: Whose weights were kept.
         examples_per_second: Of the steps that this process did, validation aside.
     """
 
     epochs: tuple[Epoch, ...]
     best_epoch: int
     examples_per_second: float
+
+    @property
+    def best(self) -> Epoch:
+        """Return the epoch whose weights were kept."""
+        return next(one for one in self.epochs if one.epoch == self.best_epoch)
 
 
 class TurnLearner:
@@ -150,7 +157,11 @@ class TurnLearner:
         return StepFigures({"loss": value})
 
     def end_epoch(self) -> Validation:
-        """Validate, and add the epoch to the history; the more accurate one ranks higher."""
+        """Validate, and add the epoch to the history.
+
+        The more accurate one ranks higher; where the start counts too, that of the lower loss,
+        since validation sets of one's own calls are small.
+        """
         loss, accuracy = validate(self._model, self._plan.validation)
         mean = self._losses / self._plan.steps_of_epoch
         number = self.step // self._plan.steps_of_epoch
@@ -158,7 +169,8 @@ class TurnLearner:
         self.epochs.append(epoch)
         self._losses = 0.0
         figures = {"validation_loss": loss, "validation_accuracy": accuracy}
-        return Validation(epoch.rank, figures)
+        few = self._plan.validates_start  # of which the loss says more than the accuracy
+        return Validation((-loss, accuracy) if few else epoch.rank, figures)
 
     def parameters(self) -> dict[str, torch.Tensor]:
         """Return the parameters that learn, by name, in the CPU's memory."""
@@ -220,6 +232,7 @@ def learn(
         steps=plan.steps,
         checkpoint_steps=plan.settings.checkpoint_steps,
         validation_steps=plan.steps_of_epoch,
+        validates_start=plan.validates_start,
     )
     loop = TrainingLoop(learner, settings, folder, validate=learner.end_epoch)
     saved = find_checkpoint(folder, plan) if resume else None

@@ -13,11 +13,14 @@ class BaseRecipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The encoder that every model starts from.
 
     Attributes:
-        model: Path of a folder, name on the hub, or a name of `models.fetching.catalogue`, such as
-            ``minilm``, which a machine without a hub can have too.
+        model: ``bundled``, the weights that callstream ships, or a folder or manifest of
+            ``turns-export``: models start from its encoder and from its heads. Or an encoder
+            without heads: a folder, a name on the hub, or one of `models.fetching.catalogue`, such
+            as ``minilm``, which a machine without a hub can have too.
         layers: How many of its first layers are kept; 0 keeps all.
-        vocabulary: How many word pieces are kept, the most frequent of the training texts
-            beside special tokens and ASCII characters; 0 keeps all.
+        vocabulary: How many word pieces are kept: special tokens and ASCII characters, then the
+            most frequent of the training texts, and where these have fewer, the base's first
+            ones; 0 keeps all.
         positions: How many positions are kept; 0 keeps all.
     """
 
@@ -85,8 +88,9 @@ class ModelRecipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     Attributes:
         name: Of its folder.
         set: Its training set; the model's name by default.
-        start_from: A model above it in the recipe whose weights it starts from.
-        train: ``all``, or ``head``: the encoder stays that of ``start_from``, bit for bit.
+        start_from: A model above it in the recipe whose weights it starts from. By default it
+            starts from the base, with the base's head of its name or else ``general``.
+        train: ``all``, or ``head``: the encoder stays that of the start, bit for bit.
         text: ``spoken`` as the recognizer writes, or ``written`` with capitals and punctuation.
         epochs: In place of the recipe's.
         examples: Of the training set, drawn by the seed; 0 takes all.

@@ -24,9 +24,12 @@ _TEXTS_AT_ONCE = 4096
 def frequent_pieces(
     tokenizer: PreTrainedTokenizerBase, texts: Iterable[str], size: int
 ) -> list[int]:
-    """Return at most ``size`` ids in ascending order: all that must stay, then the most frequent.
+    """Return ``size`` ids in ascending order: all that must stay, then the most frequent.
 
     Special tokens and single ASCII characters stay, so that any English text can be tokenised.
+    Texts that use fewer pieces decide nothing about the rest: that comes from the base's own
+    order, which is roughly one of frequency, so that a few lines never shrink a vocabulary. All
+    pieces stay of a base that has no more than ``size``.
 
     Raises:
         RecipeError: The tokenizer has no word pieces, or ``size`` is too small.
@@ -39,7 +42,7 @@ def frequent_pieces(
         message = f"base.vocabulary must be {len(kept)} or more: special tokens and characters"
         raise RecipeError(message)
     counts = _counts(_backend(tokenizer), texts)
-    ranked = sorted(counts, key=lambda piece: (-counts[piece], piece))
+    ranked = sorted(pieces.values(), key=lambda piece: (-counts[piece], piece))
     more = [piece for piece in ranked if piece not in kept]
     return sorted(kept | {*more[: size - len(kept)]})
 

@@ -29,8 +29,8 @@ class Columns(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         turns: Each a text, a list of texts, or a list of objects; they follow one another.
         text: The text in such an object.
         speaker: The speaker in such an object, or of the whole row.
-        conversation: What rows of one conversation share; without it every row is a conversation.
-        label: Whether the text is complete; such a text is never cut.
+        conversation: What rows of one conversation share; a row without it is one by itself.
+        label: Whether the text is complete; a text that has one is never cut.
         complete_labels: The labels of a complete text.
     """
 

@@ -1,7 +1,8 @@
-"""Readers of tables: JSON lines, JSON, CSV or Parquet, in a folder or on a hub."""
+"""Readers of tables: JSON lines, JSON, CSV, Parquet or plain lines, in a folder or on a hub."""
 
 from __future__ import annotations
 
+import codecs
 import csv
 import io
 import os
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
     from training.turns.sources.recipe import Source
 
+PLAIN_LINES = ".txt"  # only where it is named: in folders such files are licences and notes
 _SUFFIXES = frozenset({".jsonl", ".json", ".csv", ".parquet", ".zip"})
 
 
@@ -99,7 +101,8 @@ def _file_rows(path: Path) -> Iterator[tuple[str, Any]]:
     elif path.suffix.lower() == ".zip":
         with zipfile.ZipFile(path) as archive:
             for member in sorted(archive.namelist()):
-                if not os.path.basename(member).startswith("."):  # noqa: PTH119  no path of ours
+                name = os.path.basename(member)  # noqa: PTH119  no path of ours
+                if not name.startswith(".") and not name.lower().endswith(PLAIN_LINES):
                     for key, row in _content_rows(member, archive.read(member)):
                         yield f"{member}/{key}", row
     else:
@@ -109,12 +112,25 @@ def _file_rows(path: Path) -> Iterator[tuple[str, Any]]:
 def _content_rows(file_name: str, content: bytes) -> Iterator[tuple[str, Any]]:
     suffix = Path(file_name).suffix.lower()
     if suffix == ".jsonl":
-        yield from _numbered(msgspec.json.Decoder().decode_lines(content))
+        yield from _numbered(_json_lines(content))
+    elif suffix == PLAIN_LINES:
+        lines = content.decode("utf-8-sig").splitlines()
+        yield from _numbered({"text": line} for line in lines if line.strip())
     elif suffix == ".json":
         decoded = msgspec.json.decode(content)
         yield from _numbered(decoded if isinstance(decoded, list) else [decoded])
     elif suffix == ".csv":
         yield from _numbered(csv.DictReader(io.StringIO(content.decode("utf-8-sig"))))
+
+
+def _json_lines(content: bytes) -> Iterator[Any]:
+    for number, line in enumerate(content.removeprefix(codecs.BOM_UTF8).splitlines(), 1):
+        if not line.strip():
+            continue
+        try:
+            yield msgspec.json.decode(line)
+        except msgspec.DecodeError as error:
+            raise ValueError(f"line {number}: {error}") from error
 
 
 def _parquet_rows(path: Path) -> Iterator[tuple[str, Any]]:
@@ -135,16 +151,35 @@ def _conversations(
     for count, (key, row) in enumerate(rows):
         if source.rows and count >= source.rows:
             break
-        conversation = str(_value(row, columns.conversation)) if columns.conversation else key
+        _check_columns(name, key, row, columns.turns)
+        named = _value(row, columns.conversation) if columns.conversation else None
+        conversation = key if named in {None, ""} else str(named)
         turns.setdefault(f"{name}/{conversation}", []).extend(_turns(row, source))
     for conversation, spoken in turns.items():
         yield Conversation(conversation, tuple(spoken), is_punctuated=source.is_punctuated)
 
 
+def _check_columns(name: str, key: str, row: Any, wanted: tuple[str, ...]) -> None:
+    """Refuse a row that has none of the columns; one whose text is empty or null has it.
+
+    Raises:
+        MissingDataError: It has other columns.
+    """
+    if not isinstance(row, dict):
+        raise MissingDataError(f"row {key} of the source {name!r} is no object: {row!r:.40}")
+    if not row.keys() & {column.partition(".")[0] for column in wanted}:
+        has = ", ".join(map(str, row)) or "none"
+        message = (
+            f"row {key} of the source {name!r} has no column {' or '.join(wanted)}, only {has}: "
+            f"data.sources.{name}.columns says where the text is"
+        )
+        raise MissingDataError(message)
+
+
 def _turns(row: Any, source: Source) -> Iterator[Turn]:
     columns = source.columns
     label = _value(row, columns.label) if columns.label else None
-    is_complete = None if label is None else str(label) in columns.complete_labels
+    is_complete = None if label in {None, ""} else str(label) in columns.complete_labels
     for column in columns.turns:
         value = _value(row, column)
         for item in value if isinstance(value, list) else [value]:

@@ -29,6 +29,11 @@ except MissingExtraError as error:
 """
 
 
+TORCH = (
+    "pip install 'callstream[torch]' (5 GB on Linux; without a GPU see docs/training.md, CPU build)"
+)
+
+
 def message(missing: str, backend: str, weights: str, cache: Path) -> str:
     """Return what `load_engine` says in a process that cannot import some packages."""
     command = [sys.executable, "-c", LOAD, missing, weights, backend, str(cache)]
@@ -38,7 +43,7 @@ def message(missing: str, backend: str, weights: str, cache: Path) -> str:
 @pytest.mark.parametrize(
     ("missing", "backend", "expected"),
     [
-        ("torch", "torch", "needs torch: pip install 'callstream[torch]'"),
+        ("torch", "torch", f"needs torch: {TORCH}"),
         ("ctranslate2", "ctranslate2", "needs ctranslate2: pip install 'callstream[ctranslate2]'"),
         ("mlx", "mlx", "needs mlx: pip install 'callstream[mlx]'"),
     ],
@@ -57,7 +62,7 @@ def test_weights_that_have_to_be_exported_say_so_and_what_to_install(
     said = message("torch,whisper", "onnx", weights, tmp_path / "cache")
 
     assert said.startswith(f"{weights!r} has to be exported once: ")
-    assert said.endswith("needs torch: pip install 'callstream[torch]'")
+    assert said.endswith(f"needs torch: {TORCH}")
     assert not (tmp_path / "cache").exists()
 
 
@@ -85,4 +90,4 @@ def test_a_folder_without_a_vocabulary_says_which_file_it_lacks(
     said = message("torch,whisper", "onnx", str(folder), tmp_path / "cache")
 
     assert "no vocabulary (vocabulary.json, vocabulary.txt, tokenizer.json, vocab.json)" in said
-    assert said.endswith("pip install 'callstream[torch]'")
+    assert said.endswith(TORCH)

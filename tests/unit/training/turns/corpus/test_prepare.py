@@ -199,7 +199,10 @@ def test_a_set_without_conversations_for_its_test_split_is_refused(tmp_path: Pat
     name = next(one for one in range(99) if split_of(f"taskmaster4/d{one}") == "train")
     _write_turns(tmp_path, ["good morning to you"] * (name + 1))
 
-    with pytest.raises(MissingDataError, match="'general' finds no example for its test split"):
+    with pytest.raises(
+        MissingDataError,
+        match=r"'general' has 0 examples in its test split and needs 1.*give it more",
+    ):
         prepare(_one_set(train=1, test=1), tmp_path, tmp_path / "work", seed=1)
 
 

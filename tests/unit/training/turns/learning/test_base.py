@@ -33,9 +33,25 @@ def test_a_cut_base_gives_what_the_whole_one_gives(encoder: Path, tmp_path: Path
     make_base(recipe, lambda: _TEXTS, tmp_path, seed=1)
 
     whole, cut = _states(encoder, _TEXTS[0]), _states(tmp_path, _TEXTS[0])
-    assert AutoConfig.from_pretrained(tmp_path).vocab_size < 160
+    assert AutoConfig.from_pretrained(tmp_path).vocab_size == 160
     assert AutoConfig.from_pretrained(tmp_path).max_position_embeddings == 32
     assert torch.equal(whole, cut)
+
+
+def test_a_few_lines_do_not_shrink_a_vocabulary(encoder: Path, tmp_path: Path) -> None:
+    """What they do not use comes from the base, in its order."""
+    make_base(BaseRecipe(model=str(encoder), vocabulary=165), lambda: _TEXTS, tmp_path, seed=1)
+
+    whole, cut = AutoTokenizer.from_pretrained(encoder), AutoTokenizer.from_pretrained(tmp_path)
+    assert len(cut) == 165
+    used = {piece for text in _TEXTS for piece in whole.tokenize(text)}
+    left = [p for p, _ in sorted(whole.get_vocab().items(), key=lambda one: one[1])]
+    others = [piece for piece in left if piece not in used and piece in cut.get_vocab()]
+    gone = [piece for piece in left if piece not in cut.get_vocab()]
+    assert used <= cut.get_vocab().keys()
+    assert gone
+    words = [piece for piece in others if len(piece.removeprefix("##")) > 1 and piece[0] != "["]
+    assert max(map(left.index, words)) < min(map(left.index, gone))
 
 
 def test_layers_are_cut_from_the_top(encoder: Path, tmp_path: Path) -> None:
@@ -91,7 +107,9 @@ def test_a_missing_base_is_named(tmp_path: Path) -> None:
     """One line says what can be named instead."""
     recipe = BaseRecipe(model=str(tmp_path / "none"))
 
-    with pytest.raises(MissingDataError, match=r"none' cannot be loaded .* name a folder"):
+    with pytest.raises(
+        MissingDataError, match=r"none' cannot be loaded .* name 'bundled', a folder"
+    ):
         make_base(recipe, list, tmp_path / "base", seed=1)
 
 

@@ -225,8 +225,15 @@ def test_the_number_of_rows_can_be_bounded(tmp_path: Path) -> None:
 def test_columns_that_are_not_there_give_one_line(tmp_path: Path) -> None:
     _write_table(tmp_path / "set", "jsonl")
 
-    with pytest.raises(MissingDataError, match="'hub' holds a text in the columns speech"):
+    with pytest.raises(MissingDataError, match="'hub' has no column speech, only content"):
         _table(tmp_path, "set", columns=Columns(turns=("speech",)))
+
+
+def test_columns_without_a_text_give_one_line(tmp_path: Path) -> None:
+    (tmp_path / "set.jsonl").write_text('{"content": null}\n')
+
+    with pytest.raises(MissingDataError, match="'hub' holds a text in the columns content"):
+        _table(tmp_path, "set.jsonl", columns=Columns(turns=("content",)))
 
 
 def test_a_damaged_file_gives_one_line(tmp_path: Path) -> None:
