@@ -96,6 +96,8 @@ def _wrong_numbers(recipe: TurnRecipe) -> list[str]:
         ]
         if not 0 <= learning.warmup < 1:
             wrong.append(f"{table}.warmup is a share of the steps, from 0 to below 1")
+        if not 0 < learning.blend <= 1:
+            wrong.append(f"{table}.blend must be above 0 and at most 1")
         if learning.learning_rate <= 0:
             wrong.append(f"{table}.learning_rate must be above 0")
     if recipe.optimisation.max_length < 3:  # noqa: PLR2004, two special tokens and a word

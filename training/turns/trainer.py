@@ -113,8 +113,11 @@ class ModelTrainer:
         if not self._resume:
             shutil.rmtree(checkpoints, ignore_errors=True)
         network = self._network(task)
+        start = {name: tensor.detach().clone() for name, tensor in network.state_dict().items()}
         plan = self._plan(task, network)
         history = learn(network, plan, checkpoints, self._watcher, resume=self._resume)
+        if task.knows:
+            _blend(network, start, task.settings.blend)
         temperature = calibrate(network, plan.validation) if task.is_calibrated else 1.0
         save_classifier(network.cpu(), self._tokenizer, folder)
         record = self._record(task, network, history, examples=len(plan.train.labels))
@@ -228,6 +231,14 @@ class ModelTrainer:
             audit=self._report.audit.get(model.training_set),
             versions={name: version(name) for name in _LIBRARIES},
         )
+
+
+def _blend(network: TurnClassifier, start: dict[str, torch.Tensor], share: float) -> None:
+    """Put a network's weights a share of the way from the start to where they are."""
+    learnt = network.state_dict()
+    network.load_state_dict(
+        {name: tensor + share * (learnt[name] - tensor) for name, tensor in start.items()}
+    )
 
 
 def _learning(settings: Learning) -> Learning:

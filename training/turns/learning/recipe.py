@@ -43,6 +43,9 @@ class Learning(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         label_smoothing: Probability that is moved from the right label to all.
         bf16: Autocast to bfloat16; parameters and the optimiser stay fp32.
         checkpoint_steps: Between two checkpoints.
+        blend: How far the weights go from a start that knows the task to what was learnt: 1 all
+            the way; less keeps more of what the start knows (Wortsman et al. 2022,
+            arXiv:2109.01903).
     """
 
     epochs: int = 3
@@ -54,6 +57,7 @@ class Learning(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     label_smoothing: float = 0.0
     bf16: bool = False
     checkpoint_steps: int = 500
+    blend: float = 1.0
 
 
 class Optimisation(Learning, frozen=True, forbid_unknown_fields=True):

@@ -102,6 +102,23 @@ def test_the_start_stays_where_no_epoch_is_better(tmp_path: Path) -> None:
     assert summary.rows[0].before == summary.rows[0].accuracy
 
 
+def test_weights_go_a_part_of_the_way(tmp_path: Path) -> None:
+    """From the start to what was learnt, as the recipe says."""
+    data = write_lines(tmp_path / "calls", own_rows(50))
+    found = {}
+    for blend in (1.0, 0.25):
+        recipe = read_recipe(RECIPE, [*FAST, f"optimisation.blend={blend}"])
+        folders = RunFolders(tmp_path / str(blend), tmp_path / str(blend) / "models")
+        run_experiment(recipe, data, folders, resume=False)
+        found[blend] = load_file(folders.out / "general" / "model.safetensors")
+    start = starting_classifier(folders.base, "general").state_dict()
+
+    assert any(not found[1.0][name].equal(tensor) for name, tensor in start.items())
+    for name, tensor in start.items():
+        way = found[1.0][name] - tensor
+        assert (found[0.25][name] - tensor - 0.25 * way).abs().max() < 1e-6
+
+
 @pytest.mark.parametrize("count", [1, 10, 30])
 def test_too_few_lines_say_how_many_are_needed(tmp_path: Path, count: int) -> None:
     folder = write_lines(tmp_path, own_rows(count))
