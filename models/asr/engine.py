@@ -40,8 +40,9 @@ def load_engine(  # noqa: PLR0913  keyword-only settings
 
     Args:
         model: ``bundled``; a name such as ``base`` or ``base.en``, which is fetched; or
-            the path of a checkpoint in its format (``.pt``), of a manifest (``.json``) or of a
-            Hugging Face folder; or weights that `find_weights` found.
+            the path of a checkpoint in its format (``.pt``), of a manifest (``.json``), of a
+            folder with one of these or of a Hugging Face folder; or weights that `find_weights`
+            found.
         backend: ``onnx``, ``torch`` (the reference), ``ctranslate2``, ``mlx``, or ``auto``: ONNX
             Runtime on a CPU, torch elsewhere. torch's thread count is set for the whole process.
         precision: ``fp32`` or ``int8`` on ONNX Runtime and CTranslate2, ``fp32``, ``bf16`` or
@@ -63,8 +64,8 @@ def load_engine(  # noqa: PLR0913  keyword-only settings
         raise ConfigurationError(
             f"{backend} has no precision {precision!r}: use {' or '.join(PRECISIONS[backend])}"
         )
-    module = import_module(_MODULES[backend])
     weights = find_weights(model, models_folder) if isinstance(model, str) else model
+    module = import_module(_MODULES[backend])
     if precision == "auto":
         precision = _best_precision(weights, backend, device)
     settings = BackendSettings(precision, device, threads, cache or default_cache())

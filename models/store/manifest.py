@@ -6,6 +6,7 @@ lie in ``models/weights/<task>/``.
 
 import hashlib
 import os
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TypeVar
@@ -18,6 +19,8 @@ from schemas.errors import ModelIntegrityError, ModelNotFoundError
 WEIGHTS = Path(__file__).parents[1] / "weights"
 NAME_DIGITS = 8  # of a sha256, in the name of a version
 REINSTALL = "reinstall callstream, or restore the folder from the repository"
+OWN_FILES = "copy the model again, the manifest last"
+_BYTE = re.compile(r"\(byte (\d+)\)")  # as msgspec tells a place
 
 
 class WeightsManifest(msgspec.Struct, frozen=True, kw_only=True):
@@ -74,7 +77,9 @@ def load_manifest(path: Path, kind: type[Manifest]) -> Manifest:
     except FileNotFoundError as error:
         raise ModelNotFoundError(f"no manifest at {path}") from error
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise ModelIntegrityError(f"{path} is no manifest ({error}): {REINSTALL}") from error
+        place = _place(path, str(error))
+        advice = f"correct it, or {_advice(path)}"
+        raise ModelIntegrityError(f"{path} is no manifest: {place}; {advice}") from error
 
 
 def verified_weights(manifest_path: Path, manifest: WeightsManifest) -> Path:
@@ -95,12 +100,26 @@ def _verify(path: Path, sha256: str) -> None:
     try:
         digest = sha256_of(path)
     except FileNotFoundError as error:
-        raise ModelNotFoundError(f"the weights {path} are missing: {REINSTALL}") from error
+        raise ModelNotFoundError(f"the weights {path} are missing: {_advice(path)}") from error
     if digest != sha256.lower():
         raise ModelIntegrityError(
             f"{path} is damaged or was replaced (sha256 {digest[:12]}.., manifest says "
-            f"{sha256[:12]}..): {REINSTALL}"
+            f"{sha256[:12]}..): {_advice(path)}"
         )
+
+
+def _place(path: Path, problem: str) -> str:
+    """Return what is wrong with a JSON file, by line and column where a byte is named."""
+    found = _BYTE.search(problem)
+    if found is None:
+        return problem
+    before = path.read_bytes()[: int(found[1])]
+    line, column = before.count(b"\n") + 1, len(before) - before.rfind(b"\n")
+    return _BYTE.sub(f"(line {line}, column {column})", problem)
+
+
+def _advice(path: Path) -> str:
+    return REINSTALL if path.is_relative_to(WEIGHTS) else OWN_FILES
 
 
 def sha256_of(path: Path) -> str:

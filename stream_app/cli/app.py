@@ -37,6 +37,10 @@ COMMANDS = {
         "stream_app.cli.commands.broker:broker",
         "Run the embedded Kafka-protocol broker: for development, memory only.",
     ),
+    "settings": (
+        "stream_app.cli.commands.settings:settings",
+        "Show every setting: variable, value in effect, source, default and meaning.",
+    ),
     "version": ("stream_app.cli.commands.version:version", "Print the version."),
     "topics": ("stream_app.cli.commands.topics:app", "Create and describe the topics."),
     "models": (

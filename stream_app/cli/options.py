@@ -4,6 +4,7 @@ from typing import Annotated
 
 import typer
 
+from schemas.errors import ConfigurationError
 from stream_app.settings import Settings, load_settings
 
 FULL_SPEED = "max"
@@ -41,8 +42,13 @@ def settings_for(brokers: str | None) -> Settings:
 
     Raises:
         ConfigurationError: A variable ``CALLSTREAM_*`` is unknown or wrong.
+        typer.BadParameter: The brokers are.
     """
     settings = load_settings()
     if brokers is None:
         return settings
-    return settings.replace(kafka={"bootstrap_servers": brokers})
+    try:
+        return settings.replace(kafka={"bootstrap_servers": brokers})
+    except ConfigurationError as error:
+        reason = str(error).partition(": ")[2]
+        raise typer.BadParameter(reason, param_hint="--brokers") from error

@@ -101,7 +101,13 @@ class EffectRunner:
         Not so for a request that might have been shed: nothing waits for it.
         """
         self._context.metrics.failed_requests.inc()
-        log.error("inference.failed", agent=self._context.definition.name, reason=failure.reason)
+        log.error(
+            "inference.failed",
+            agent=self._context.definition.name,
+            call_id=job.call_id,
+            offset=job.offset,
+            reason=failure.reason,
+        )
         error = failure.reason.partition(":")[0]  # the rest may quote the request
         self._outbox.alert(job.session, job.call_id, "inference_failed", error=error)
         if job.is_lasting:

@@ -15,9 +15,11 @@ from stream_app.runtime.context import RuntimeContext
 from stream_app.runtime.effect_runner import EffectRunner, EffectSink
 from stream_app.runtime.memory.feeds import Feed, feed_all
 from stream_app.runtime.memory.partitions import Consumer
+from stream_app.runtime.memory.recollection import Recollection
 from stream_app.runtime.memory.sessions import PartitionSession
 from stream_app.runtime.memory.under_way import SET_ASIDE, input_mark
-from stream_app.runtime.output.outbox import AlertKind
+from stream_app.runtime.output.dead_letters import legal_call_id
+from stream_app.runtime.output.outbox import MAX_TOLD, AlertKind
 from stream_app.runtime.stalls import StallMarker
 from stream_app.transport.batches import UnreadableBatch
 
@@ -55,6 +57,7 @@ class Intake:
         self._effects = effects
         self._stalls = stalls
         self._admission = admission
+        self._refusing = Recollection(MAX_TOLD)
 
     async def take(self, messages: Sequence[Message]) -> None:
         """Feed messages to the machines of their calls, and carry out what that leads to."""
@@ -94,6 +97,8 @@ class Intake:
         for feed in feeds:
             if feed.reason:
                 self._tell_refusal(feed)
+            else:
+                self._tell_first_refusal(feed)
             if feed.machine is not None and not feed.is_refused and feed.session.is_current:
                 self._accept(feed)
             self._effects.carry_out(feed)
@@ -104,13 +109,32 @@ class Intake:
             log.info("call.opened", agent=self._definition.name, call_id=feed.call_id)
 
     def _tell_refusal(self, feed: Feed) -> None:
-        log.warning("message.refused", agent=self._definition.name, reason=feed.reason[:200])
+        self._log_refusal(feed, feed.offset, feed.reason)
         is_set_aside = feed.reason == SET_ASIDE
         if is_set_aside:
             self._context.metrics.quarantined_inputs.inc()
         if feed.session.is_current:
             kind: AlertKind = "input_quarantined" if is_set_aside else "input_refused"
             self._outbox.alert(feed.session, feed.call_id, kind, offset=str(feed.offset))
+
+    def _tell_first_refusal(self, feed: Feed) -> None:
+        """Log what a call refused first: it goes on, and may refuse every chunk from now on."""
+        refusal = next((each for each in feed.effects if isinstance(each, Refuse)), None)
+        key = (feed.session.partition, feed.session.generation, feed.call_id)
+        if refusal is not None and key not in self._refusing:
+            self._refusing.note(key)
+            self._log_refusal(feed, refusal.offset, refusal.reason)
+
+    def _log_refusal(self, feed: Feed, offset: int, reason: str) -> None:
+        log.warning(
+            "message.refused",
+            agent=self._definition.name,
+            call_id=legal_call_id(feed.call_id),
+            topic=feed.session.tp.topic,
+            partition=feed.session.partition,
+            offset=offset,
+            reason=reason[:200],
+        )
 
     def _feed_of(self, session: PartitionSession, message: Message) -> Feed:
         call_id = (message.key or b"").decode(errors="replace")
@@ -149,7 +173,12 @@ class Intake:
         self._context.metrics.refused_calls.inc()
         reason = self._admission.reason
         if self._admission.is_alert_due():
-            log.error("call.not_admitted", agent=self._definition.name, reason=reason)
+            log.error(
+                "call.not_admitted",
+                agent=self._definition.name,
+                call_id=legal_call_id(call_id),
+                reason=reason,
+            )
             self._outbox.alert(session, call_id, "too_many_calls", reason=reason)
         return Feed(session, call_id, offset, effects=(Refuse(offset, reason), Commit((offset,))))
 

@@ -25,6 +25,7 @@ class AsrSettings(Part):
         backend: What runs the weights; ``auto`` takes the fastest one that is installed.
         precision: Of the weights at work, such as ``fp32`` or ``int8``; ``auto`` leaves it to
             the back-end.
+        device: Where the weights run: ``cpu``, or such as ``cuda`` on torch and CTranslate2.
         threads: Of one process; several processes of one thread each serve more calls.
         partial_interval_ms: New audio between two partials of a segment; stretches under overload.
         max_batch: Most requests in one call of the model.

@@ -35,11 +35,15 @@ class KafkaSettings(Part):
         security_protocol: SSL in it asks for TLS, SASL for a login.
         sasl_mechanism: How to log in: with ``sasl_username`` and ``sasl_password`` (PLAIN and
             SCRAM), a ticket of Kerberos (GSSAPI), or a token (OAUTHBEARER).
+        sasl_username: User that logs in.
+        sasl_password: Password of that user.
         sasl_kerberos_service_name: First part of the brokers' principal.
         sasl_kerberos_domain_name: Second part of it; where empty, the host of each broker.
-        sasl_oauth_endpoint_url: Gives tokens to ``sasl_oauth_client_id`` with
-            ``sasl_oauth_client_secret`` (client credentials), for ``sasl_oauth_scope`` if that is
-            set. Renewed before they expire.
+        sasl_oauth_endpoint_url: Gives tokens (client credentials), which are renewed before they
+            expire.
+        sasl_oauth_client_id: Who asks for tokens there.
+        sasl_oauth_client_secret: Password of that client.
+        sasl_oauth_scope: What tokens are asked for; where empty, the endpoint decides.
         sasl_oauth_extensions: What goes to the brokers beside a token, as ``name=value,..``.
         sasl_oauth_token_file: Holds a token that somebody else renews, instead of an endpoint;
             read for each connection.
@@ -48,6 +52,12 @@ class KafkaSettings(Part):
         ssl_certfile: Our certificate (PEM), where the brokers ask for one.
         ssl_keyfile: Its private key (PEM), where it is not in the same file.
         ssl_keypassword: Opens the key, where it is encrypted.
+        partitions: Of each topic that ``topics create`` makes; the same for all of them.
+        replication_factor: Of each topic that ``topics create`` makes; 3 on three brokers.
+        heartbeat_s: How often a worker says that it is alive; well below the session timeout.
+        max_poll_records: Most messages that are taken at a time.
+        request_timeout_s: For the answer of a broker; what cannot be written in this time ends
+            the process, and another one does it again.
         session_timeout_s: A worker that is silent for this time loses its partitions.
         commit_interval_s: How often acknowledged offsets are committed.
         checkpoint_interval_s: Changes of an open call within this time share one checkpoint, and

@@ -1,7 +1,9 @@
 """The root of all settings, read once from ``CALLSTREAM_*`` variables."""
 
 import os
+import re
 from collections.abc import Mapping
+from functools import cache
 from typing import Any
 
 from pydantic import ValidationError
@@ -16,17 +18,24 @@ from stream_app.settings.overload import OverloadSettings
 from stream_app.settings.part import Part
 from stream_app.settings.segments import SegmentSettings
 from stream_app.settings.stalls import StallSettings
+from stream_app.settings.suggestions import PREFIX, SEPARATOR, is_misspelt, unknown_variable
 from stream_app.settings.turns import TurnSettings
 from stream_app.settings.worker import WorkerSettings
 
-PREFIX = "CALLSTREAM_"
+_PYDANTICS = "Input should be"
+_HOW_IT_WAS_READ = re.compile(", unable to .*")
+_OWN_ERROR = "Value error, "  # what pydantic puts before the text of a validator of ours
 
 
 class Settings(BaseSettings):
     """Every setting; ``CALLSTREAM_ASR__MODEL=base.en`` sets ``asr.model``."""
 
     model_config = SettingsConfigDict(
-        env_prefix=PREFIX, env_nested_delimiter="__", frozen=True, extra="forbid"
+        env_prefix=PREFIX,
+        env_nested_delimiter=SEPARATOR,
+        env_ignore_empty=True,
+        frozen=True,
+        extra="forbid",
     )
 
     kafka: KafkaSettings = KafkaSettings()
@@ -57,19 +66,37 @@ def load_settings() -> Settings:
         ConfigurationError: A variable ``CALLSTREAM_*`` is unknown or holds a wrong value; the
             message names all of them.
     """
-    names = (name for name in os.environ if name.upper().startswith(PREFIX))
-    unknown = sorted(name for name in names if not is_setting(name))
+    known = variables()
+    unknown = sorted(
+        name
+        for name in os.environ
+        if (name.upper().startswith(PREFIX) and not is_setting(name)) or is_misspelt(name, known)
+    )
     if unknown:
-        raise ConfigurationError("; ".join(f"{name} is not a setting" for name in unknown))
+        raise ConfigurationError("; ".join(unknown_variable(name, known) for name in unknown))
     return _validated({})
 
 
 def is_setting(name: str) -> bool:
     """Return whether an environment variable of this name sets something."""
-    part, _, field = name.upper().removeprefix(PREFIX).lower().partition("__")
-    model = Settings.model_fields.get(part)
-    kind = model.annotation if model is not None else None
-    return isinstance(kind, type) and issubclass(kind, Part) and field in kind.model_fields
+    return name.upper() in variables()
+
+
+@cache
+def variables() -> frozenset[str]:
+    """Return the names of the environment variables that set something, in capitals."""
+    kinds = {part: field.annotation for part, field in Settings.model_fields.items()}
+    return frozenset(
+        variable_of(part, name)
+        for part, kind in kinds.items()
+        if isinstance(kind, type) and issubclass(kind, Part)
+        for name in kind.model_fields
+    )
+
+
+def variable_of(part: str, name: str) -> str:
+    """Return the environment variable of a field of a part."""
+    return f"{PREFIX}{part}{SEPARATOR}{name}".upper()
 
 
 def settings_from_json(text: str | bytes) -> Settings:
@@ -83,8 +110,16 @@ def _validated(values: Mapping[str, Any]) -> Settings:
     except SettingsError as error:
         raise ConfigurationError(f"a setting cannot be read: {error}") from error
     except ValidationError as error:
-        problems = (
-            f"{PREFIX}{'__'.join(str(part) for part in item['loc']).upper()}: {item['msg']}"
-            for item in error.errors()
-        )
-        raise ConfigurationError("; ".join(problems)) from error
+        raise ConfigurationError("; ".join(map(_problem, error.errors()))) from error
+
+
+def _problem(item: Mapping[str, Any]) -> str:
+    """Return what is wrong with a value, and the value where it is one text."""
+    place = "__".join(str(part) for part in item["loc"]).upper()
+    variable = f"{PREFIX}{place}" if SEPARATOR in place else f"{PREFIX}{place}{SEPARATOR}.."
+    text, given = item["msg"], item["input"]
+    if text.startswith(_OWN_ERROR):
+        return f"{variable}: {text.removeprefix(_OWN_ERROR)}"
+    text = _HOW_IT_WAS_READ.sub("", text).replace(_PYDANTICS, "must be")
+    shown = f", not {given!r}" if isinstance(given, str | int | float) else ""
+    return f"{variable}: {text}{shown}"

@@ -68,9 +68,9 @@ def read_file(source: str) -> CheckpointContent:
             sha256=sha256,
         )
     except _DAMAGED as error:
-        raise ModelIntegrityError(f"{path} is no Whisper checkpoint, or damaged ({error})") from (
-            error
-        )
+        reason = str(error).partition(". ")[0]
+        message = f"{path} is no Whisper checkpoint, or damaged ({reason})"
+        raise ModelIntegrityError(message) from error
 
 
 def official_vocabulary(size: int) -> Vocabulary:

@@ -8,11 +8,13 @@ from typing import Literal
 
 import msgspec
 
+from models.asr.checkpoints.names import FORMS, OFFICIAL_NAMES, file_in, unknown_name
 from models.asr.core.confidence import IDENTITY, ConfidenceCurve
 from models.asr.core.policy import DEFAULT_POLICY, PolicyConfig
 from models.fetching.cache import default_models_folder
 from models.fetching.catalogue import CATALOGUE, PublishedModel
 from models.fetching.fetch import ensure_model
+from models.store.files import find_manifests
 from models.store.manifest import (
     WeightsManifest,
     bundled_manifest,
@@ -112,9 +114,9 @@ def find_weights(model: str, models_folder: Path | None = None) -> SpeechWeights
 
     Args:
         model: ``bundled``, a path to a ``.pt`` checkpoint (a manifest of the same stem beside it
-            is honoured), a ``.json`` manifest, a CTranslate2 or Hugging Face folder, or else a
-            name of the catalogue, of openai-whisper or, with a slash, of a repository of either
-            form.
+            is honoured), a ``.json`` manifest, a folder with one of these, a CTranslate2 or
+            Hugging Face folder, or else a name of the catalogue, of openai-whisper or, with a
+            slash, of a repository of either form.
         models_folder: Cache of fetched models; None is ``~/.cache/callstream/models``.
 
     Raises:
@@ -127,16 +129,31 @@ def find_weights(model: str, models_folder: Path | None = None) -> SpeechWeights
     if model in CATALOGUE:
         return _published(CATALOGUE[model], models_folder or default_models_folder())
     path = Path(model).expanduser()
+    if path.exists():
+        return _on_disk(path)
+    if path.suffix in CHECKPOINT_SUFFIXES or _PATH.match(model):
+        raise ModelNotFoundError(f"no speech weights at {path}, for nothing is there: give {FORMS}")
+    if "/" in model:
+        return SpeechWeights(model, _plain_manifest(model))
+    if model not in OFFICIAL_NAMES:
+        raise unknown_name(model, (BUNDLED, *_speech_names()))
+    return SpeechWeights(model, _official_manifest(model))
+
+
+def _speech_names() -> tuple[str, ...]:
+    """Return the names that mean weights of the catalogue or of openai-whisper."""
+    published = (name for name, model in CATALOGUE.items() if model.kind == "speech")
+    return tuple(dict.fromkeys((*published, *OFFICIAL_NAMES)))
+
+
+def _on_disk(path: Path) -> SpeechWeights:
+    """Return the weights that a file or folder means."""
     if (path / HUGGING_FACE_FILE).is_file():
         return SpeechWeights(str(path), _plain_manifest(path.resolve().name))
-    if not (path.suffix in CHECKPOINT_SUFFIXES or path.is_dir() or _PATH.match(model)):
-        manifest = _plain_manifest(model) if "/" in model else _official_manifest(model)
-        return SpeechWeights(model, manifest)
-    if not path.is_file():
-        raise ModelNotFoundError(
-            f"no speech weights at {path}: give a .pt file, a CTranslate2 or Hugging Face folder "
-            f"with a {HUGGING_FACE_FILE}, or 'bundled'"
-        )
+    if path.is_dir():
+        path = file_in(path, lambda each: load_manifest(each, WeightsManifest).file)
+    if path.suffix not in CHECKPOINT_SUFFIXES:
+        raise ModelNotFoundError(f"{path} is no file of weights that is read here: give {FORMS}")
     if path.with_suffix(".json").is_file():
         return _described(path.with_suffix(".json"))
     return SpeechWeights(str(path), _plain_manifest(path.stem))
@@ -152,8 +169,19 @@ def _described(manifest_path: Path) -> SpeechWeights:
     manifest = load_manifest(manifest_path, SpeechManifest)
     is_graphs = manifest.format == GRAPH_FORMAT and manifest.file.endswith(".json")
     if manifest.format != FORMAT and not is_graphs:
-        raise ModelIntegrityError(f"{manifest_path}: format {manifest.format!r}, not {FORMAT!r}")
+        advice = _advice_for(manifest_path, manifest.format)
+        reason = f"format {manifest.format!r}, not {FORMAT!r}"
+        raise ModelIntegrityError(f"{manifest_path}: {reason}{advice}")
     return SpeechWeights(str(verified_weights(manifest_path, manifest)), manifest)
+
+
+def _advice_for(path: Path, form: str) -> str:
+    """Return which manifest beside this one means the whole, where this one is a part of it."""
+    if form != GRAPH_FORMAT:
+        return ""
+    beside = (each for each in find_manifests(path.parent) if each != path)
+    whole = (each for each in beside if load_manifest(each, WeightsManifest).file == path.name)
+    return next((f": it is a part of {each}, give that" for each in whole), "")
 
 
 def _official_manifest(name: str) -> SpeechManifest:

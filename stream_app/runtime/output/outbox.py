@@ -176,7 +176,8 @@ class Outbox:
     ) -> Record | None:
         """Return the dead letter of an output; tell of it only once a call where it repeats."""
         self._metrics.refused_outputs.inc()
-        log.error("output.refused", agent=self._agent, topic=record.topic, reason=problem[:200])
+        about = {"call_id": call_id, "topic": record.topic, "partition": session.partition}
+        log.error("output.refused", agent=self._agent, **about, reason=problem[:200])
         if not self._is_news(session, call_id, record.topic):
             return None
         self.alert(session, call_id, "output_refused", topic=record.topic)

@@ -123,8 +123,8 @@ def test_brokers_that_are_no_hosts_and_ports_are_one_line(servers: str) -> None:
     result = run("watch", "--brokers", servers)
 
     assert result.exit_code == 2
-    assert "CALLSTREAM_KAFKA__BOOTSTRAP_SERVERS: Value error" in result.stderr
-    assert "is not HOST:PORT" in result.stderr
+    assert result.stderr.startswith("callstream: Invalid value for --brokers: '")
+    assert "is not HOST:PORT; see callstream watch --help" in result.stderr
     assert result.stderr.count("\n") == 1
 
 
@@ -146,7 +146,9 @@ def test_an_unknown_setting_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None
     result = run("replay", DEMO_CALL)
 
     assert result.exit_code == 2
-    assert result.stderr == "callstream: CALLSTREAM_ASR__MODLE is not a setting\n"
+    assert result.stderr == (
+        "callstream: CALLSTREAM_ASR__MODLE is not a setting: did you mean CALLSTREAM_ASR__MODEL?\n"
+    )
 
 
 @pytest.mark.parametrize(

@@ -55,7 +55,7 @@ def test_a_changed_file_is_found(manifest_path: Path) -> None:
 def test_a_missing_file_is_found(manifest_path: Path) -> None:
     (manifest_path.parent / "weights.bin").unlink()
 
-    with pytest.raises(ModelNotFoundError, match="are missing: reinstall"):
+    with pytest.raises(ModelNotFoundError, match="are missing: copy the model again"):
         verify_all(manifest_path.parent.parent)
 
 

@@ -1,0 +1,1 @@
+"""The settings as a table: what there is, what each means, and what is in effect."""
