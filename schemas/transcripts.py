@@ -121,7 +121,7 @@ class TranscriptFinal(Message, frozen=True, kw_only=True, tag="transcript_final.
         cut: Why it ended: a ``pause``, the ``limit`` of a segment's length, a ``gap`` in the
             audio, a ``stall``, the ``end`` of the call.
         rejected: Name of the guard that took the words away, ``failed`` where the recognizer could
-            not run; empty otherwise.
+            not run, ``crosstalk`` where the segment is an echo of another channel; empty otherwise.
         model: Name and version of the weights.
         domain: Of the call, as its context says; routes it to a model of turns.
         revised: Earlier segments of its passage, all that were decoded with it, in order.
@@ -193,6 +193,7 @@ class ChannelHealth(msgspec.Struct, frozen=True, kw_only=True):
 
 
 Healths = Annotated[tuple[ChannelHealth, ...], Meta(max_length=MAX_CHANNELS)]
+CrosstalkTimes = Annotated[tuple[Milliseconds, ...], Meta(max_length=MAX_CHANNELS)]
 
 
 class CallSummary(msgspec.Struct, frozen=True, kw_only=True):
@@ -210,6 +211,8 @@ class CallSummary(msgspec.Struct, frozen=True, kw_only=True):
         health: How the audio of each channel was; left out if no channel is at fault.
         clock_ahead_ms: By how much the audio lasted longer than the times of its chunks say; left
             out if it did not.
+        crosstalk_ms: For each channel the sound that was an echo of another one, and no speech;
+            left out if there was none.
     """
 
     parties: Parties
@@ -225,6 +228,7 @@ class CallSummary(msgspec.Struct, frozen=True, kw_only=True):
     unserved_language: Language | msgspec.UnsetType = msgspec.UNSET
     health: Healths | msgspec.UnsetType = msgspec.UNSET
     clock_ahead_ms: Milliseconds | msgspec.UnsetType = msgspec.UNSET
+    crosstalk_ms: CrosstalkTimes | msgspec.UnsetType = msgspec.UNSET
 
 
 class CallTranscribed(Message, frozen=True, kw_only=True, tag="call_transcribed.v1"):

@@ -175,6 +175,7 @@ class ChannelMetrics(msgspec.Struct, frozen=True, kw_only=True):
         response_delay_ms: Median time from the other party's end of turn to this one's start;
             -1 where there was none.
         health: How the audio of its channel was; null where no channel is at fault.
+        crosstalk_ms: Sound that was an echo of another channel; it counts for nothing else.
     """
 
     channel: Channel
@@ -188,6 +189,7 @@ class ChannelMetrics(msgspec.Struct, frozen=True, kw_only=True):
     interruptions: Count
     response_delay_ms: Milliseconds
     health: ChannelHealth | None = None
+    crosstalk_ms: Milliseconds = 0
 
 
 class CallMetrics(msgspec.Struct, frozen=True, kw_only=True):

@@ -90,6 +90,11 @@ class CallCounters:
         "Channels of ended calls with noise above -36 dBFS, or noise alone, from begin to end.",
         "Look at the line; of noise alone the encoding or the byte order may be wrong.",
     )
+    crosstalk_ms: int = _count("Audio of a channel that is an echo of another one, and no speech.")
+    equal_channels: int = _count(
+        "Channels that have the audio of another one.",
+        "Look at the gateway: both legs carry the mix, or the same party.",
+    )
     outdated_partials: int = _count("Results for partials that came after their segment's end.")
     predicted_ends: int = _count("Ends of turns predicted from partials.")
     withdrawn_ends: int = _count("Predictions that were taken back.")

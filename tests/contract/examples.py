@@ -89,6 +89,7 @@ SUMMARY = CallSummary(
     unserved_language="gsw",
     health=(HEALTH, HEALTH),
     clock_ahead_ms=1_250,
+    crosstalk_ms=(0, 1_280),
 )
 WORDS = (
     Word(text="grüß", start_ms=1_050, end_ms=1_300, confidence=0.91),
@@ -328,6 +329,7 @@ JSON_EXAMPLES: tuple[msgspec.Struct, ...] = (
                     interruptions=1,
                     response_delay_ms=-1,
                     health=HEALTH,
+                    crosstalk_ms=1_280,
                 ),
             ),
             clock_ahead_ms=1_250,

@@ -134,6 +134,7 @@ class _Channel:
         interruptions: Made by its party.
         delays_ms: Response delays of its turns.
         health: Of its audio.
+        crosstalk_ms: What it had of another channel.
     """
 
     number: int
@@ -143,6 +144,7 @@ class _Channel:
     interruptions: int
     delays_ms: Sequence[int]
     health: ChannelHealth | None
+    crosstalk_ms: int
 
     @property
     def talk_ms(self) -> int:
@@ -165,6 +167,7 @@ class _Channel:
             interruptions=self.interruptions,
             response_delay_ms=int(median(self.delays_ms)) if self.delays_ms else NO_RESPONSE_MS,
             health=self.health,
+            crosstalk_ms=self.crosstalk_ms,
         )
 
 
@@ -182,6 +185,7 @@ def _channels(
             interruptions=sum(each.channel == number for each in interruptions),
             delays_ms=delays.get(number, []),
             health=health[number] if number < len(health) else None,
+            crosstalk_ms=dict(enumerate(summary.crosstalk_ms or ())).get(number, 0),
         )
         for number in range(_channel_count(turns, summary))
     ]

@@ -20,6 +20,11 @@ def clock_ahead(chunk: AudioChunk, clock: int) -> Tell:
     )
 
 
+def equal_channels() -> Tell:
+    """Return that two channels carry the same audio, and the first one alone is heard."""
+    return Tell("call.channels_equal")
+
+
 def unhealthy_channels(
     health: tuple[ChannelHealth, ...], counters: CallCounters
 ) -> tuple[Tell, ...]:

@@ -18,7 +18,7 @@ class CallProgress:
         call_id: Of the call.
         call_input: Whose inputs these are.
         lane: That queues a commit behind the messages that its inputs led to.
-        channels: Know what of their audio was measured and when it was captured.
+        channels: Know what of their audio was measured, compared, and when it was captured.
         model: Name and version of the weights.
     """
 
@@ -35,15 +35,17 @@ class CallProgress:
         self._lane = lane
         self._captures = channels.captures
         self._levels = channels.levels
+        self._crosstalk = channels.crosstalk
         self._resumes: tuple[ChannelResume, ...] | None = None
-        self._horizon = 0
+        self._heard_from = self._horizon = 0
         self.model = model
 
     def acknowledge(self) -> None:
         """Acknowledge the inputs that no channel needs any more."""
         if self._lane.resumes is not self._resumes:
             self._resumes = self._lane.resumes
-            self._horizon = self._first_needed()
+            self._heard_from = self._first_heard()
+            self._horizon = self._crosstalk.needed_from(self._heard_from)
         offsets = self._input.release(min(self._horizon, self._levels.done))
         if offsets:
             self._captures.forget(self._horizon)
@@ -60,8 +62,8 @@ class CallProgress:
         if offsets:
             self._commit(offsets, ended)
 
-    def _first_needed(self) -> int:
-        """Return the first sample that a fresh worker would need; 0 without channels."""
+    def _first_heard(self) -> int:
+        """Return the first sample that a fresh worker would hear; 0 without channels."""
         channels, rate_hz = self._input.facts.layout
         needed_ms = [resume.point.needed_from_ms for resume in self._lane.resumes[:channels]]
         if not needed_ms:
@@ -78,6 +80,7 @@ class CallProgress:
             "channels": resumes,
             "model": self.model,
             "levels": self._levels.points_at(point.order),
+            "crosstalk": self._crosstalk.state_before(self._heard_from),
         }
         progress_ms = sum(resume.point.origin_ms for resume in resumes)
         return Checkpoint(

@@ -26,6 +26,7 @@ from schemas.transcripts import ChannelHealth
 from stream_app.calls.counters import CallCounters
 from stream_app.calls.effects import Commit, Effect, Emit, Infer
 from stream_app.calls.ended_call import EndedCall, is_lost_audio
+from stream_app.calls.transcribe.crosstalk.crosstalk import Crosstalk
 from stream_app.calls.transcribe.input.call_facts import CallFacts
 from stream_app.calls.transcribe.input.call_input import CallInput
 from stream_app.calls.transcribe.input.chunk_audio import check_layout, checked_duration
@@ -35,13 +36,22 @@ from stream_app.calls.transcribe.lane.transcript_lane import TranscriptLane
 from stream_app.calls.transcribe.lane.transcript_messages import call_summary, transcribed_message
 from stream_app.calls.transcribe.levels.call_levels import CallLevels
 from stream_app.calls.transcribe.levels.health import channel_health
-from stream_app.calls.transcribe.notices import clock_ahead, unhealthy_channels, without_start
+from stream_app.calls.transcribe.notices import (
+    clock_ahead,
+    equal_channels,
+    unhealthy_channels,
+    without_start,
+)
 from stream_app.calls.transcribe.progress import CallProgress
 from stream_app.calls.transcribe.recognition.call_requests import CallRequests, PartialConfig
-from stream_app.calls.transcribe.recognition.requests import RecognitionResult
+from stream_app.calls.transcribe.recognition.requests import (
+    CROSSTALK,
+    RecognitionResult,
+    crosstalk_recognition,
+)
 from stream_app.calls.transcribe.segmenter.call_channels import CallChannels
 from stream_app.calls.transcribe.segmenter.lookahead import upcoming_audio
-from stream_app.calls.transcribe.segmenter.segments import Cut, SegmenterEvent
+from stream_app.calls.transcribe.segmenter.segments import Cut, Segment, SegmenterEvent
 from stream_app.calls.transcribe.stated_language import StatedLanguage
 from stream_app.calls.transcribe.transcriber_state import AGENT, TranscriberConfig, TranscriberState
 
@@ -67,7 +77,8 @@ class CallTranscriber:
         self.counters = CallCounters()
         self._input = CallInput(state.input if state else None, self.counters)
         levels = CallLevels(state.levels if state else ())
-        self._channels = CallChannels(config.front_end, config.segments, levels)
+        self._crosstalk = Crosstalk(self.counters, state.crosstalk if state else None)
+        self._channels = CallChannels(config.front_end, config.segments, levels, self._crosstalk)
         captures = self._channels.captures
         partials = PartialConfig(config.policy, config.partial_interval_ms, config.is_deterministic)
         self._requests = CallRequests(call_id, partials, captures)
@@ -76,6 +87,7 @@ class CallTranscriber:
         model = state.model if state else config.model
         self._progress = CallProgress(call_id, self._input, self._lane, self._channels, model)
         self._languages = StatedLanguage(config)
+        self._progress = CallProgress(call_id, self._input, self._lane, self._channels, model)
 
     @classmethod
     def restore(cls, checkpoint: Checkpoint, config: TranscriberConfig) -> "CallTranscriber":
@@ -202,8 +214,11 @@ class CallTranscriber:
             self._channels.open(self._lane.open(channels), rate_hz)
         if sequenced.is_after_jump:
             effects += self._jump(sequenced)
+        equal = self.counters.equal_channels
         for channel, events in self._channels.insert(sequenced):
             effects += self._pass_on(channel, events)
+        if self.counters.equal_channels > equal:
+            effects.append(equal_channels())
         self._lane.advance(self._channels.heard_ms)
         self._progress.acknowledge()
         return effects
@@ -215,7 +230,17 @@ class CallTranscriber:
         if not events and not requests:
             return []
         self._lane.add(channel, events, requests, facts.parties[channel])
-        return [Infer(each, is_urgent=each.is_final, is_kept=each.is_kept) for each in requests]
+        copied = {
+            event.start_ms for event in events if isinstance(event, Segment) and event.is_copied
+        }
+        asked: list[Effect] = []
+        for request in requests:
+            if request.is_final and request.start_ms in copied:
+                self.counters.note_guard(CROSSTALK, is_final=True)
+                self._lane.fill_final(crosstalk_recognition(request, self._progress.model))
+            else:
+                asked.append(Infer(request, is_urgent=request.is_final, is_kept=request.is_kept))
+        return asked
 
     # Where the audio stops
 
@@ -296,6 +321,9 @@ class CallTranscriber:
         summary = self._languages.noted(summary)
         if any(each.faults for each in health):
             summary = msgspec.structs.replace(summary, health=health)
+        copied_ms = self._crosstalk.copied_ms
+        if any(copied_ms):
+            summary = msgspec.structs.replace(summary, crosstalk_ms=copied_ms)
         self._lane.push(Emit(transcribed_message(message, summary)))
         self.ended = EndedCall(offset)
         self._progress.acknowledge_all(ended=self.ended)

@@ -9,6 +9,7 @@ from models.asr.core.policy import DEFAULT_POLICY, PolicyConfig
 from models.asr.writing.normalisation import WordStyle
 from models.languages import unserved_language
 from models.vad.front_end import ChannelFrontEnd
+from stream_app.calls.transcribe.crosstalk.echo_state import EchoState
 from stream_app.calls.transcribe.input.pending_inputs import InputPoint
 from stream_app.calls.transcribe.lane.transcript_lane import ChannelResume
 from stream_app.calls.transcribe.levels.channel_levels import LevelPoint
@@ -57,9 +58,11 @@ class TranscriberState(msgspec.Struct, frozen=True, kw_only=True):
         channels: Every channel that the call ever had; those of the present layout come first.
         model: Name and version of the weights.
         levels: Of every channel.
+        crosstalk: What is known of the echoes between its channels.
     """
 
     input: InputPoint
     channels: tuple[ChannelResume, ...]
     model: str
     levels: tuple[LevelPoint, ...] = ()
+    crosstalk: EchoState = EchoState()

@@ -31,6 +31,7 @@ OWN_METRICS: dict[str, Export] = {
     "gaps": Export(inputs.AUDIO_GAPS),
     "gap_ms": Export(inputs.AUDIO_GAP_SECONDS, per_unit=0.001),
     "clock_ahead_ms": Export(inputs.CLOCK_AHEAD_SECONDS, per_unit=0.001),
+    "crosstalk_ms": Export(inputs.CROSSTALK_SECONDS, per_unit=0.001),
     "guarded": Export(model.GUARDED_RESULTS),
     "outdated_partials": Export(model.OUTDATED_PARTIALS),
     "predicted_ends": Export(calls.PREDICTED_ENDS),

@@ -64,6 +64,12 @@ CLOCK_AHEAD_SECONDS = Metric(
     "The times that a gateway gives do not fit the length of its audio: the log line "
     "`call.clock_ahead` names the call.",
 )
+CROSSTALK_SECONDS = Metric(
+    "crosstalk_seconds",
+    "counter",
+    "Duration of the sound on a channel that is an echo of another channel, and was taken out.",
+    "Normal in handsets and analogue lines. Where it grows, a leg carries both parties.",
+)
 PARTITIONS_HELD = Metric(
     "partitions_held",
     "gauge",

@@ -1,17 +1,21 @@
 """What a call asks its recognizer for, and what comes back."""
 
 from stream_app.calls.transcribe.recognition.requests import (
+    CROSSTALK,
     FAILED,
     RecognitionRequest,
     RecognitionResult,
+    crosstalk_recognition,
     failed_recognition,
     recognize,
 )
 
 __all__ = [
+    "CROSSTALK",
     "FAILED",
     "RecognitionRequest",
     "RecognitionResult",
+    "crosstalk_recognition",
     "failed_recognition",
     "recognize",
 ]

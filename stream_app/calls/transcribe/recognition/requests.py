@@ -18,6 +18,7 @@ from stream_app.calls.transcribe.segmenter.segments import Span
 
 LOOP = "loop"  # a reason beside the guards' names: words are kept, but their repetition was cut
 FAILED = "failed"  # another: the recognizer made no hypothesis
+CROSSTALK = "crosstalk"  # another: the segment is an echo of another channel
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
@@ -100,7 +101,7 @@ class RecognitionResult:
 
     Attributes:
         rejected: Name of the guard that took the words away, `FAILED` where the recognizer could
-            not run; empty where the words are kept.
+            not run, `CROSSTALK` where it need not; empty where the words are kept.
         guard: Name of the guard that took words away or cut them; empty if none did.
         model: Name and version of the weights.
         revised: Earlier segments of the passage, as they are heard with this one.
@@ -160,8 +161,22 @@ def failed_recognition(request: RecognitionRequest, model: str) -> RecognitionRe
         request: That failed.
         model: Name and version of the weights.
     """
+    return _without_words(request, model, FAILED)
+
+
+def crosstalk_recognition(request: RecognitionRequest, model: str) -> RecognitionResult:
+    """Return the result of a segment that is crosstalk: no words.
+
+    Args:
+        request: Which need not be run.
+        model: Name and version of the weights.
+    """
+    return _without_words(request, model, CROSSTALK)
+
+
+def _without_words(request: RecognitionRequest, model: str, reason: str) -> RecognitionResult:
     hypothesis = Hypothesis(duration_ms=request.audio_ms, language=primary_subtag(request.language))
-    return RecognitionResult(request=request, hypothesis=hypothesis, rejected=FAILED, model=model)
+    return RecognitionResult(request=request, hypothesis=hypothesis, rejected=reason, model=model)
 
 
 def _speech_request(request: RecognitionRequest, audio: FloatArray) -> SpeechRequest:

@@ -1,11 +1,14 @@
 """The channels of a call: opened with its audio, closed and discarded where it stops."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
 
-from models.vad.front_end import ChannelFrontEnd
+from models.audio.samples import FloatArray
+from models.vad.front_end import ChannelFrontEnd, warm_up_samples
+from stream_app.calls.transcribe.crosstalk.crosstalk import Crosstalk
 from stream_app.calls.transcribe.input.chunk_audio import channel_audio
 from stream_app.calls.transcribe.input.ordered_chunks import SequencedChunk
-from stream_app.calls.transcribe.input.sequence_point import to_ms
+from stream_app.calls.transcribe.input.sequence_point import to_ms, to_position
 from stream_app.calls.transcribe.levels.call_levels import CallLevels
 from stream_app.calls.transcribe.segmenter.capture_times import CaptureTimes
 from stream_app.calls.transcribe.segmenter.channel import Channel
@@ -27,9 +30,11 @@ class CallChannels:
         front_end: Makes the front end of a channel from the source's sample rate.
         config: How channels are cut.
         levels: Of their audio.
+        crosstalk: Takes out what a channel has of another one.
 
     Attributes:
         levels: Of their audio.
+        crosstalk: As given.
         captures: When their audio was captured.
     """
 
@@ -38,7 +43,9 @@ class CallChannels:
         front_end: Callable[[int], ChannelFrontEnd],
         config: SegmentConfig,
         levels: CallLevels,
+        crosstalk: Crosstalk,
     ) -> None:
+        self.crosstalk = crosstalk
         self._front_end = front_end
         self._config = config
         self._open: list[Channel] = []
@@ -74,18 +81,41 @@ class CallChannels:
         self._rate_hz = rate_hz
         self.captures.begin(rate_hz)
         self.levels.open(len(points), rate_hz)
+        needed_ms = min(point.needed_from_ms for point in points)
+        start = max(to_position(needed_ms, rate_hz) - warm_up_samples(rate_hz), 0)
+        self.crosstalk.open(rate_hz, len(points), start)
         self._open = [
-            Channel(self._front_end(rate_hz), rate_hz, self._config, point) for point in points
+            Channel(
+                self._front_end(rate_hz),
+                rate_hz,
+                self._config,
+                point,
+                partial(self.crosstalk.is_copied, number),
+            )
+            for number, point in enumerate(points)
         ]
 
     def insert(self, sequenced: SequencedChunk) -> Iterator[tuple[int, list[SegmenterEvent]]]:
         """Yield each channel's number with what a chunk leads to there."""
         self.captures.add(sequenced)
         start = sequenced.start - sequenced.silence
-        for number, channel in self._numbered(sequenced.channel):
-            audio = channel_audio(sequenced, number)
-            self.levels.add(number, start, audio)
-            yield number, channel.insert(start, audio)
+        numbers = [number for number, _ in self._numbered(sequenced.channel)]
+        audio = [channel_audio(sequenced, number) for number in numbers]
+        for number, samples in zip(numbers, audio, strict=True):
+            self.levels.add(number, start, samples)
+        if sequenced.channel is None:
+            passed = self.crosstalk.insert(start, audio)
+        else:
+            yield from self._hear(enumerate(self.crosstalk.stop()))
+            passed = [(start, samples) for samples in audio]
+        yield from self._hear(zip(numbers, passed, strict=True))
+
+    def _hear(
+        self, passed: Iterable[tuple[int, tuple[int, FloatArray]]]
+    ) -> Iterator[tuple[int, list[SegmenterEvent]]]:
+        for number, (start, samples) in passed:
+            if len(samples):
+                yield number, self._open[number].insert(start, samples)
 
     def close(
         self, cut: Cut, end: int, resume: int | None = None, *, channel: int | None = None
@@ -99,10 +129,13 @@ class CallChannels:
                 yields nothing: it was closed at the jump before.
             channel: The only one whose audio ends; all of them by default.
         """
+        yield from self._hear(enumerate(self.crosstalk.flush()))
         for number, each in self._numbered(channel):
             origin_ms = each.segmenter.origin_ms
             if resume is None or origin_ms < to_ms(resume, self._rate_hz):
                 yield number, each.close(cut, end, resume=resume)
+        if channel is None:
+            self.crosstalk.move_to(end if resume is None else resume)
 
     def _numbered(self, channel: int | None) -> Iterator[tuple[int, Channel]]:
         if channel is None:

@@ -10,6 +10,7 @@ from stream_app.calls.transcribe.segmenter.recent_audio import RecentAudio
 from stream_app.calls.transcribe.segmenter.segmenter import Segmenter
 from stream_app.calls.transcribe.segmenter.segments import (
     Cut,
+    IsCopied,
     NewOrigin,
     Segment,
     SegmentConfig,
@@ -30,6 +31,7 @@ class Channel:
         rate_hz: Sample rate of the source.
         config: How it is cut.
         point: Where to begin; audio further back is ignored.
+        is_copied: Tells crosstalk.
 
     Attributes:
         segmenter: Cuts it; knows the open segment.
@@ -41,12 +43,13 @@ class Channel:
         rate_hz: int,
         config: SegmentConfig,
         point: SegmenterPoint,
+        is_copied: IsCopied = lambda *_: False,
     ) -> None:
         self._front_end = front_end
         self._rate_hz = rate_hz
         self._config = config
         self._warm_up = warm_up_samples(rate_hz)
-        self.segmenter = Segmenter(config, point)
+        self.segmenter = Segmenter(config, point, is_copied)
         self._recent = RecentAudio(to_position(point.needed_from_ms, rate_hz) - self._warm_up)
         self._cursor = to_position(point.origin_ms, rate_hz)
         self._is_warm = False

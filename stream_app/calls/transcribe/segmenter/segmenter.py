@@ -20,6 +20,7 @@ from stream_app.calls.transcribe.segmenter.segments import (
     NEVER_MS,
     Activity,
     Cut,
+    IsCopied,
     NewOrigin,
     Segment,
     SegmentConfig,
@@ -40,10 +41,17 @@ class Segmenter:
     Args:
         config: Durations and thresholds.
         point: Where to begin.
+        is_copied: Tells crosstalk, which is no part of a passage.
     """
 
-    def __init__(self, config: SegmentConfig, point: SegmenterPoint) -> None:
+    def __init__(
+        self,
+        config: SegmentConfig,
+        point: SegmenterPoint,
+        is_copied: IsCopied = lambda *_: False,
+    ) -> None:
         self._config = config
+        self._is_copied = is_copied
         self._begin(point)
 
     @property
@@ -258,6 +266,8 @@ class Segmenter:
         end_ms = self._time_ms(end_index) if cut == "limit" else self._gate.last_speech_ms
         samples = self._audio.samples(self._open_index, end_index)
         span = Span(start_ms, self._time_ms(end_index))
+        if self._is_copied(span.start_ms, span.end_ms, at_ms):
+            return [Segment(start_ms, min(end_ms, at_ms), at_ms, cut, samples, is_copied=True)]
         passage = passage_before(span, self._passage, self._config)
         self._passage = (*passage, span) if self._config.passage_ms else ()
         return [Segment(start_ms, min(end_ms, at_ms), at_ms, cut, samples, passage)]

@@ -1,5 +1,6 @@
 """What a channel is cut into: segments, speech activity, and the origins between them."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -13,6 +14,8 @@ from stream_app.calls.transcribe.segmenter.speech_gate import GateConfig
 
 NEVER_MS = -1
 
+# Start and end of a segment, and the audio clock up to which audio has come: is it crosstalk?
+IsCopied = Callable[[int, int, int], bool]
 Cut = Literal["pause", "limit", "gap", "stall", "end"]
 
 
@@ -143,6 +146,7 @@ class Segment:
         samples: Its audio, 16 kHz, shape (n_samples,).
         passage: Segments before it that it is decoded with.
         context: The audio of those, end to end, 16 kHz, shape (n_samples,).
+        is_copied: It is crosstalk, and no speech of the channel's party.
     """
 
     start_ms: int
@@ -152,6 +156,7 @@ class Segment:
     samples: FloatArray
     passage: tuple[Span, ...] = ()
     context: FloatArray = field(default_factory=no_samples)
+    is_copied: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,205 @@
+"""What is passed on of channels that have one another's voice."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import pytest
+import soxr
+
+from models.audio.g711 import decode_mulaw, encode_mulaw
+from models.audio.samples import FloatArray
+from stream_app.calls.counters import CallCounters
+from stream_app.calls.transcribe.crosstalk.crosstalk import Crosstalk
+from tests.support.calls.echoed_calls import delayed, echo, same_mix, stretch, with_echoes
+from tests.support.calls.recorded_calls import RATE_HZ
+
+LOUD = 10 ** (-38 / 10)  # energy of a block; the line's noise is at -52 dB
+
+
+class Heard:
+    """What comes of a call whose audio is inserted in chunks of 100 ms."""
+
+    def __init__(self, audio: FloatArray, rate_hz: int = RATE_HZ) -> None:
+        self.counters = CallCounters()
+        self.crosstalk = Crosstalk(self.counters)
+        channels = audio.shape[1]
+        self.crosstalk.open(rate_hz, channels, 0)
+        passed: list[list[FloatArray]] = [[] for _ in range(channels)]
+        step = rate_hz // 10
+        for start in range(0, len(audio), step):
+            part = audio[start : start + step]
+            self._take(passed, self.crosstalk.insert(start, list(np.ascontiguousarray(part.T))))
+        self._take(passed, self.crosstalk.flush())
+        self.audio = np.stack([np.concatenate(parts) for parts in passed], axis=1)
+
+    @staticmethod
+    def _take(passed: list[list[FloatArray]], found: Sequence[tuple[int, FloatArray]]) -> None:
+        for parts, (start, samples) in zip(passed, found, strict=True):
+            assert not len(samples) or start == sum(map(len, parts))
+            parts.append(samples)
+
+
+def on_the_line(audio: FloatArray) -> FloatArray:
+    """Return audio as mu-law carries it."""
+    coded = [decode_mulaw(encode_mulaw(np.ascontiguousarray(each))) for each in audio.T]
+    return np.stack(coded, axis=1)
+
+
+def loud_blocks(audio: FloatArray, level: float = LOUD) -> np.ndarray:
+    """Return for each 32 ms of each channel whether it is loud."""
+    blocks = audio[: len(audio) // 256 * 256].reshape(-1, 256, audio.shape[1])
+    return np.asarray(np.square(blocks).mean(axis=1) > level)
+
+
+def silenced(heard: Heard) -> np.ndarray:
+    """Return for each 32 ms of each channel whether it was passed on as silence."""
+    blocks = heard.audio[: len(heard.audio) // 256 * 256]
+    return np.asarray(~blocks.reshape(-1, 256, blocks.shape[1]).any(axis=1))
+
+
+def test_a_call_without_crosstalk_is_passed_on_as_it_is() -> None:
+    call = on_the_line(stretch(0, 60_000))
+
+    heard = Heard(call)
+
+    assert np.array_equal(heard.audio, call)
+    assert heard.crosstalk.copied_ms == (0, 0)
+
+
+@pytest.mark.parametrize(
+    ("level_db", "delay_ms"),
+    [(-10, 20), (-10, 400), (-15, 250), (-20, 180), (-25, 60), (-20, -180), (-10, -50)],
+)
+def test_an_echo_becomes_silence_and_speech_stays(level_db: float, delay_ms: int) -> None:
+    call = stretch(0, 40_000)
+    echoes = with_echoes(np.zeros_like(call) + call, level_db=level_db, delay_ms=delay_ms) - call
+
+    heard = Heard(on_the_line(call + echoes))
+
+    known = np.arange(len(silenced(heard))) > 10_000 // 32
+    own = loud_blocks(call) & known[:, None]
+    only_echo = loud_blocks(echoes, LOUD / 10) & ~loud_blocks(call) & known[:, None]
+    assert only_echo.sum() > 100
+    assert (silenced(heard) & only_echo).sum() > 0.9 * only_echo.sum()
+    assert (silenced(heard) & own).sum() < 0.01 * own.sum()
+    assert min(heard.crosstalk.copied_ms) > 1_000
+    assert heard.counters.equal_channels == 0
+
+
+def test_who_speaks_at_the_same_time_as_an_echo_is_heard() -> None:
+    """Also where the echo is as loud as its own voice."""
+    call = stretch(0, 40_000).copy()
+    agent = call[:, 0]
+    other = delayed(call[:, 1], -4_000) + delayed(call[:, 1], 3_000)
+    call[:, 1] = other * np.float32(0.5)
+    mixed = call.copy()
+    mixed[:, 1] += echo(agent, level_db=-10, delay_ms=120)
+
+    heard = Heard(on_the_line(mixed))
+
+    both = loud_blocks(call[:, 1:], 10 ** (-30 / 10)) & loud_blocks(call[:, :1])
+    assert both.sum() > 100
+    assert (silenced(heard)[:, 1:] & both).sum() < 0.03 * both.sum()
+
+
+@pytest.mark.parametrize("gains", [(1.0, 1.0), (1.0, 0.8), (1.0, 0.2)])
+def test_two_equal_legs_are_one(gains: tuple[float, float]) -> None:
+    call = on_the_line(same_mix(stretch(0, 40_000), gains=gains))
+
+    heard = Heard(call)
+
+    loud = loud_blocks(call)[100:]
+    assert np.array_equal(heard.audio[:, 0], call[:, 0])
+    assert (silenced(heard)[100:, 1] & loud[:, 1]).sum() > 0.97 * loud[:, 1].sum()
+    assert heard.counters.equal_channels == (gains[1] > 0.5)
+
+
+def test_the_same_party_on_three_legs_is_heard_once() -> None:
+    call = on_the_line(same_mix(stretch(0, 30_000), gains=(1.0, 0.9, 0.5)))
+
+    heard = Heard(call)
+
+    loud = loud_blocks(call)[150:]
+    passed = loud & ~silenced(heard)[150:]
+    assert passed[:, 0].sum() == loud[:, 0].sum()
+    assert passed[:, 1:].sum() < 0.05 * loud[:, 1:].sum()
+
+
+def test_both_legs_with_a_third_sound_keep_their_own_voices() -> None:
+    """Such as music that both hear, the second one later."""
+    call = stretch(0, 40_000)
+    third = delayed(call[:, 0], 16_000) * np.float32(0.2)
+    both = call + np.stack([third, delayed(third, 90)], axis=1)
+
+    heard = Heard(on_the_line(both))
+
+    own = loud_blocks(call)
+    assert heard.crosstalk.copied_ms[1] > 1_000
+    assert (silenced(heard) & own).sum() < 0.02 * own.sum()
+
+
+def test_an_echo_whose_clock_drifts_stays_known() -> None:
+    """By 60 millionths, which is 4 ms a minute."""
+    call = stretch(0, 80_000)
+    clock = np.arange(len(call)) * (1 - 60e-6)
+    drifting = np.interp(clock, np.arange(len(call)), call[:, 0]).astype(np.float32)
+    echoed = call.copy()
+    echoed[:, 1] += echo(drifting, level_db=-15, delay_ms=100)
+
+    heard = Heard(on_the_line(echoed))
+
+    late = np.arange(len(silenced(heard))) > 50_000 // 32
+    only_echo = loud_blocks(call[:, :1])[:, 0] & ~loud_blocks(call[:, 1:], LOUD)[:, 0] & late
+    shifted = np.roll(only_echo, 4)
+    assert silenced(heard)[shifted, 1].mean() > 0.75
+
+
+@pytest.mark.parametrize("rate_hz", [11_025, 16_000, 48_000])
+def test_other_sample_rates_are_compared_alike(rate_hz: int) -> None:
+    echoed = with_echoes(stretch(0, 25_000))
+    wide = np.stack([soxr.resample(each, RATE_HZ, rate_hz, "HQ") for each in echoed.T], axis=1)
+
+    heard = Heard(wide.astype(np.float32), rate_hz)
+
+    narrow = Heard(echoed)
+    assert heard.audio.shape == wide.shape
+    for found, expected in zip(heard.crosstalk.copied_ms, narrow.crosstalk.copied_ms, strict=True):
+        assert abs(found - expected) < 0.15 * expected
+
+
+def test_noise_on_both_legs_is_not_compared_for_long() -> None:
+    rng = np.random.default_rng(0)
+    noise = (rng.standard_normal((RATE_HZ * 30, 2)) * 0.02).astype(np.float32)
+    noise *= (1 + np.sin(np.arange(len(noise)) / 3_000))[:, None].astype(np.float32)
+
+    heard = Heard(noise)
+
+    assert np.array_equal(heard.audio, noise)
+
+
+def test_a_single_channel_is_passed_on() -> None:
+    call = stretch(0, 5_000)[:, :1]
+
+    assert np.array_equal(Heard(call).audio, call)
+
+
+def test_channels_that_come_apart_are_compared_no_more() -> None:
+    """What waited is passed on, and the rest at once and as it is."""
+    call = on_the_line(with_echoes(stretch(0, 12_000)))
+    crosstalk = Crosstalk(CallCounters())
+    crosstalk.open(RATE_HZ, 2, 0)
+    crosstalk.insert(0, list(np.ascontiguousarray(call[:80_010].T)))
+    copied = crosstalk.copied_ms
+
+    waited = crosstalk.stop()
+    legs = list(np.ascontiguousarray(call[80_010:].T))
+    rest = crosstalk.insert(80_010, legs)
+
+    assert copied[1] > 0
+    assert [start + len(samples) for start, samples in waited] == [80_010, 80_010]
+    assert all(len(samples) for _, samples in waited)
+    assert all(np.array_equal(found, leg) for (_, found), leg in zip(rest, legs, strict=True))
+    assert not crosstalk.state_before(70_000).is_apart
+    assert crosstalk.state_before(80_010).is_apart
+    assert crosstalk.needed_from(80_010) == 80_010
+    assert crosstalk.copied_ms == copied
