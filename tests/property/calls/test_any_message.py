@@ -28,7 +28,7 @@ from stream_app.agents.detect_turns import turn_config
 from stream_app.calls.call_machine import CallMachine
 from stream_app.calls.detect_turns.judgement import Judgement, JudgementRequest
 from stream_app.calls.detect_turns.turns import CallTurns
-from stream_app.calls.effects import Commit, Effect, Emit, Infer, Refuse
+from stream_app.calls.effects import Commit, Effect, Emit, Infer, Refuse, Tell
 from stream_app.calls.finalize.finalizer import CallFinalizer, FinalizeConfig
 from stream_app.calls.transcribe.recognition import recognize
 from stream_app.calls.transcribe.segmenter import SegmentConfig
@@ -81,7 +81,7 @@ def fed(
                 assert infer is not None
                 effects.extend(machine.resolve(infer(effect.request)))
             else:
-                assert isinstance(effect, Refuse)
+                assert isinstance(effect, Refuse | Tell)
     assert len(acknowledged) == len(set(acknowledged))
     for message in outputs:
         written(message)

@@ -123,5 +123,5 @@ def test_damaged_weights_are_not_loaded(tmp_path: Path) -> None:
 def test_missing_weights_say_what_to_do(tmp_path: Path) -> None:
     manifest = shutil.copy(bundled_manifest("vad", "silero_vad_16k"), tmp_path)
 
-    with pytest.raises(ModelNotFoundError, match="reinstall"):
+    with pytest.raises(ModelNotFoundError, match="copy the model again"):
         load_vad(Path(manifest))
