@@ -22,13 +22,15 @@ class ComparedAudio:
         self._factor = grid.factor
         self._kept = grid.history // grid.factor + 2 * STEP_BLOCKS * grid.compared
         self._buffer = np.zeros(2 * self._kept, dtype=np.float32)
-        self._filled = self._kept  # of the buffer; all before the first sample is silence
-        self._first = start // grid.factor - self._kept
-        self._rest = np.zeros(start % grid.factor, dtype=np.float32)
-        self.end = start
+        self._begin(start)
 
     def append(self, start: int, samples: FloatArray) -> None:
-        """Take in samples that begin at ``start``: what lies before ``end`` is known, or void."""
+        """Take in samples that begin at ``start``: what lies before ``end`` is known, or void.
+
+        The first ones may begin later than was asked for.
+        """
+        if start > self.end:
+            self._begin(start)
         new = samples[max(self.end - start, 0) :]
         self.end += len(new)
         if self._factor > 1:
@@ -40,6 +42,13 @@ class ComparedAudio:
             self._buffer[self._filled : self._filled + len(part)] = part
             self._filled += len(part)
             new = new[len(part) :]
+
+    def _begin(self, start: int) -> None:
+        self._buffer[:] = 0
+        self._filled = self._kept  # of the buffer; all before the first sample is silence
+        self._first = start // self._factor - self._kept
+        self._rest = np.zeros(start % self._factor, dtype=np.float32)
+        self.end = start
 
     def between(self, start: int, end: int) -> FloatArray:
         """Return compared samples [start, end), shape (end - start,); a view, not to be kept."""

@@ -1,6 +1,7 @@
 """What is passed on of channels that have one another's voice."""
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -203,3 +204,35 @@ def test_channels_that_come_apart_are_compared_no_more() -> None:
     assert crosstalk.state_before(80_010).is_apart
     assert crosstalk.needed_from(80_010) == 80_010
     assert crosstalk.copied_ms == copied
+
+
+@pytest.mark.parametrize("first_ms", [1, 300, 5_000])
+def test_a_call_may_begin_later_than_was_asked_for(first_ms: int) -> None:
+    """As after a stall, or another layout."""
+    call, first = on_the_line(with_echoes(stretch(0, 12_000))), first_ms * RATE_HZ // 1000
+    crosstalk = Crosstalk(CallCounters())
+    crosstalk.open(RATE_HZ, 2, 0)
+    found = []
+    for start in range(0, len(call), RATE_HZ // 10):
+        part = list(np.ascontiguousarray(call[start : start + RATE_HZ // 10].T))
+        found.append(crosstalk.insert(first + start, part))
+
+    assert found[0][0][0] == first
+    assert crosstalk.copied_ms[1] > 1_000
+
+
+def test_a_gap_filled_with_silence_is_no_chunk_too_long() -> None:
+    """Silence of 5 s and a chunk come as one."""
+    call = on_the_line(with_echoes(stretch(0, 12_000)))
+    call[RATE_HZ * 4 : RATE_HZ * 9] = 0
+    at_once = Crosstalk(CallCounters())
+    at_once.open(RATE_HZ, 2, 0)
+    bounds = [0, *range(800, RATE_HZ * 4 + 1, 800), *range(RATE_HZ * 9 + 800, len(call), 800)]
+    passed = [
+        at_once.insert(start, list(np.ascontiguousarray(call[start:end].T)))
+        for start, end in pairwise(bounds)
+    ]
+
+    expected = Heard(call[: bounds[-1]]).audio
+    joined = [np.concatenate([each[n][1] for each in passed]) for n in (0, 1)]
+    assert all(np.array_equal(leg, expected[: len(leg), n]) for n, leg in enumerate(joined))
