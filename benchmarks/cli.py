@@ -30,6 +30,10 @@ COMMANDS = {
         "benchmarks.whole_calls.command:whole_calls",
         "Measure word errors of whole calls by pause and passage, through segmenter and guards.",
     ),
+    "crosstalk": (
+        "benchmarks.crosstalk.command:crosstalk",
+        "Measure what echoes leave in words and turns, what double talk loses, and the cost.",
+    ),
     "finalized-calls": (
         "benchmarks.finalized_calls.command:finalized_calls",
         "Measure word errors of finalized calls: real callers through broker and agents.",

@@ -32,7 +32,7 @@ def define(settings: Settings) -> AgentDefinition:
     """Return the definition of the agent; loads the model, if any."""
     turns = settings.turns
     config = turn_config(turns, settings.asr)
-    models = None if turns.model == NO_MODEL else _load_models(turns)
+    models = None if turns.model == NO_MODEL else load_models(turns)
 
     def restore(checkpoint: Checkpoint) -> CallTurns:
         machine = CallTurns.restore(checkpoint, config, router=models)
@@ -84,7 +84,8 @@ def judge(requests: Sequence[JudgementRequest]) -> list[Judgement]:
     ]
 
 
-def _load_models(turns: TurnSettings) -> TurnModels:
+def load_models(turns: TurnSettings) -> TurnModels:
+    """Return the models that the settings name."""
     routes = [
         Route(variant=r.variant, party=r.party, domain=r.domain, language=r.language)
         for r in turns.routes
