@@ -176,6 +176,6 @@ async def test_a_batch_that_unpacks_to_200_megabytes_is_a_dead_letter(
 
     described = orjson.loads(found[catalogue.AUDIO, partition, int(sent.offset)] or b"")
     assert described["batch_last_offset"] == int(sent.offset)
-    assert described["size"] < 10_000
+    assert described["size"] < 300_000  # gzip packs zeros a thousandfold
     assert transcribe.is_running
     assert transcribe.peak_mib() - before_mib < MAX_GROWTH_MIB
