@@ -16,7 +16,7 @@ from stream_app.worker.supervisor import Supervisor
 LIMIT_S = 10.0
 WRONG = {
     "SSL": "speaks no TLS at this port",
-    "SASL_PLAINTEXT": "takes no login",
+    "SASL_PLAINTEXT": "refuses the login of user 'ann' by PLAIN: it closes the connection",
     "SASL_SSL": "speaks no TLS at this port",
 }
 

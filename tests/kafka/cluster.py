@@ -106,11 +106,7 @@ class KafkaNode:
 
     def _takes_connections(self) -> bool:
         assert self.is_running, f"Kafka node {self.number} ended: {self.last_output()}"
-        try:
-            socket.create_connection(("127.0.0.1", self.port), timeout=1).close()
-        except OSError:
-            return False
-        return True
+        return takes_connections(self.port)
 
     @property
     def _config(self) -> Path:
@@ -253,6 +249,15 @@ async def create_topics(kafka: KafkaSettings) -> None:
         return True
 
     await until(are_created, lambda: f"topics: {errors[-1]}", limit_s=START_TIMEOUT_S)
+
+
+def takes_connections(port: int) -> bool:
+    """Return whether somebody listens at a port of the loopback address."""
+    try:
+        socket.create_connection(("127.0.0.1", port), timeout=1).close()
+    except OSError:
+        return False
+    return True
 
 
 def free_ports(count: int) -> list[int]:

@@ -10,9 +10,10 @@ import psutil
 import pytest
 
 from stream_app.settings import KafkaSettings
-from tests.kafka.cluster import START_TIMEOUT_S, KafkaNode, free_ports
+from tests.kafka.cluster import START_TIMEOUT_S, KafkaNode, free_ports, takes_connections
 from tests.kafka.libraries import KafkaUnavailableError, kafka_jars
 from tests.support.certificates import Authority
+from tests.support.waiting import wait_until
 
 PROTOCOLS = ("PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL")
 MUTUAL = "MUTUAL"  # TLS that asks the client for a certificate
@@ -69,6 +70,7 @@ def secured_kafka(folder: Path) -> Iterator[SecuredKafka]:
         node.await_end()
         node.launch()
         node.await_ready(time.monotonic() + START_TIMEOUT_S)
+        wait_until(lambda: all(map(takes_connections, ports)), "every listener")
         pid = node.pid
         yield SecuredKafka(listeners, authority)
     finally:

@@ -161,19 +161,25 @@ def _of_certificate(server: Server, error: ssl.SSLCertVerificationError) -> Caus
 
 
 def _of_answer(server: Server, options: Options, error: BrokerResponseError) -> Cause:
-    mechanism, user = options.get("sasl_mechanism", ""), options.get("sasl_plain_username", "")
     if isinstance(error, SaslAuthenticationFailed):
         said = f": {error.args[0]}" if error.args and isinstance(error.args[0], str) else ""
-        text = f"the broker at {{at}} refuses the login of {_user(user)} by {mechanism}{said}"
-        advice = f"correct {SETTING}SASL_USERNAME and {SETTING}SASL_PASSWORD"
-        is_setting = mechanism not in _TICKETS  # which are renewed outside
-        return Cause(server, text, _TICKETS.get(mechanism, advice), is_setting=is_setting)
+        return refused_login(server, options, said)
     if isinstance(error, IllegalSaslStateError):
         wanted = protocol(tls=has_tls(options), login=False)
         text = "the broker at {at} takes no login (SASL) at this port"
         advice = f"set {PROTOCOL}={wanted}, or give the port for logins"
         return Cause(server, text, advice, is_setting=True)
-    return Cause(server, f"the broker at {{at}} refuses us: {describe(error, user)}")
+    reason = describe(error, options.get("sasl_plain_username", ""))
+    return Cause(server, f"the broker at {{at}} refuses us: {reason}")
+
+
+def refused_login(server: Server, options: Options, said: str) -> Cause:
+    """Return the cause where the broker does not take a login, with what it says."""
+    mechanism, user = options["sasl_mechanism"], options.get("sasl_plain_username", "")
+    text = f"the broker at {{at}} refuses the login of {_user(user)} by {mechanism}{said}"
+    advice = f"correct {SETTING}SASL_USERNAME and {SETTING}SASL_PASSWORD"
+    is_setting = mechanism not in _TICKETS  # which are renewed outside
+    return Cause(server, text, _TICKETS.get(mechanism, advice), is_setting=is_setting)
 
 
 def unsupported_mechanism(server: Server, options: Options, offered: Sequence[str]) -> Cause:

@@ -24,7 +24,7 @@ from stream_app.transport.access.probes import FAILURES, connection, explain, si
 from stream_app.transport.security.sasl import TokenError
 
 ANSWER_S = 4.0  # for a connection, with TLS, login and the names of the brokers
-EXPLAIN_S = 3.0  # for the probes that tell why there was none
+EXPLAIN_S = 4.5  # for the probes that tell why there was none
 
 
 async def check_brokers(options: Options) -> None:

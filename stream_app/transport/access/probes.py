@@ -20,10 +20,11 @@ from stream_app.transport.access.causes import (
     has_login,
     has_tls,
     protocol,
+    refused_login,
     unsupported_mechanism,
 )
 
-PROBE_S = 1.5
+PROBE_S = 2.5
 CLOSE_S = 1.0
 TLS_RECORDS = (b"\x15", b"\x16")  # an alert or a handshake, RFC 8446, section 5.1
 NOT_A_BROKER = "is this the port of a Kafka broker, and is the broker ready?"
@@ -33,35 +34,34 @@ FAILURES = (KafkaError, OSError, TimeoutError, asyncio.IncompleteReadError)
 async def explain(server: Server, options: Options, error: BaseException) -> Cause:
     """Return why a server that takes connections did not let us in, by asking it otherwise."""
     is_tls = has_tls(options)
-    other_protocol = await _other_protocol(server, options)
-    if other_protocol is not None:
-        return other_protocol
+    plain = await _offer(server, options, is_tls=False)
+    if is_tls and plain is not None:
+        return _no_tls(server, options)
+    if not is_tls and plain is None and await _speaks_tls(server):
+        return _tls_wanted(server, options)
     if is_tls and (alert := await _tls_failure(server, options)) is not None:
         return _of_tls(server, alert)
-    offered = await _offer(server, options, is_tls=is_tls)
-    if has_login(options) and (offered or isinstance(error, UnsupportedSaslMechanismError)):
-        return unsupported_mechanism(server, options, offered or ())
-    if offered:
-        return _login_wanted(server, offered, is_tls=is_tls)
+    offered = (await _offer(server, options, is_tls=True) if is_tls else plain) or ()
+    is_unsupported = isinstance(error, UnsupportedSaslMechanismError)
+    if (offered or is_unsupported) and not isinstance(error, TimeoutError):
+        return _of_login(server, options, offered)
     if isinstance(error, TimeoutError):
         return silent(server)
     return Cause(server, "no broker answers at {at}: the connection is closed", NOT_A_BROKER)
 
 
-async def _other_protocol(server: Server, options: Options) -> Cause | None:
-    """Return the cause where one side speaks TLS and the other does not."""
-    is_tls, is_login = has_tls(options), has_login(options)
-    if is_tls and await _offer(server, options, is_tls=False) is not None:
-        text = f"the broker at {{at}} speaks no TLS at this port, and {PROTOCOL} asks for it"
-        wanted = protocol(tls=False, login=is_login)
-        advice = f"set {PROTOCOL}={wanted}, or give the broker's port for TLS"
-        return Cause(server, text, advice, is_setting=True)
-    if not is_tls and await _speaks_tls(server):
-        text = f"the broker at {{at}} expects TLS at this port, and {PROTOCOL} asks for none"
-        wanted = protocol(tls=True, login=is_login)
-        advice = f"set {PROTOCOL}={wanted}, or give the broker's port without TLS"
-        return Cause(server, text, advice, is_setting=True)
-    return None
+def _no_tls(server: Server, options: Options) -> Cause:
+    text = f"the broker at {{at}} speaks no TLS at this port, and {PROTOCOL} asks for it"
+    wanted = protocol(tls=False, login=has_login(options))
+    advice = f"set {PROTOCOL}={wanted}, or give the broker's port for TLS"
+    return Cause(server, text, advice, is_setting=True)
+
+
+def _tls_wanted(server: Server, options: Options) -> Cause:
+    text = f"the broker at {{at}} expects TLS at this port, and {PROTOCOL} asks for none"
+    wanted = protocol(tls=True, login=has_login(options))
+    advice = f"set {PROTOCOL}={wanted}, or give the broker's port without TLS"
+    return Cause(server, text, advice, is_setting=True)
 
 
 def silent(server: Server) -> Cause:
@@ -144,6 +144,15 @@ def _of_tls(server: Server, error: ssl.SSLError) -> Cause:
         )
         return Cause(server, text, advice, is_setting=True)
     return Cause(server, f"no TLS connection to the broker at {{at}}: {reason}", NOT_A_BROKER)
+
+
+def _of_login(server: Server, options: Options, offered: Sequence[str]) -> Cause:
+    """Return the cause where a broker that wants a login did not get the one it wants."""
+    if not has_login(options):
+        return _login_wanted(server, offered, is_tls=has_tls(options))
+    if options["sasl_mechanism"] in offered:  # some brokers answer with no reason
+        return refused_login(server, options, ": it closes the connection")
+    return unsupported_mechanism(server, options, offered)
 
 
 def _login_wanted(server: Server, offered: Sequence[str], *, is_tls: bool) -> Cause:
