@@ -97,7 +97,7 @@ def test_silence_leads_to_nothing_and_is_acknowledged() -> None:
 
     acknowledged = [o for effect in effects if isinstance(effect, Commit) for o in effect.offsets]
     assert not any(isinstance(effect, Emit) for effect in effects)
-    assert max(acknowledged) > 180
+    assert max(acknowledged) > 165  # crosstalk keeps 1.5 s more
 
 
 def test_a_call_whose_start_was_lost_is_transcribed_all_the_same() -> None:
