@@ -165,6 +165,7 @@ class ChannelTurns(msgspec.Struct, kw_only=True, omit_defaults=True):
             segment_ids=turn.segment_ids,
             texts=turn.texts,
             counts=turn.counts,
+            starts_ms=turn.starts_ms,
         )
         self.ended.append(ended)
 
@@ -208,5 +209,5 @@ def _revised_turn(
         return None
     before = [turn for turn in turns if turn.start_ms <= segment.start_ms]
     nearest = before[-1] if before else turns[0]
-    nearest.insert_words(segment, language, is_first=not before)
+    nearest.insert_words(segment, language)
     return nearest

@@ -1,5 +1,6 @@
 """The words of a turn, segment by segment, and how a later final revises them."""
 
+from bisect import bisect_right
 from collections.abc import Sequence
 
 import msgspec
@@ -15,16 +16,22 @@ class TurnWords(msgspec.Struct, kw_only=True, omit_defaults=True):
         segment_ids: Of the segments that had words, in order.
         texts: What each says; empty where a later final found that nothing was said.
         counts: How many words each has, as they were spoken.
+        starts_ms: Audio clock at which each begins; ascending.
     """
 
     segment_ids: list[str] = []
     texts: list[str] = []
     counts: list[int] = []
+    starts_ms: list[int] = []
 
     def __post_init__(self) -> None:
-        """Count the words of a checkpoint of a version that kept their sum alone."""
+        """Complete a checkpoint of a version that kept less of each segment.
+
+        Segments of which no start is known stand before all others.
+        """
         if len(self.counts) < len(self.texts):
             self.counts = [spoken_count(text, (), "en") for text in self.texts]
+        self.starts_ms = [0] * (len(self.texts) - len(self.starts_ms)) + self.starts_ms
 
     @property
     def text(self) -> str:
@@ -41,13 +48,15 @@ class TurnWords(msgspec.Struct, kw_only=True, omit_defaults=True):
         self.segment_ids.append(final.segment_id)
         self.texts.append(final.text.strip())
         self.counts.append(word_count(final))
+        self.starts_ms.append(final.start_ms)
 
-    def insert_words(self, segment: RevisedSegment, language: str, *, is_first: bool) -> None:
+    def insert_words(self, segment: RevisedSegment, language: str) -> None:
         """Take in a segment in which a later final found the first words."""
-        index = 0 if is_first else len(self.texts)
+        index = bisect_right(self.starts_ms, segment.start_ms)
         self.segment_ids.insert(index, segment.segment_id)
         self.texts.insert(index, segment.text.strip())
         self.counts.insert(index, spoken_count(segment.text, segment.words, language))
+        self.starts_ms.insert(index, segment.start_ms)
 
     def revise(self, segment: RevisedSegment, language: str) -> bool:
         """Return whether the text of one of its segments changes with what is heard now."""

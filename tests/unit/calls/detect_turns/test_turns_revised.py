@@ -87,6 +87,26 @@ def test_words_found_before_the_first_turn_begin_that_turn() -> None:
     assert [turn.text for turn in ended(messages)] == ["hello thank you"]
 
 
+def test_words_found_in_several_segments_stand_in_the_order_of_their_audio() -> None:
+    """Each used to go before all that were there."""
+    early = (Said(CUSTOMER, 500, 900), Said(CUSTOMER, 1_500, 1_900), Said(CUSTOMER, 2_500, 2_900))
+
+    messages = heard({6_000: {500: "yes", 1_500: "hello", 2_500: "again"}}, *early, LATER)
+
+    assert [turn.text for turn in ended(messages)] == ["yes hello again thank you"]
+
+
+def test_words_found_between_two_segments_of_a_turn_stand_between_them() -> None:
+    silent = Said(CUSTOMER, 2_500, 2_900)
+    last = Said(CUSTOMER, 3_400, 3_800, "five")
+
+    messages = heard({3_400: {2_500: "four"}}, NUMBER, silent, last)
+    again = heard({6_000: {2_500: "four"}}, NUMBER, silent, last, LATER)
+
+    assert [turn.text for turn in ended(messages)] == ["my numb her is four five"]
+    assert [revision.text for revision in revisions(again)] == ["my numb her is four five"]
+
+
 def test_noise_behind_a_turn_may_revise_it() -> None:
     noise = Said(CUSTOMER, 6_000, 7_000)
 
