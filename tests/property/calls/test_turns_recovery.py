@@ -13,6 +13,7 @@ from schemas.base import Message
 from schemas.codec import decode_json, encode_json
 from schemas.operations import Checkpoint
 from schemas.transcripts import (
+    MAX_REVISION_MS,
     SpeechActivity,
     TranscriptFinal,
     TranscriptPartial,
@@ -177,14 +178,18 @@ def calls(draw: st.DrawFn) -> list[TranscriptTopicMessage]:
 
 @st.composite
 def revised_calls(draw: st.DrawFn) -> list[TranscriptTopicMessage]:
-    """Draw a call whose finals revise up to three earlier ones of their channel."""
+    """Draw a call whose finals revise up to three earlier ones of their channel, none too old."""
     call = draw(calls())
     for channel in (AGENT, CUSTOMER):
         starts = [
             m.start_ms for m in call if isinstance(m, TranscriptFinal) and m.channel == channel
         ]
         texts = {
-            start_ms: {earlier: draw(st.sampled_from(TEXTS)) for earlier in starts[n - 3 : n]}
+            start_ms: {
+                earlier: draw(st.sampled_from(TEXTS))
+                for earlier in starts[n - 3 : n]
+                if start_ms - earlier < MAX_REVISION_MS
+            }
             for n, start_ms in enumerate(starts)
             if n >= 3 and draw(st.booleans())
         }
