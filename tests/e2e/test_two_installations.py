@@ -26,7 +26,7 @@ def with_prefix(settings: Settings) -> Settings:
 
 
 async def keys_on(kafka: KafkaSettings, name: str) -> set[str]:
-    """Return the keys of all records of a topic; tests that share the cluster write some without."""
+    """Return the keys of all records of a topic; other tests write records without one there."""
     starts = dict.fromkeys(range(kafka.partitions), BEGINNING)
     records = read_partitions(kafka, name, starts)
     return {record.key.decode(errors="replace") async for record in records if record.key}
