@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from schemas.audio import AudioMessage
@@ -16,6 +16,7 @@ from schemas.codec import decode_audio, encode_audio
 from schemas.errors import MalformedMessageError
 from tests.contract.examples import AUDIO_EXAMPLES, CALL_ID, example_id
 from tests.contract.generated import JSON_VALUES, messages
+from tests.support.examples import examples
 
 UNKNOWN = {"later": [1, {"field": None}]}
 _, CHUNK, HELD = AUDIO_EXAMPLES[:3]
@@ -53,7 +54,7 @@ def refusal(data: bytes) -> str:
     return str(refused.value)
 
 
-@settings(deadline=None, max_examples=300)
+@examples(300)
 @given(message=st.sampled_from(MESSAGE_TYPES).flatmap(messages))
 def test_every_form_of_a_message_is_read_as_the_same(message: AudioMessage) -> None:
     forms = written(fields_of(message), message)
@@ -98,7 +99,7 @@ def test_a_name_may_be_missing_only_where_it_has_a_default(
             assert decode_audio(encode(value)) == msgspec.structs.replace(message, **changed)
 
 
-@settings(deadline=None, max_examples=300)
+@examples(300)
 @given(data=st.data())
 def test_a_value_of_any_type_is_taken_or_refused_in_every_form_alike(data: st.DataObject) -> None:
     message = data.draw(st.sampled_from(AUDIO_EXAMPLES))
@@ -111,7 +112,7 @@ def test_a_value_of_any_type_is_taken_or_refused_in_every_form_alike(data: st.Da
     assert outcomes == [outcomes[0]] * len(FORMS)
 
 
-@settings(deadline=None, max_examples=500)
+@examples(500)
 @given(form=st.sampled_from(FORMS), data=st.data())
 def test_any_bytes_behind_the_first_byte_of_a_form_are_malformed(
     form: Any, data: st.DataObject
@@ -122,7 +123,7 @@ def test_any_bytes_behind_the_first_byte_of_a_form_are_malformed(
     assert refusal(bytes([first]) + rest)
 
 
-@settings(deadline=None, max_examples=500)
+@examples(500)
 @given(data=st.data())
 def test_a_damaged_message_of_any_form_is_read_or_malformed(data: st.DataObject) -> None:
     message = data.draw(st.sampled_from(AUDIO_EXAMPLES))

@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 import orjson
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from schemas.audio import AudioMessage
@@ -19,6 +19,7 @@ from schemas.transcripts import TranscriptTopicMessage
 from stream_app.calls.detect_turns.call_state import CallState
 from tests.contract.examples import AUDIO_EXAMPLES, JSON_EXAMPLES, golden_path
 from tests.contract.generated import JSON_VALUES
+from tests.support.examples import examples
 
 Decode = Callable[[bytes], Any]
 
@@ -69,7 +70,7 @@ def test_any_bytes_are_malformed(topic: str, data: bytes) -> None:
         DECODERS[topic](data)
 
 
-@settings(deadline=None, max_examples=300)
+@examples(300)
 @given(data=st.data())
 def test_damaged_messages_are_read_or_malformed(data: st.DataObject) -> None:
     """A byte changed, inserted or lost."""
@@ -95,7 +96,7 @@ def test_a_message_that_was_cut_off_is_malformed(message: msgspec.Struct) -> Non
                 decode(whole[:length])
 
 
-@settings(deadline=None, max_examples=300)
+@examples(300)
 @given(data=st.data())
 def test_fields_of_any_type_are_read_or_malformed(data: st.DataObject) -> None:
     message = data.draw(st.sampled_from(JSON_EXAMPLES))

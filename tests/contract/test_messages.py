@@ -23,6 +23,7 @@ from tests.contract.examples import (
     golden_path,
 )
 from tests.contract.generated import JSON_VALUES, messages
+from tests.support.examples import examples
 
 EXAMPLES = (*AUDIO_EXAMPLES, *JSON_EXAMPLES)
 AUDIO_MESSAGE_TYPES = spec_of(AUDIO).types
@@ -123,13 +124,13 @@ def test_optional_elements_stand_last(message: AudioMessage) -> None:
     assert names[len(names) - len(optional) :] == optional
 
 
-@settings(deadline=None, max_examples=200)
+@examples(200)
 @given(message=st.sampled_from(AUDIO_MESSAGE_TYPES).flatmap(messages))
 def test_audio_messages_survive_the_topic(message: AudioMessage) -> None:
     assert decode_audio(encode_audio(message)) == message
 
 
-@settings(deadline=None, max_examples=300)
+@examples(300)
 @given(message=st.sampled_from(JSON_MESSAGE_TYPES).flatmap(messages))
 def test_json_messages_survive_the_topic(message: msgspec.Struct) -> None:
     assert decode(encode_json(message), type(message)) == message

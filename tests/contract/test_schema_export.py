@@ -5,7 +5,7 @@ from typing import Any
 import msgspec
 import orjson
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator, ValidationError
 
@@ -24,6 +24,7 @@ from schemas.export import (
 )
 from tests.contract.examples import AUDIO_EXAMPLES, JSON_EXAMPLES, example_id
 from tests.contract.generated import messages
+from tests.support.examples import examples
 
 EXAMPLES = (*AUDIO_EXAMPLES, *JSON_EXAMPLES)
 VALIDATORS = {
@@ -81,7 +82,7 @@ def test_the_schema_accepts_what_we_write(message: msgspec.Struct) -> None:
     VALIDATORS[type(message)].validate(written(message))
 
 
-@settings(deadline=None, max_examples=200)
+@examples(200)
 @given(message=st.sampled_from(MESSAGE_TYPES).flatmap(messages))
 def test_the_schema_accepts_whatever_we_could_write(message: msgspec.Struct) -> None:
     VALIDATORS[type(message)].validate(written(message))

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import msgspec
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from schemas.base import Message
@@ -20,6 +20,7 @@ from tests.support.calls.answering_worker import (
     of_turns,
 )
 from tests.support.calls.call_messages import finalized, interruption, turn_ended, turns_complete
+from tests.support.examples import examples
 
 TEXTS = ("one", "two words", REFUSED, IGNORED)
 AGENTS = st.sampled_from((of_turns(), of_turns(has_history=True)))
@@ -69,7 +70,7 @@ def remembered(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr(answering, "MAX_REMEMBERED", request.param)
 
 
-@settings(deadline=None, max_examples=300)
+@examples(120)
 @given(topic=turn_topics(), agent=AGENTS, data=st.data())
 def test_every_turn_has_one_answer(
     topic: list[Message], agent: AnyAnswering, data: st.DataObject
@@ -86,7 +87,7 @@ def test_every_turn_has_one_answer(
     assert worker.is_closed
 
 
-@settings(deadline=None, max_examples=100)
+@examples(100)
 @given(topic=turn_topics())
 def test_without_a_crash_no_turn_is_asked_twice(topic: list[Message]) -> None:
     """However often it is repeated, and however long ago it was answered."""
@@ -101,7 +102,7 @@ def test_without_a_crash_no_turn_is_asked_twice(topic: list[Message]) -> None:
     assert set(worker.written) == {answer_id(t.event_id) for t in asked if t.text != REFUSED}
 
 
-@settings(deadline=None, max_examples=100)
+@examples(100)
 @given(repeats=st.integers(1, 4), text=st.sampled_from(TEXTS), data=st.data())
 def test_every_finalized_call_has_one_answer(repeats: int, text: str, data: st.DataObject) -> None:
     call = finalized(((0, 0, text),))

@@ -11,7 +11,7 @@ from typing import Any, get_args
 
 import msgspec
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from models.asr.decoding.whisper_engine import WhisperEngine
@@ -43,6 +43,7 @@ from tests.support.calls.recorded_calls import (
     transcriber,
 )
 from tests.support.calls.turn_judges import one
+from tests.support.examples import examples
 from tests.support.models.micro import MICRO
 
 CALL_ID = "c"
@@ -109,7 +110,7 @@ def calls(draw: st.DrawFn) -> list[AudioTopicMessage]:
     return [decode_audio(encode_audio(message)) for message in log]
 
 
-@settings(deadline=None, max_examples=150)
+@examples(60)
 @given(log=calls())
 def test_any_messages_of_a_call_of_transcribe_are_taken_or_refused(
     log: list[AudioTopicMessage],
@@ -117,7 +118,7 @@ def test_any_messages_of_a_call_of_transcribe_are_taken_or_refused(
     fed(transcriber(CALL_ID), log, fingerprint)
 
 
-@settings(deadline=None, max_examples=400)
+@examples(150)
 @given(log=st.lists(of_one_call(TranscriptTopicMessage), max_size=25), has_model=st.booleans())
 def test_any_messages_of_a_call_of_detect_turns_are_taken_or_refused(
     log: list[Any], *, has_model: bool
@@ -132,7 +133,7 @@ def test_any_messages_of_a_call_of_detect_turns_are_taken_or_refused(
     fed(CallFinalizer(CALL_ID, FinalizeConfig()), outputs)
 
 
-@settings(deadline=None, max_examples=400)
+@examples(150)
 @given(log=st.lists(of_one_call(TurnTopicMessage), max_size=25))
 def test_any_messages_of_a_call_of_finalize_are_taken_or_refused(log: list[Any]) -> None:
     fed(CallFinalizer(CALL_ID, FinalizeConfig()), log)
@@ -211,7 +212,7 @@ def test_a_start_that_does_not_fit_the_audio_costs_no_other_message_its_outcome(
     assert type(outputs[-1]).__name__ == "CallTranscribed"
 
 
-@settings(deadline=None, max_examples=300)
+@examples(300)
 @given(
     data=st.binary(max_size=200)
     | st.sampled_from([encode_audio(m) for m in RECORDED[:3]]).flatmap(

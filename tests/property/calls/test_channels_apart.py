@@ -5,7 +5,7 @@ from functools import cache
 
 import msgspec
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from schemas.audio import AudioChunk
@@ -32,9 +32,10 @@ from tests.support.calls.rough_calls import (
     plain_chunks,
     renumbered,
 )
+from tests.support.examples import examples
 
 PARTIES = ("agent", "customer", "unknown")
-EXAMPLES = settings(max_examples=12, deadline=None)
+EXAMPLES = examples(8)
 
 
 def log_of(chunks: Chunks, *, channels: int = 2) -> list[LogEntry]:

@@ -4,7 +4,7 @@ from functools import cache
 
 import msgspec
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from models.vad.front_end import ChannelFrontEnd
@@ -27,6 +27,7 @@ from tests.support.calls.rough_calls import (
     plain_chunks,
     renumbered,
 )
+from tests.support.examples import examples
 
 CONFIG = TranscriberConfig(
     front_end=lambda rate_hz: ChannelFrontEnd(rate_hz, LevelDetector()),
@@ -92,7 +93,7 @@ def undisturbed(chunks: tuple[AudioChunk, ...]) -> list[Message]:
 INDICES = st.integers(0, COUNT - 1)
 
 
-@settings(max_examples=20, deadline=None)
+@examples(20)
 @given(at=INDICES, count=st.integers(1, 4), by=st.sampled_from([10**9, -(10**9), -1, 1, 5]))
 def test_corrupt_numbers_change_nothing(at: int, count: int, by: int) -> None:
     chunks = list(good())
@@ -101,7 +102,7 @@ def test_corrupt_numbers_change_nothing(at: int, count: int, by: int) -> None:
     assert Run(chunks).lane == undisturbed(good())
 
 
-@settings(max_examples=20, deadline=None)
+@examples(20)
 @given(at=INDICES)
 def test_a_wrap_at_16_bit_changes_nothing(at: int) -> None:
     chunks = [
@@ -112,7 +113,7 @@ def test_a_wrap_at_16_bit_changes_nothing(at: int) -> None:
 
 
 @pytest.mark.parametrize("pause_ms", [0, 700, 3_000, 20_000])
-@settings(max_examples=10, deadline=None)
+@examples(10)
 @given(at=st.integers(1, COUNT - JUMP_PROOF_MS // CHUNK_MS))
 def test_numbers_that_begin_again_change_nothing(pause_ms: int, at: int) -> None:
     """Also after a pause: what the pause itself changes it changes with the old numbers, too."""
@@ -122,7 +123,7 @@ def test_numbers_that_begin_again_change_nothing(pause_ms: int, at: int) -> None
     assert Run(again).lane == Run(paused).lane
 
 
-@settings(max_examples=10, deadline=None)
+@examples(10)
 @given(at=st.integers(1, COUNT - 2))
 def test_audio_too_short_to_prove_a_jump_is_heard_all_the_same(at: int) -> None:
     """After a pause of 20 s, with new numbers, the call ends within a second."""
@@ -135,7 +136,7 @@ def test_audio_too_short_to_prove_a_jump_is_heard_all_the_same(at: int) -> None:
     assert run.heard_ms == end * CHUNK_MS
 
 
-@settings(max_examples=20, deadline=None)
+@examples(20)
 @given(
     at=INDICES,
     by_ms=st.sampled_from([HOUR_MS, 6_000, 3_000, 500, 21, -21, -500, -HOUR_MS]),
@@ -151,7 +152,7 @@ def test_one_corrupt_time_changes_nothing(at: int, by_ms: int) -> None:
         assert run.lane == undisturbed(good())
 
 
-@settings(max_examples=10, deadline=None)
+@examples(10)
 @given(at=INDICES)
 def test_a_time_beyond_any_call_costs_that_chunk_alone(at: int) -> None:
     chunks = list(good())
@@ -181,7 +182,7 @@ def test_chunks_that_come_twice_change_nothing(distance: int) -> None:
     assert not run.durable.refused
 
 
-@settings(max_examples=10, deadline=None)
+@examples(10)
 @example(at=1)  # its numbers are known from one chunk alone
 @given(at=INDICES)
 def test_a_source_that_sends_on_with_times_from_zero_keeps_its_words(at: int) -> None:

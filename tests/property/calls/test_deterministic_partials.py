@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from functools import cache
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from schemas.base import Message
@@ -15,6 +15,7 @@ from stream_app.calls.transcribe.transcriber import CallTranscriber
 from stream_app.calls.transcribe.transcriber_state import TranscriberConfig
 from tests.support.calls.partition_log import Durable, LogEntry, Worker, deterministic_lane
 from tests.support.calls.recorded_calls import SHORT_SEGMENTS, detectors, fingerprint, recorded_call
+from tests.support.examples import examples
 
 CONFIG = TranscriberConfig(
     front_end=detectors().front_end,
@@ -87,7 +88,7 @@ def test_slow_inference_changes_not_even_the_order(
     assert topic(inference_lag=inference_lag) == undisturbed()
 
 
-@settings(max_examples=40, deadline=None)
+@examples(16)
 @given(
     crash=st.integers(1, len(LOG) - 1),
     again=st.integers(1, 30),

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from itertools import chain
 
 import numpy as np
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from models.vad.front_end import WARM_UP_FRAMES, Frame
@@ -22,6 +22,7 @@ from stream_app.calls.transcribe.segmenter.segmenter import Segmenter
 from tests.support.calls.turn_judges import one
 from tests.support.calls.turn_lanes import AGENT, activity, final, number, transcribed
 from tests.support.calls.turn_runs import ended, run
+from tests.support.examples import examples
 
 CONFIG = SegmentConfig(max_segment_ms=3_000, cut_window_ms=1_000, rebuild_silence_ms=2_000)
 FRAME_SAMPLES = 256
@@ -112,7 +113,7 @@ def limit_in_the_pause() -> tuple[list[float], list[float], list[float]]:
     return frames, levels, [-0.1]
 
 
-@settings(max_examples=300, deadline=None)
+@examples(120)
 @given(stretches())
 @example(limit_in_the_pause())
 def test_a_complete_turn_never_waits_for_the_ceiling(
@@ -121,7 +122,7 @@ def test_a_complete_turn_never_waits_for_the_ceiling(
     assert late_turns(heard) == []
 
 
-@settings(max_examples=200, deadline=None)
+@examples(100)
 @given(stretches())
 def test_all_speech_that_was_told_stands_in_a_segment(
     heard: tuple[list[float], list[float], list[float]],

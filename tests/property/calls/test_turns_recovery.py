@@ -6,7 +6,7 @@ from itertools import pairwise
 
 import msgspec
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from schemas.base import Message
@@ -27,6 +27,7 @@ from stream_app.calls.effects import Commit, Effect, Emit, Infer
 from stream_app.calls.ended_call import EndedCall
 from tests.support.calls.turn_judges import FakeRouter, answer, one
 from tests.support.calls.turn_lanes import AGENT, CALL_ID, CUSTOMER, Said, lane, partial, revising
+from tests.support.examples import examples
 
 ROUTER = one({"two": 0.1, "one": 0.9, "okay": 0.9, "yes": 0.75, "contract": 0.2})
 ROUTERS = st.sampled_from((None, ROUTER))
@@ -216,17 +217,16 @@ def test_a_takeover_after_any_message_changes_nothing(router: FakeRouter | None)
     assert len(expected) > 8
 
     for k in range(1, len(BUSY_CALL) + 1):
-        for effects_of_last in (0, 1, None):
-            broker = Broker(BUSY_CALL, router)
-            broker.work(k, effects_of_last=effects_of_last)
-            broker.take_over()
-            broker.finish()
-            assert broker.written == expected, k
-            assert broker.mismatches == []
-            assert broker.machine.counters.lane_holes == 0
+        broker = Broker(BUSY_CALL, router)
+        broker.work(k, effects_of_last=(0, 1, None)[(k + k // 3) % 3])
+        broker.take_over()
+        broker.finish()
+        assert broker.written == expected, k
+        assert broker.mismatches == []
+        assert broker.machine.counters.lane_holes == 0
 
 
-@settings(deadline=None, max_examples=150)
+@examples(60)
 @given(data=st.data(), call=st.one_of(calls(), revised_calls()), router=ROUTERS)
 def test_two_takeovers_with_redelivery_change_nothing(
     data: st.DataObject, call: list[TranscriptTopicMessage], router: FakeRouter | None
@@ -251,7 +251,7 @@ def test_two_takeovers_with_redelivery_change_nothing(
     assert broker.machine.counters.lane_holes == 0
 
 
-@settings(deadline=None, max_examples=150)
+@examples(60)
 @given(data=st.data(), call=st.one_of(calls(), revised_calls()), router=ROUTERS)
 def test_a_lane_that_was_written_twice_changes_nothing(
     data: st.DataObject, call: list[TranscriptTopicMessage], router: FakeRouter | None
@@ -271,7 +271,7 @@ def test_a_lane_that_was_written_twice_changes_nothing(
     assert broker.machine.counters.duplicate_mismatch == 0
 
 
-@settings(deadline=None, max_examples=60)
+@examples(60)
 @given(data=st.data(), call=st.one_of(calls(), revised_calls()))
 def test_no_timing_of_the_model_changes_anything(
     data: st.DataObject, call: list[TranscriptTopicMessage]
@@ -285,7 +285,7 @@ def test_no_timing_of_the_model_changes_anything(
     assert broker.is_all_acknowledged
 
 
-@settings(deadline=None, max_examples=100)
+@examples(100)
 @given(call=calls(), router=ROUTERS)
 @example(call=BUSY_CALL, router=None)
 @example(call=BUSY_CALL, router=ROUTER)
@@ -308,7 +308,7 @@ def test_turns_tell_the_whole_call(
         assert all(_is_ordered(m) for m in own)
 
 
-@settings(deadline=None, max_examples=100)
+@examples(100)
 @given(call=revised_calls(), router=ROUTERS)
 @example(call=revising(BUSY_CALL, CUSTOMER, {22_300: {15_000: "i want"}}), router=None)
 def test_the_latest_words_of_every_segment_stand_in_its_turn(
@@ -346,7 +346,7 @@ def _without(text: str, wanted: str) -> list[str] | None:
     return [*left, *rest]
 
 
-@settings(deadline=None, max_examples=50)
+@examples(50)
 @given(data=st.data(), call=calls(), router=ROUTERS)
 def test_partials_have_no_influence(
     data: st.DataObject, call: list[TranscriptTopicMessage], router: FakeRouter | None

@@ -3,11 +3,12 @@
 from functools import cache
 
 import numpy as np
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from models.audio.resample import SOURCE_RATES_HZ
 from models.vad import ChannelFrontEnd, Detectors, Frame
+from tests.support.examples import examples
 from tests.support.models.synthetic_audio import babble, noise
 
 
@@ -30,7 +31,7 @@ def content(frames: list[Frame]) -> list[tuple[int, bytes, float]]:
     return [(f.index, f.samples.tobytes(), f.probability) for f in frames]
 
 
-@settings(max_examples=40, deadline=None)
+@examples(40)
 @given(
     rate_hz=st.sampled_from(SOURCE_RATES_HZ),
     seed=st.integers(0, 1_000),

@@ -1,10 +1,11 @@
 """Any chunking of the same input gives bit-identical output."""
 
 import numpy as np
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from models.audio.resample import SOURCE_RATES_HZ, StreamResampler
+from tests.support.examples import examples
 
 
 def cut(samples: np.ndarray, cuts: list[float]) -> list[np.ndarray]:
@@ -16,7 +17,7 @@ def resampled(rate_hz: int, chunks: list[np.ndarray]) -> np.ndarray:
     return np.concatenate([*map(resampler.insert, chunks), resampler.flush()])
 
 
-@settings(max_examples=150, deadline=None)
+@examples(150)
 @given(
     rate_hz=st.sampled_from(SOURCE_RATES_HZ),
     seed=st.integers(0, 2**32 - 1),

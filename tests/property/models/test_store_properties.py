@@ -4,11 +4,12 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from models.store.layout import ALIASES_FILE
 from models.store.versioned import Refusal, Swap
+from tests.support.examples import examples
 from tests.support.models.stored_models import (
     GRAPH,
     LATER_S,
@@ -62,7 +63,7 @@ changes = st.one_of(
 )
 
 
-@settings(max_examples=150, deadline=None)
+@examples(150)
 @given(steps=st.lists(st.lists(changes, max_size=3), max_size=12), is_settled=st.booleans())
 def test_what_is_served_is_always_a_whole_verified_version(
     steps: list[list[Change]], *, is_settled: bool

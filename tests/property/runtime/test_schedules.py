@@ -10,7 +10,7 @@ from functools import cache
 
 import msgspec
 from faust.types import TP
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from models.asr.core.hypothesis import Hypothesis, Word
@@ -27,6 +27,7 @@ from stream_app.calls.transcribe.transcriber_state import TranscriberConfig
 from stream_app.runtime.inference.queue import Job, RequestQueue
 from stream_app.runtime.memory.sessions import PartitionSession
 from tests.support.calls.recorded_calls import SHORT_SEGMENTS, detectors, recorded_call
+from tests.support.examples import examples
 
 CALLS = ("a", "b", "c")
 STRETCHES_MS = {"a": (36_000, 42_000), "b": (20_000, 26_000), "c": (57_000, 63_000)}
@@ -158,7 +159,7 @@ def lane(topic: Sequence[Message]) -> list[Message]:
     return [message for message in topic if not isinstance(message, TranscriptPartial)]
 
 
-@settings(max_examples=15, deadline=None)
+@examples(8)
 @given(seed=st.integers(1, 10_000), max_batch=st.integers(1, 8), is_late=st.booleans())
 def test_no_schedule_changes_the_deterministic_lane(
     seed: int, max_batch: int, *, is_late: bool
@@ -169,7 +170,7 @@ def test_no_schedule_changes_the_deterministic_lane(
         assert lane(topics[call]) == lane(topic)
 
 
-@settings(max_examples=15, deadline=None)
+@examples(8)
 @given(seed=st.integers(1, 10_000), max_batch=st.integers(1, 8), is_late=st.booleans())
 def test_no_schedule_changes_anything_of_a_deterministic_call(
     seed: int, max_batch: int, *, is_late: bool

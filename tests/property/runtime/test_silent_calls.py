@@ -2,11 +2,12 @@
 
 from dataclasses import dataclass
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from stream_app.agents.definition import StallPolicy
 from tests.support.calls.silent_calls import Entry, Partition, marker_of
+from tests.support.examples import examples
 
 STALL_S, STALE_S, HOLD_S = 15, 100, 400
 POLICY = StallPolicy(STALL_S, STALE_S, HOLD_S, marker_of)
@@ -98,7 +99,7 @@ def chunks_of(partition: Partition, call_id: str) -> list[Entry]:
     return [e for e in partition.entries if e.call_id == call_id and e.kind == "chunk"]
 
 
-@settings(deadline=None, max_examples=60)
+@examples(60)
 @given(GATEWAYS, SLOW, OUTAGES, RESTARTS, st.integers(0, 1))
 def test_no_call_whose_audio_stands_in_the_log_is_stalled(
     gateways: list[Gateway],
@@ -118,7 +119,7 @@ def test_no_call_whose_audio_stands_in_the_log_is_stalled(
         assert silent_s >= STALL_S
 
 
-@settings(deadline=None, max_examples=60)
+@examples(60)
 @given(GATEWAYS, SLOW, OUTAGES, RESTARTS, st.integers(0, 1))
 def test_every_call_is_stalled_and_ended(
     gateways: list[Gateway],
@@ -140,7 +141,7 @@ def test_every_call_is_stalled_and_ended(
         assert ended_s - last.at_s <= STALE_S + lost_s + LATE_S
 
 
-@settings(deadline=None, max_examples=60)
+@examples(60)
 @given(GATEWAYS, RESTARTS)
 def test_a_call_ends_by_its_last_chunk_however_often_workers_restart(
     gateways: list[Gateway], restarts: list[tuple[int, int]]
@@ -158,7 +159,7 @@ def test_a_call_ends_by_its_last_chunk_however_often_workers_restart(
         assert last.at_s + STALE_S <= ended_s <= due_s + LATE_S
 
 
-@settings(deadline=None, max_examples=60)
+@examples(60)
 @given(GATEWAYS, st.sampled_from([-10_000, -20, 20, 10_000]))
 def test_no_gateway_clock_ends_a_call_early_or_keeps_it_open(
     gateways: list[Gateway], skew_s: int

@@ -14,6 +14,7 @@ from schemas import catalogue
 from stream_app.live import past as past_module
 from stream_app.live.following import Follower
 from stream_app.live.past import PATIENCE_S, Past
+from tests.support.examples import examples
 
 TOPICS = (catalogue.TRANSCRIPTS, catalogue.TURNS, catalogue.FINALIZED)
 
@@ -125,6 +126,7 @@ partitions = st.lists(
 )
 
 
+@examples(40)
 @given(partitions, st.randoms(use_true_random=False))
 def test_all_partitions_come_out_as_one_in_order_of_time(
     contents: list[tuple[list[int], int, int]], random: Random
@@ -144,6 +146,7 @@ def test_all_partitions_come_out_as_one_in_order_of_time(
         assert [each for each in records if each.partition == partition.partition] == state.records
 
 
+@examples(40)
 @given(
     st.lists(st.lists(st.integers(0, 50), max_size=12), min_size=1, max_size=5),
     st.randoms(use_true_random=False),

@@ -10,7 +10,7 @@ import numpy as np
 import orjson
 import pytest
 import soundfile
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from schemas.base import MAX_CHANNELS
@@ -18,6 +18,7 @@ from schemas.errors import AudioFormatError, ConfigurationError
 from stream_app.replay.formats.readers import open_source
 from stream_app.replay.formats.sources import read_fully
 from stream_app.replay.sidecar import read_sidecar
+from tests.support.examples import examples
 from tests.unit.replay.conftest import WriteAudio
 from tests.unit.replay.encoded_files import CODECS, encoded
 from tests.unit.replay.replay_fakes import tone, wav_bytes
@@ -166,7 +167,7 @@ def damaged(recording: bytes, chance: random.Random) -> bytes:
     return bytes(data)
 
 
-@settings(max_examples=400, deadline=None)
+@examples(400)
 @given(
     seed=st.integers(0, 2**32),
     name=st.sampled_from(CONTAINERS),
@@ -195,7 +196,7 @@ def ffmpeg_containers(tmp_path_factory: pytest.TempPathFactory) -> dict[str, byt
     return {name: encoded(folder / name, *CODECS[name][:3]).read_bytes() for name in names}
 
 
-@settings(max_examples=60, deadline=None)
+@examples(60)
 @given(
     seed=st.integers(0, 2**32),
     name=st.sampled_from(("call.m4a", "call.webm", "call.amr", "call.aac")),

@@ -15,7 +15,7 @@ from aiokafka.errors import CorruptRecordException
 from aiokafka.record.default_records import DefaultRecordBatchBuilder
 from aiokafka.structs import ConsumerRecord, TopicPartition
 from faust.types import TP, Message
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from stream_app.runtime.output.dead_letters import Refusal, dead_letter
@@ -27,6 +27,7 @@ from stream_app.transport.batches import (
     UnreadableBatch,
     check_unpacked_size,
 )
+from tests.support.examples import examples
 
 CODECS = {"none": 0, "gzip": 1, "snappy": 2, "lz4": 3, "zstd": 4}
 COMPRESSED = [name for name in CODECS if name != "none"]
@@ -218,7 +219,7 @@ def test_records_before_a_broken_one_come_through() -> None:
     assert (unreadable.offset, isinstance(unreadable.value, UnreadableBatch)) == (2, True)
 
 
-@settings(deadline=None, max_examples=300)
+@examples(300)
 @given(data=st.data())
 def test_no_bytes_of_a_batch_stop_a_consumer(data: st.DataObject) -> None:
     """It always hands out what stands behind, and never more than there was."""
@@ -238,7 +239,7 @@ def test_no_bytes_of_a_batch_stop_a_consumer(data: st.DataObject) -> None:
     assert is_hidden or len(records) <= 5
 
 
-@settings(deadline=None, max_examples=300)
+@examples(300)
 @given(codec=st.integers(0, 7), data=st.binary(max_size=300))
 def test_any_bytes_are_bounded_or_refused(codec: int, data: bytes) -> None:
     """By exceptions that the batch takes for what they are: a sign that it cannot be read."""

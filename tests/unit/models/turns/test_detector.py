@@ -16,6 +16,7 @@ from models.turns.detector import TurnDetector, probability_of
 from models.turns.inputs import TurnInputs
 from models.turns.manifest import load_turn_manifest
 from schemas.errors import InferenceError, ModelIntegrityError, ModelNotFoundError
+from tests.support.examples import examples
 from tests.support.models.tiny_trained_turns import export_tiny, mobilebert_config
 from tests.support.models.tiny_turns import WORDS
 
@@ -106,7 +107,7 @@ def test_bad_input_gives_a_defined_answer(detector: TurnDetector, text: str) -> 
     assert 0.0 <= probability <= 1.0
 
 
-@settings(max_examples=60, suppress_health_check=[HealthCheck.too_slow], deadline=None)
+@settings(examples(60), suppress_health_check=[HealthCheck.too_slow])
 @given(st.lists(st.text(st.characters(), max_size=200), min_size=1, max_size=4))
 def test_no_text_is_refused(detector: TurnDetector, texts: list[str]) -> None:
     probabilities = detector.probabilities(texts, ["customer"] * len(texts))

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.support.examples import examples
 from training.core.checkpoints import BEST_NAME, CHECKPOINT_NAME, read_checkpoint
 from training.core.loop import LoopSettings, Progress, StepFigures, TrainingLoop, Validation
 
@@ -170,7 +171,7 @@ def test_a_process_that_takes_part_writes_nothing(tmp_path: Path) -> None:
     patience=st.integers(0, 3),
     scores=st.lists(st.integers(0, 4).map(float), min_size=1, max_size=6),
 )
-@settings(max_examples=60, deadline=None)
+@examples(60)
 def test_a_killed_and_resumed_run_ends_like_one_that_was_not(
     tmp_path_factory: pytest.TempPathFactory, killed_after: int, scores: list[float], **changes: int
 ) -> None:

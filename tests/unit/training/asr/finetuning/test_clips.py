@@ -10,10 +10,11 @@ import numpy as np
 import pytest
 import soundfile
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from schemas.errors import AudioFormatError, ConfigurationError
+from tests.support.examples import examples
 from tests.support.models.tone_speech import tone_recording
 from tests.support.models.whisper_fixtures import tiny_tuning, write_clips, write_openai
 from training.asr.finetuning.base import load_base
@@ -170,7 +171,7 @@ def test_special_and_silent_tokens_are_never_written(tmp_path: Path) -> None:
     batch_clips=st.integers(1, 9),
     seed=st.integers(0, 99),
 )
-@settings(max_examples=50)
+@examples(50)
 def test_every_epoch_has_every_clip_once(seconds: list[float], batch_clips: int, seed: int) -> None:
     """Whatever the number of clips and the size of the batches; the next epoch is another."""
     order = ClipOrder(seconds, batch_clips, seed)
@@ -233,7 +234,7 @@ def test_a_window_is_whole_positions_and_no_longer_than_the_context() -> None:
 
 
 @given(spoken=st.integers(0, 400), seed=st.integers(0, 99))
-@settings(max_examples=50)
+@examples(50)
 def test_masks_lie_in_the_speech_and_are_no_wider_than_allowed(spoken: int, seed: int) -> None:
     """Time first, then frequency; half the clip at most with two spans."""
     random = np.random.default_rng(seed)

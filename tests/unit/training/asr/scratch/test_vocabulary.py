@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.support.examples import examples
 from training.asr.scratch.vocabulary import WordSegmenter, build_vocabulary
 from training.asr.whisper.tokenizers import english_tokenizer
 
@@ -14,7 +15,7 @@ SEGMENTER = WordSegmenter(VOCABULARY)
 
 
 @given(st.from_regex(r"[a-z]{1,12}('[a-z]{1,2})?", fullmatch=True))
-@settings(max_examples=60)
+@examples(60)
 def test_any_word_decodes_to_itself(word: str) -> None:
     """Unseen words are spelled with pieces, down to letters."""
     tokens = [VOCABULARY.token_ids[token] for token in SEGMENTER.segment(word)]
