@@ -100,9 +100,20 @@ RULES: tuple[tuple[str, str], ...] = (
     (
         (
             "A chunk holds all channels of its interval ({channels} at most). A payload is empty "
-            "where a channel has no audio; the others have one duration."
+            "where a channel has no audio; the others have one duration. Channels may also come in "
+            "[messages of their own](audio.md#channels-in-messages-of-their-own), at some cost."
         ),
         "a dead letter; the call goes on",
+    ),
+    (
+        (
+            "One party speaks on each channel, in the order of `parties`. A mix of both belongs on "
+            "one channel, as `unknown`."
+        ),
+        (
+            "of two equal channels only the first has words, and an echo of the other party has "
+            "none ([how that is told](adr/0038-crosstalk-becomes-silence.md))"
+        ),
     ),
     (
         (

@@ -11,7 +11,7 @@ import pytest
 from schemas.audio import AudioMessage
 from stream_app.transport.broker import EmbeddedBroker
 from tests.kafka.cluster import KafkaCluster, create_topics
-from tests.kafka.running import running_cluster
+from tests.kafka.running import with_topics
 from tests.support.calls.recorded_calls import recorded_call
 from tests.support.system.fleet import Fleet
 from tests.support.system.lanes import Lane, undisturbed
@@ -33,20 +33,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: LONGEST not in item.nodeid)
 
 
-@pytest.fixture(scope="session")
-def kafka_cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[KafkaCluster]:
-    """Three nodes of Apache Kafka with our topics, started when a test first asks for them."""
-    with running_cluster(tmp_path_factory.mktemp("kafka")) as cluster:
-        asyncio.run(create_topics(cluster.settings(SETTINGS).kafka))
-        yield cluster
-
-
 @contextmanager
 def running_broker(request: pytest.FixtureRequest) -> Iterator[Broker]:
     """A new embedded broker, or the one cluster."""
     if request.param == "kafka":
         cluster: KafkaCluster = request.getfixturevalue("kafka_cluster")
-        yield Broker(cluster.settings(SETTINGS), cluster)
+        yield Broker(with_topics(cluster, SETTINGS), cluster)
         return
     with EmbeddedBroker() as embedded:
         settings = embedded.settings(SETTINGS)

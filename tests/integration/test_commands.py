@@ -16,7 +16,7 @@ import soundfile
 from schemas import catalogue
 from stream_app.settings import KafkaSettings, Settings
 from stream_app.transport import topics
-from tests.integration.admin import existing
+from tests.kafka.admin import existing
 from tests.support.calls.recorded_calls import RATE_HZ, demo_audio
 from tests.support.system.command_line import CALLSTREAM, callstream, environment
 from tests.support.waiting import wait_until

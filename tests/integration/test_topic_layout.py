@@ -17,7 +17,6 @@ from stream_app.transport import topics
 from stream_app.transport.clients import create_reader, start_producer
 from stream_app.transport.layout import read_layout
 from stream_app.worker.supervisor import Supervisor
-from tests.integration.admin import create_alone, delete, existing, with_admin
 from tests.integration.traffic import (
     TOY,
     await_alerts,
@@ -28,6 +27,7 @@ from tests.integration.traffic import (
     send,
     worker,
 )
+from tests.kafka.admin import create_alone, delete, existing, with_admin
 from tests.support.system.command_line import callstream
 from tests.support.waiting import wait_until
 

@@ -173,7 +173,12 @@ class KafkaCluster:
     Args:
         folder: Where the nodes keep their data.
         jars: See `tests.kafka.libraries.kafka_jars`.
+
+    Attributes:
+        topics_of: The settings whose topics it has; None if nobody knows.
     """
+
+    topics_of: KafkaSettings | None = None
 
     def __init__(self, folder: Path, jars: Path) -> None:
         ports = free_ports(2 * NODES)

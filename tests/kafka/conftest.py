@@ -1,15 +1,14 @@
-"""Fixture: a running Apache Kafka of three nodes."""
-
-from collections.abc import Iterator
+"""Fixture: a running Apache Kafka without topics."""
 
 import pytest
 
+from stream_app.settings import Settings
 from tests.kafka.cluster import KafkaCluster
-from tests.kafka.running import running_cluster
+from tests.kafka.running import without_topics
 
 
 @pytest.fixture(scope="module")
-def kafka_cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[KafkaCluster]:
-    """Three nodes; the test is skipped where Java or Maven is missing."""
-    with running_cluster(tmp_path_factory.mktemp("kafka")) as cluster:
-        yield cluster
+def kafka_cluster(kafka_cluster: KafkaCluster) -> KafkaCluster:
+    """Three nodes, whose topics each test makes as it needs them."""
+    without_topics(kafka_cluster, Settings())
+    return kafka_cluster

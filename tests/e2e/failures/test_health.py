@@ -16,7 +16,7 @@ import pytest
 from stream_app.settings import Settings
 from stream_app.transport.broker import EmbeddedBroker
 from tests.kafka.cluster import START_TIMEOUT_S, KafkaCluster, create_topics
-from tests.kafka.running import running_cluster
+from tests.kafka.running import with_topics
 from tests.support.system.fleet import Fleet
 from tests.support.waiting import until
 
@@ -65,7 +65,7 @@ def killed(cluster: KafkaCluster) -> Outage:
 
 
 @pytest.fixture(params=["embedded", pytest.param("kafka", marks=pytest.mark.kafka)])
-def outage(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Outage]:
+def outage(request: pytest.FixtureRequest) -> Iterator[Outage]:
     """Brokers of each kind with our topics."""
     if request.param == "embedded":
         with EmbeddedBroker() as broker:
@@ -73,10 +73,9 @@ def outage(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Outage]:
             asyncio.run(create_topics(outage.settings.kafka))
             yield outage
         return
-    with running_cluster(tmp_path / "kafka") as cluster:
-        outage = killed(cluster)
-        asyncio.run(create_topics(outage.settings.kafka))
-        yield outage
+    cluster: KafkaCluster = request.getfixturevalue("kafka_cluster")
+    with_topics(cluster, SETTINGS)
+    yield killed(cluster)
 
 
 def free_port() -> int:
@@ -114,12 +113,12 @@ async def test_an_agent_without_brokers_lives_and_is_not_ready(
         await agent.ready()
         await answers(port, "/readyz", 200)
 
-        await asyncio.to_thread(outage.begin)
+        outage.begin()
         try:
             await answers(port, "/readyz", 503)
             assert status(port, "/healthz") == 200
         finally:
-            await asyncio.to_thread(outage.end)
+            outage.end()  # here: nodes end with the thread that launched them
 
         await answers(port, "/readyz", 200)
         assert status(port, "/healthz") == 200

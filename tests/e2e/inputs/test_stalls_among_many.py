@@ -18,7 +18,7 @@ from stream_app.settings import KafkaSettings, Settings
 from stream_app.transport.broker import EmbeddedBroker
 from stream_app.transport.clients import TopicProducer, client_options, create_producer
 from tests.kafka.cluster import create_topics
-from tests.kafka.running import running_cluster
+from tests.kafka.running import with_topics
 from tests.support.system.fleet import Fleet
 from tests.support.system.topic_watch import TopicWatch
 
@@ -36,7 +36,7 @@ LIMIT_S = 120.0
 
 
 @pytest.fixture(params=["embedded", pytest.param("kafka", marks=pytest.mark.kafka)])
-def settings(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Settings]:
+def settings(request: pytest.FixtureRequest) -> Iterator[Settings]:
     """Settings of a fresh broker of each kind with twelve partitions a topic."""
     if request.param == "embedded":
         with EmbeddedBroker() as broker:
@@ -44,10 +44,7 @@ def settings(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Setting
             asyncio.run(create_topics(settings.kafka))
             yield settings
         return
-    with running_cluster(tmp_path / "kafka") as cluster:
-        settings = cluster.settings(SETTINGS)
-        asyncio.run(create_topics(settings.kafka))
-        yield settings
+    yield with_topics(request.getfixturevalue("kafka_cluster"), SETTINGS)
 
 
 class Gateway:
