@@ -17,7 +17,7 @@ from tests.support.system.fleet import Fleet
 from tests.support.system.lanes import Lane, undisturbed
 from tests.support.system.scenario import SETTINGS, Begin, Broker, Run, running
 
-LONGEST = "test_hour_call.py"
+LONGEST = "test_long_call.py"
 # Stretches of the bundled call with pauses, long turns, overlap; five calls on four partitions
 STRETCHES_MS = {
     "a": (0, 12_000),
