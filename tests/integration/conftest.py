@@ -28,9 +28,7 @@ def settings() -> Iterator[Settings]:
 
 
 @pytest.fixture(scope="module", params=["embedded", pytest.param("kafka", marks=pytest.mark.kafka)])
-def any_broker(
-    request: pytest.FixtureRequest,
-) -> Iterator[Settings]:
+def any_broker(request: pytest.FixtureRequest) -> Iterator[Settings]:
     """Settings of the embedded broker, then of Apache Kafka; calls need ids of their own."""
     patient = SETTINGS.replace(stalls={"stall_after_s": 300.0, "stale_after_s": 600.0})
     if request.param == "embedded":

@@ -59,7 +59,6 @@ def with_topics(cluster: KafkaCluster, settings: Settings) -> Settings:
 def without_topics(cluster: KafkaCluster, settings: Settings) -> Settings:
     """Return settings for a cluster that has no topics."""
     own = cluster.settings(settings)
-    names = existing(own.kafka)
-    asyncio.run(delete(own.kafka, *names))
     cluster.topics_of = None
+    asyncio.run(delete(own.kafka, *existing(own.kafka)))
     return own
