@@ -1,4 +1,4 @@
-"""Recordings replayed through broker and agents, and what came of their calls."""
+"""Recordings replayed through broker and agents, and the outcomes of their calls."""
 
 import asyncio
 import time
@@ -26,7 +26,7 @@ LOOK_EVERY_S = 0.1
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What came of a call.
+    """The outcome of a call.
 
     Attributes:
         text: Of its finalized call; empty where none came.
@@ -61,7 +61,7 @@ class Played:
 async def play_recordings(
     system: LiveSystem, recordings: Sequence[tuple[str, Path]], options: ReplayOptions
 ) -> Played:
-    """Return what came of recordings of one channel each.
+    """Return the outcomes of recordings of one channel each.
 
     Args:
         system: Broker and agents, ready.
@@ -91,7 +91,7 @@ async def play_recordings(
 
 
 def outcome_of(received: Sequence[Received]) -> Outcome:
-    """Return what came of a call, from its messages."""
+    """Return the outcome of a call, from its messages."""
     completeness = Completeness()
     for one in received:
         completeness.feed(one.message)

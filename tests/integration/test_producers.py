@@ -1,4 +1,4 @@
-"""The producers of the page of the contract, run: what comes of their calls is what a replay gives.
+"""The producers of the page of the contract, run: their calls are those that a replay gives.
 
 Apache Kafka takes them as they are. On the embedded broker the one in Python runs without
 idempotence, which that broker lacks.

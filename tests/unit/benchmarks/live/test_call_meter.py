@@ -175,7 +175,7 @@ def test_the_end_of_turn_counts_from_the_last_true_word() -> None:
 
 
 @pytest.mark.parametrize(("is_withdrawn", "expected"), [(False, [500]), (True, [])])
-def test_a_foretold_end_counts_unless_it_was_withdrawn(
+def test_a_predicted_end_counts_unless_it_was_withdrawn(
     is_withdrawn: bool,
     expected: list[float],
 ) -> None:

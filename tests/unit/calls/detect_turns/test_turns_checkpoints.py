@@ -7,7 +7,15 @@ from schemas.transcripts import TranscriptFinal, TranscriptTopicMessage
 from stream_app.calls.detect_turns.endpointing import TurnConfig
 from stream_app.calls.detect_turns.turns import CallTurns
 from stream_app.calls.ended_call import EndedCall
-from tests.support.calls.turn_lanes import AGENT, CALL_ID, CUSTOMER, Said, lane, partial
+from tests.support.calls.turn_lanes import (
+    AGENT,
+    CALL_ID,
+    CUSTOMER,
+    Said,
+    lane,
+    partial,
+    revising,
+)
 from tests.support.calls.turn_runs import commits, ended, run
 
 
@@ -69,6 +77,23 @@ def test_one_without_the_counts_of_single_segments_goes_on() -> None:
 
     (turn,) = ended(run(topic[final + 1 :], former))
     assert (turn.text, turn.words) == ("my number is five", 4)
+
+
+def test_one_without_the_starts_of_segments_takes_words_that_are_found_later() -> None:
+    """A version before kept no starts: such segments stand before what is found."""
+    said = [Said(AGENT, 1_000, 2_000, "my number is"), Said(AGENT, 2_600, 2_900)]
+    last = Said(AGENT, 3_300, 3_700, "six")
+    topic = revising(lane([*said, last]), AGENT, {3_300: {2_600: "five"}})
+    final = next(n for n, m in enumerate(topic) if isinstance(m, TranscriptFinal))
+    (point,) = _checkpoints(topic[: final + 1])[-1:]
+    (channel,) = msgspec.json.decode(msgspec.json.encode(point.state))["channels"]
+    del channel["turn"]["starts_ms"]
+    state = {**point.state, "channels": [channel]}
+
+    former = CallTurns.restore(msgspec.structs.replace(point, state=state), TurnConfig())
+
+    (turn,) = ended(run(topic[final + 1 :], former))
+    assert turn.text == "my number is five six"
 
 
 def test_that_of_a_closed_call_says_where_it_ended_and_no_more() -> None:
