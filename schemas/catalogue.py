@@ -18,6 +18,7 @@ import msgspec
 
 from schemas.audio import AudioMessage, AudioTopicMessage, CallEnded, CallStalled
 from schemas.base import MAX_MESSAGE_BYTES
+from schemas.classification import CallClassified, LabelCorrected
 from schemas.codec import decode_audio, decode_json, encode_audio, encode_json
 from schemas.errors import MalformedMessageError
 from schemas.operations import Alert, Checkpoint
@@ -32,6 +33,7 @@ CLASSIFICATIONS = "calls.classifications.v1"
 MODERATION = "calls.moderation.v1"
 INSIGHTS = "calls.insights.v1"
 ALERTS = "calls.alerts.v1"
+FEEDBACK = "calls.feedback.v1"
 CHECKPOINTS = "calls.checkpoints.v1"
 DEAD_LETTERS = "calls.dead_letters.v1"
 
@@ -153,10 +155,11 @@ TOPICS: tuple[TopicSpec, ...] = (
     ),
     TopicSpec(TURNS, "json", 7 * DAY_MS, TurnTopicMessage, "`detect_turns`", is_input=True),
     TopicSpec(FINALIZED, "json", 30 * DAY_MS, FinalizedTopicMessage, "`finalize`", is_input=True),
-    TopicSpec(CLASSIFICATIONS, "json", 30 * DAY_MS),
+    TopicSpec(CLASSIFICATIONS, "json", 30 * DAY_MS, CallClassified, "`classify`, `classify_live`"),
     TopicSpec(MODERATION, "json", 30 * DAY_MS),
     TopicSpec(INSIGHTS, "json", 30 * DAY_MS),
     TopicSpec(ALERTS, "json", 30 * DAY_MS, Alert, "every agent"),
+    TopicSpec(FEEDBACK, "json", 365 * DAY_MS, LabelCorrected, "API, command line"),
     TopicSpec(
         CHECKPOINTS,
         "json",

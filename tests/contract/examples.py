@@ -21,6 +21,7 @@ from schemas.audio import (
 )
 from schemas.base import CallContext
 from schemas.catalogue import encode
+from schemas.classification import CallClassified, LabelCorrected, ScoredLabel, TaskAnswer
 from schemas.export import schema_name
 from schemas.operations import Alert, Checkpoint
 from schemas.transcripts import (
@@ -346,6 +347,39 @@ JSON_EXAMPLES: tuple[msgspec.Struct, ...] = (
         is_closed=True,
         state={"next_seqs": {"0": 3}, "open": [1, 2.5, None, "x"]},
         written_at_ns=CAPTURED_AT_NS,
+    ),
+    CallClassified(
+        event_id=f"{CALL_ID}/classify/helpline-1/minilm@0a1b2c3d",
+        call_id=CALL_ID,
+        captured_at_ns=CAPTURED_AT_NS,
+        label_set="helpline-1",
+        model="minilm@0a1b2c3d",
+        answers=(
+            TaskAnswer(
+                task="priority",
+                labels=(ScoredLabel(label="High", confidence=0.75),),
+                evidence=(f"{CALL_ID}/turn/1/9000",),
+                raised_by="in_danger_now",
+            ),
+        ),
+        abstained="uncertain",
+        is_provisional=True,
+        at_turn=8,
+        windows=3,
+        second_opinion="Bullying",
+    ),
+    LabelCorrected(
+        event_id=f"{CALL_ID}/corrected/sub_category/1",
+        call_id=CALL_ID,
+        captured_at_ns=CAPTURED_AT_NS,
+        label_set="helpline",
+        task="sub_category",
+        labels=("Bullying",),
+        corrected=("Information",),
+        model="minilm@0a1b2c3d",
+        evidence=(f"{CALL_ID}/turn/1/9000",),
+        corrected_by="supervisor-3",
+        note="The caller speaks of a classmate.",
     ),
     Alert(
         event_id=f"{CALL_ID}/alert/audio_after_end",

@@ -1,0 +1,271 @@
+"""Label sets: what calls can be, as data.
+
+A label set is one TOML file: its tasks with their labels, which label belongs to which of a parent
+task, when an alert is raised, and the phrases that raise a label whatever the model says. Those
+that ship lie in ``models/classification/label_sets``; others are given by their path.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+import msgspec
+
+from models.text.spoken_form import spoken_form
+from schemas.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+FOLDER = Path(__file__).parent / "label_sets"
+Severity = Literal["info", "warning", "high", "critical"]
+
+
+class Label(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """One label of a task.
+
+    Attributes:
+        name: As answers give it.
+        definition: When it holds, for people and for the similarity of texts.
+        parent: Label of the parent task that it belongs to; empty where the task has none.
+        spellings: Other names that input may have.
+    """
+
+    name: str
+    definition: str
+    parent: str = ""
+    spellings: tuple[str, ...] = ()
+
+
+class Task(msgspec.Struct, frozen=True, forbid_unknown_fields=True, dict=True):
+    """One respect in which calls differ.
+
+    Attributes:
+        name: As answers give it.
+        title: For people.
+        labels: In the order of the model's outputs; of a ranked task the lowest first.
+        parent: Task whose label follows from this one's; the two are decided together.
+        mode: ``single``: one label. ``multi``: each label holds or not, by its threshold.
+        threshold: Probability from which a label of a ``multi`` task holds.
+        thresholds: Those of labels that have one of their own.
+        is_ranked: Its labels rise, so that a rule may raise but never lower it.
+    """
+
+    name: str
+    title: str
+    labels: tuple[Label, ...]
+    parent: str = ""
+    mode: Literal["single", "multi"] = "single"
+    threshold: float = 0.5
+    thresholds: dict[str, float] = {}
+    is_ranked: bool = False
+
+    @cached_property
+    def names(self) -> tuple[str, ...]:
+        """The names of its labels, in order."""
+        return tuple(label.name for label in self.labels)
+
+    @cached_property
+    def _by_spelling(self) -> dict[str, str]:
+        return {
+            _folded(spelling): label.name
+            for label in self.labels
+            for spelling in (*label.spellings, label.name)
+        }
+
+    def label_of(self, text: str) -> str | None:
+        """Return the name of a label from any of its spellings; None where there is none."""
+        return self._by_spelling.get(_folded(text))
+
+
+class AlertRule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """When a classified call is an alert.
+
+    Attributes:
+        kind: Of the alert.
+        task: Of the label set.
+        label: That raises it.
+        severity: Of the alert.
+        confidence: From which the model's label counts; a label that a rule raised always does.
+    """
+
+    kind: str
+    task: str
+    label: str
+    severity: Severity = "high"
+    confidence: float = 0.5
+
+
+class FloorRule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Phrases that raise a label of a ranked task, whatever the model says.
+
+    Attributes:
+        name: Of the rule, as answers give it.
+        task: That is raised.
+        label: The least that holds once a phrase was said.
+        phrases: Any of them counts; compared word by word in spoken form. ``*`` stands for up to
+            three words.
+        unless: Phrases that make the rule silent where one stands in the same passage.
+    """
+
+    name: str
+    task: str
+    label: str
+    phrases: tuple[str, ...]
+    unless: tuple[str, ...] = ()
+
+
+class AbstentionRule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Phrases by which a short call turns out to be none for this label set.
+
+    Attributes:
+        reason: Given with the answer.
+        phrases: As in `FloorRule`.
+        max_words: A call with more words is classified whatever it says.
+    """
+
+    reason: Literal["wrong_number", "prank"]
+    phrases: tuple[str, ...]
+    max_words: int = 60
+
+
+class LabelSet(msgspec.Struct, frozen=True, forbid_unknown_fields=True, dict=True):
+    """What calls of one kind of service can be.
+
+    Attributes:
+        name: Of the label set.
+        version: Grows with every change of tasks or labels.
+        title: For people.
+        languages: BCP 47 codes of the calls that it is for.
+        reads: Whose turns are classified: everybody's, or the customers' where there are any.
+        min_words: A call with fewer is abstained from.
+        min_confidence: Where no main answer reaches it, a call is abstained from.
+        tasks: In the order of the model's outputs.
+        alerts: When a classified call is an alert.
+        floor: What raises a label whatever the model says.
+        abstentions: By which a call turns out to be none.
+    """
+
+    name: str
+    version: int
+    title: str
+    tasks: tuple[Task, ...]
+    languages: tuple[str, ...] = ("en",)
+    reads: Literal["all", "customer"] = "all"
+    min_words: int = 3
+    min_confidence: float = 0.0
+    alerts: tuple[AlertRule, ...] = ()
+    floor: tuple[FloorRule, ...] = ()
+    abstentions: tuple[AbstentionRule, ...] = ()
+
+    @cached_property
+    def versioned_name(self) -> str:
+        """Name and version, as messages name it."""
+        return f"{self.name}-{self.version}"
+
+    @cached_property
+    def _tasks(self) -> dict[str, Task]:
+        return {task.name: task for task in self.tasks}
+
+    def task(self, name: str) -> Task:
+        """Return a task.
+
+        Raises:
+            ConfigurationError: There is none of that name.
+        """
+        try:
+            return self._tasks[name]
+        except KeyError as error:
+            known = ", ".join(self._tasks)
+            raise ConfigurationError(
+                f"the label set {self.name!r} has no task {name!r}, but {known}"
+            ) from error
+
+    def parents(self, task: Task) -> tuple[int, ...]:
+        """Return for each label of a task the index of its label in the parent task."""
+        names = self.task(task.parent).names
+        return tuple(names.index(label.parent) for label in task.labels)
+
+
+def load_label_set(source: str | Path) -> LabelSet:
+    """Return a label set.
+
+    Args:
+        source: Name of one that ships, or the path of a TOML file.
+
+    Raises:
+        ConfigurationError: There is none, or it contradicts itself.
+    """
+    path = FOLDER / f"{source}.toml" if str(source) in bundled_label_sets() else Path(source)
+    try:
+        content = tomllib.loads(path.read_text("utf-8"))
+        found = msgspec.convert(content, LabelSet)
+    except OSError as error:
+        raise ConfigurationError(
+            f"no label set {str(source)!r}: give the path of a TOML file, or one of "
+            f"{', '.join(bundled_label_sets())}"
+        ) from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, msgspec.ValidationError) as error:
+        raise ConfigurationError(f"the label set {path} is not valid: {error}") from error
+    for problem in _problems(found):
+        raise ConfigurationError(f"the label set {path}: {problem}")
+    return found
+
+
+def bundled_label_sets() -> tuple[str, ...]:
+    """Return the names of the label sets that ship."""
+    return tuple(sorted(path.stem for path in FOLDER.glob("*.toml")))
+
+
+def _problems(found: LabelSet) -> Iterator[str]:
+    """Yield what contradicts itself."""
+    names = [task.name for task in found.tasks]
+    if not names:
+        yield "it has no tasks"
+    yield from (f"the task {name!r} stands there twice" for name in _twice(names))
+    for task in found.tasks:
+        yield from _problems_of_task(found, task)
+    rules: tuple[AlertRule | FloorRule, ...] = (*found.alerts, *found.floor)
+    for rule in rules:
+        if rule.task not in names or rule.label not in found.task(rule.task).names:
+            yield f"a rule names {rule.label!r} of {rule.task!r}, which there is not"
+    for floor in found.floor:
+        if not found.task(floor.task).is_ranked:
+            yield f"the floor {floor.name!r} raises {floor.task!r}, which is not ranked"
+        if not all(map(spoken_form, floor.phrases)) or not floor.phrases:
+            yield f"the floor {floor.name!r} has a phrase without words, or none"
+
+
+def _problems_of_task(found: LabelSet, task: Task) -> Iterator[str]:
+    if len(task.labels) < 2:  # noqa: PLR2004  nothing to decide
+        yield f"the task {task.name!r} has fewer than two labels"
+    spellings = (spelling for label in task.labels for spelling in (*label.spellings, label.name))
+    for name in _twice(_folded(each) for each in spellings):
+        yield f"two labels of {task.name!r} are spelled {name!r}"
+    unknown = task.thresholds.keys() - set(task.names)
+    if unknown:
+        yield f"{task.name!r} has thresholds for {', '.join(sorted(unknown))}, which there are not"
+    if not task.parent:
+        return
+    parents = [each for each in found.tasks if each.name == task.parent]
+    if not parents or task.mode == "multi" or parents[0].mode == "multi":
+        yield f"{task.name!r} wants a parent with one label a call, not {task.parent!r}"
+        return
+    for label in task.labels:
+        if label.parent not in parents[0].names:
+            yield f"{label.name!r} of {task.name!r} belongs to {label.parent!r}, which there is not"
+    childless = set(parents[0].names) - {label.parent for label in task.labels}
+    if childless:
+        yield f"{', '.join(sorted(childless))} of {task.parent!r} has no label of {task.name!r}"
+
+
+def _twice(names: Iterable[str]) -> list[str]:
+    seen: set[str] = set()
+    return [name for name in names if name in seen or seen.add(name)]  # type: ignore[func-returns-value]
+
+
+def _folded(text: str) -> str:
+    return " ".join(text.casefold().replace("-", " ").replace("_", " ").split())

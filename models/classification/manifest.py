@@ -1,0 +1,80 @@
+"""What the manifest of a classification model promises."""
+
+from pathlib import Path
+from typing import Literal
+
+import msgspec
+
+from models.store.manifest import WeightsManifest, load_manifest
+from models.text.encoder import Padding, SpecialTokens
+from schemas.errors import ModelIntegrityError
+
+FORMAT = "callstream-classification-onnx"
+Aggregation = Literal["mean", "max", "weighted"]
+SHORTEST, LONGEST = 16, 512  # that max_tokens may be
+
+
+class ClassificationManifest(WeightsManifest, frozen=True, kw_only=True):
+    """What stands beside the graph of a classification model; ``file`` is the graph.
+
+    The graph takes ``input_ids`` and ``attention_mask`` and gives ``logits`` of shape (texts,
+    labels): those of all tasks side by side, in the order of ``tasks``.
+
+    Attributes:
+        label_set_file: One of ``other_files``: the label set that it was trained on, as TOML.
+        tokenizer_file: One of ``other_files``, as the package ``tokenizers`` reads it.
+        special_tokens: Their ids.
+        tasks: Name of each task and the names of its labels, in the order of the outputs.
+        temperatures: By which the logits of each task are divided before the probabilities.
+        max_tokens: Longest window, special tokens included.
+        overlap_tokens: That two windows share.
+        aggregation: How the windows of a call become one answer: ``mean`` or ``max`` of the
+            logits, or ``weighted`` by the certainty of each window.
+        padding: As `models.text.encoder.EncoderConfig` has it.
+        embeddings_folder: Folder beside the manifest with the category embeddings; empty without.
+        precision: Of the products with weights.
+        encoder: The configuration of the encoder, as transformers names its settings.
+        agreement: What the export measured against the trained model.
+        eval_avg_acc: Mean accuracy of the tasks on the frozen validation set; -1 where unknown.
+    """
+
+    label_set_file: str
+    tokenizer_file: str
+    special_tokens: SpecialTokens
+    tasks: dict[str, tuple[str, ...]]
+    temperatures: dict[str, float] = msgspec.field(default_factory=dict)
+    max_tokens: int = 128
+    overlap_tokens: int = 32
+    aggregation: Aggregation = "mean"
+    padding: Padding = "bucket"
+    embeddings_folder: str = ""
+    precision: str = "fp32"
+    encoder: dict[str, str | int | float | bool | None] = msgspec.field(default_factory=dict)
+    agreement: dict[str, float] = msgspec.field(default_factory=dict)
+    eval_avg_acc: float = -1.0
+
+
+def load_classification_manifest(path: Path) -> ClassificationManifest:
+    """Return a manifest whose fields agree with one another.
+
+    Raises:
+        ModelNotFoundError: No file there.
+        ModelIntegrityError: Not the manifest of a classification model.
+    """
+    manifest = load_manifest(path, ClassificationManifest)
+    others = manifest.other_files
+    problems = (
+        (manifest.format != FORMAT, f"format {manifest.format!r}, not {FORMAT!r}"),
+        (not manifest.tasks, "it names no tasks"),
+        (manifest.tokenizer_file not in others, "its tokenizer has no sha256"),
+        (manifest.label_set_file not in others, "its label set has no sha256"),
+        (not SHORTEST <= manifest.max_tokens <= LONGEST, f"max_tokens {manifest.max_tokens}"),
+        (
+            not 0 <= manifest.overlap_tokens < manifest.max_tokens // 2,
+            f"overlap_tokens {manifest.overlap_tokens}",
+        ),
+    )
+    for is_wrong, reason in problems:
+        if is_wrong:
+            raise ModelIntegrityError(f"{path}: {reason}")
+    return manifest
