@@ -14,7 +14,8 @@ from schemas.audio_forms import ARRAY, FORMS, JSON, MAP, MESSAGE_TYPES, named
 from schemas.base import MAX_MESSAGE_BYTES
 from schemas.codec import decode_audio, encode_audio
 from schemas.errors import MalformedMessageError
-from tests.contract.examples import AUDIO_EXAMPLES, CALL_ID, example_id
+from tests.contract.audio_examples import AUDIO_EXAMPLES, CALL_ID
+from tests.contract.examples import example_id
 from tests.contract.generated import JSON_VALUES, messages
 from tests.support.examples import examples
 

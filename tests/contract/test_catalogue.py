@@ -6,7 +6,8 @@ import pytest
 from schemas import catalogue
 from schemas.catalogue import MESSAGE_TYPES, TOPICS, TopicSpec
 from schemas.errors import MalformedMessageError
-from tests.contract.examples import AUDIO_EXAMPLES, JSON_EXAMPLES, example_id
+from tests.contract.audio_examples import AUDIO_EXAMPLES
+from tests.contract.examples import JSON_EXAMPLES, example_id
 
 EXAMPLES = (*AUDIO_EXAMPLES, *JSON_EXAMPLES)
 

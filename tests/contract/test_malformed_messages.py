@@ -17,7 +17,8 @@ from schemas.errors import MalformedMessageError
 from schemas.operations import Checkpoint
 from schemas.transcripts import TranscriptTopicMessage
 from stream_app.calls.detect_turns.call_state import CallState
-from tests.contract.examples import AUDIO_EXAMPLES, JSON_EXAMPLES, golden_path
+from tests.contract.audio_examples import AUDIO_EXAMPLES
+from tests.contract.examples import JSON_EXAMPLES, golden_path
 from tests.contract.generated import JSON_VALUES
 from tests.support.examples import examples
 

@@ -15,13 +15,8 @@ from schemas.catalogue import AUDIO, MESSAGE_TYPES, TOPICS, encode, spec_of
 from schemas.codec import decode_audio, decode_json, encode_audio, encode_json
 from schemas.export import schema_name
 from schemas.operations import Checkpoint
-from tests.contract.examples import (
-    AUDIO_EXAMPLES,
-    GOLDEN,
-    JSON_EXAMPLES,
-    example_id,
-    golden_path,
-)
+from tests.contract.audio_examples import AUDIO_EXAMPLES
+from tests.contract.examples import GOLDEN, JSON_EXAMPLES, example_id, golden_path
 from tests.contract.generated import JSON_VALUES, messages
 from tests.support.examples import examples
 

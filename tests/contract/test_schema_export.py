@@ -22,7 +22,8 @@ from schemas.export import (
     schema_files,
     schema_name,
 )
-from tests.contract.examples import AUDIO_EXAMPLES, JSON_EXAMPLES, example_id
+from tests.contract.audio_examples import AUDIO_EXAMPLES
+from tests.contract.examples import JSON_EXAMPLES, example_id
 from tests.contract.generated import messages
 from tests.support.examples import examples
 

@@ -13,7 +13,8 @@ from schemas.errors import MalformedMessageError
 from stream_app.settings import KafkaSettings
 from stream_app.transport.clients import TopicProducer, create_producer
 from stream_app.transport.log_reader import BEGINNING, read_partitions
-from tests.contract.examples import AUDIO_EXAMPLES, JSON_EXAMPLES, golden_path
+from tests.contract.audio_examples import AUDIO_EXAMPLES
+from tests.contract.examples import JSON_EXAMPLES, golden_path
 from tests.support.system.fleet import Fleet
 from tests.support.system.scenario import Begin, Broker
 
