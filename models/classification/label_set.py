@@ -18,7 +18,7 @@ from models.text.spoken_form import spoken_form
 from schemas.errors import ConfigurationError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
 
 FOLDER = Path(__file__).parent / "label_sets"
 Severity = Literal["info", "warning", "high", "critical"]
@@ -183,6 +183,18 @@ class LabelSet(msgspec.Struct, frozen=True, forbid_unknown_fields=True, dict=Tru
             raise ConfigurationError(
                 f"the label set {self.name!r} has no task {name!r}, but {known}"
             ) from error
+
+    def classified(self, parties: Sequence[str]) -> list[int]:
+        """Return the indexes of the turns that are classified, by who says each.
+
+        Args:
+            parties: ``agent``, ``customer`` or ``unknown``, one a turn.
+
+        Returns:
+            All, or where the label set reads customers the customers' turns if there are any.
+        """
+        heard = [index for index, party in enumerate(parties) if party == "customer"]
+        return heard if heard and self.reads == "customer" else list(range(len(parties)))
 
     def parents(self, task: Task) -> tuple[int, ...]:
         """Return for each label of a task the index of its label in the parent task."""

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from models.text.spoken_form import spoken_form
+from training.text.recognizer_noise import SimilarWords, with_mistakes
 from training.turns.corpus.examples import Example, Split
-from training.turns.corpus.noise import SimilarWords, with_mistakes
 from training.turns.corpus.splits import earlier, split_of
 from training.turns.corpus.truncation import cut_utterance, one_shot_key, spoken_words
 from training.turns.corpus.utterances import Utterance, list_utterances

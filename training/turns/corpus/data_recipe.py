@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from training.core.errors import RecipeError
+from training.text.recognizer_noise import RecognizerNoise
 from training.turns.corpus.examples import SET_NAMES, SPLITS, Split
 from training.turns.corpus.splits import TEST_SHARE, VALIDATION_SHARE
 from training.turns.sources.conversations import Role
@@ -82,22 +83,6 @@ class Truncation(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     pause_share: float = 0.7
     min_pause_ms: int = 300
     redraws: int = 4
-
-
-class RecognizerNoise(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Mistakes of a recognizer in the texts of the train split.
-
-    Attributes:
-        share: Of the examples that have any.
-        drop: Share of their words that are missing.
-        replace: Share of their words heard as a similar one.
-        cut: Share of these examples, where they are incomplete, whose last word is a fragment.
-    """
-
-    share: float = 0.0
-    drop: float = 0.05
-    replace: float = 0.1
-    cut: float = 0.1
 
 
 class DataRecipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-import gzip
 import re
-import zlib
-from contextlib import contextmanager
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from models.text.number_words import DIGITS
-from training.core.errors import MissingDataError
+from training.core.json_lines import as_missing_data, read_gzip_lines
+from training.text.dialogue_sets import multidogo_conversations, sgd_dialogues
 from training.turns.sources.conversations import Conversation, Turn
 from training.turns.sources.tables import read_table, table_files
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from training.turns.sources.conversations import Role
@@ -62,7 +60,7 @@ def read_conversations(name: str, source: Source, data: Path) -> Iterator[Conver
     if source.kind == "table":
         yield from read_table(name, source, data)
         return
-    with _as_missing_data(name, data / source.path):
+    with as_missing_data(name, data / source.path):
         yield from _READERS[source.kind](data / source.path)
 
 
@@ -72,23 +70,8 @@ def aligned_calls(name: str, source: Source, data: Path) -> list[AlignedCall]:
     Raises:
         MissingDataError: The file is missing or of another form.
     """
-    with _as_missing_data(name, data / source.path):
+    with as_missing_data(name, data / source.path):
         return _aligned_calls(data / source.path)
-
-
-@contextmanager
-def _as_missing_data(name: str, folder: Path) -> Iterator[None]:
-    try:
-        yield
-    except (OSError, EOFError, zlib.error) as error:
-        message = (
-            f"the data of the source {name!r} cannot be read from {folder}: {error}; "
-            "give the folder that holds text/ with --data"
-        )
-        raise MissingDataError(message) from error
-    except (msgspec.DecodeError, AttributeError, KeyError, TypeError) as error:
-        message = f"the data of the source {name!r} in {folder} has another form: {error!r}"
-        raise MissingDataError(message) from error
 
 
 def source_files(source: Source, data: Path) -> list[Path]:
@@ -99,8 +82,7 @@ def source_files(source: Source, data: Path) -> list[Path]:
 
 
 def _aligned_calls(folder: Path) -> list[AlignedCall]:
-    with gzip.open(folder / "calls.jsonl.gz") as lines:
-        return msgspec.json.Decoder(AlignedCall).decode_lines(lines.read())
+    return read_gzip_lines(folder / "calls.jsonl.gz", AlignedCall)
 
 
 def aligned_name(call: AlignedCall) -> str:
@@ -109,19 +91,16 @@ def aligned_name(call: AlignedCall) -> str:
 
 
 def _rows(path: Path) -> list[dict[str, Any]]:
-    with gzip.open(path) as lines:
-        rows: list[dict[str, Any]] = msgspec.json.Decoder(dict[str, Any]).decode_lines(lines.read())
-        return rows
+    return read_gzip_lines(path, dict[str, Any])
 
 
 def _sgd(folder: Path) -> Iterator[Conversation]:
     for part in ("train", "dev"):
-        for row in _rows(folder / f"{part}.jsonl.gz"):
+        for dialogue in sgd_dialogues(folder, part):
             turns = tuple(
-                Turn(tuple(turn["utterance"].split()), _ROLES[turn["speaker"]])
-                for turn in row["turns"]
+                Turn(tuple(turn.utterance.split()), _ROLES[turn.speaker]) for turn in dialogue.turns
             )
-            yield Conversation(f"sgd/{part}/{row['dialogue_id']}", turns, is_punctuated=True)
+            yield Conversation(f"sgd/{part}/{dialogue.dialogue_id}", turns, is_punctuated=True)
 
 
 def _taskmaster(folder: Path) -> Iterator[Conversation]:
@@ -140,35 +119,25 @@ def _helpline(folder: Path) -> Iterator[Conversation]:
 
 
 def _multidogo(folder: Path) -> Iterator[Conversation]:
-    rows = _rows(folder / "train_turns.jsonl.gz")
-    yield from _by_conversation("multidogo", "conversationId", "utterance", rows)
+    for name, spoken in multidogo_conversations(folder).items():
+        turns = tuple(Turn(tuple((turn.utterance or "").split()), "customer") for turn in spoken)
+        yield Conversation(f"multidogo/{name}", turns)
 
 
 def _evi(folder: Path) -> Iterator[Conversation]:
     """Yield answers as a recognizer wrote them, without partly recognized ones."""
-    rows = [
-        row
-        for row in _rows(folder / "turns.jsonl.gz")
-        if _WHOLE_ANSWERS[row["item"]].search(spoken_digits(row["transcription"]))
-    ]
-    yield from _by_conversation("evi", "dialogue_id", "transcription", rows)
+    turns: dict[str, list[Turn]] = {}
+    for row in _rows(folder / "turns.jsonl.gz"):
+        heard = row["transcription"]
+        if _WHOLE_ANSWERS[row["item"]].search(spoken_digits(heard)):
+            turns.setdefault(row["dialogue_id"], []).append(Turn(tuple(heard.split()), "customer"))
+    for name, spoken in turns.items():
+        yield Conversation(f"evi/{name}", tuple(spoken))
 
 
 def spoken_digits(text: str) -> str:
     """Return the text in lower case with the names of digits as digits."""
     return " ".join(_DIGIT_NAMES.get(word, word) for word in text.lower().split())
-
-
-def _by_conversation(
-    name: str, key: str, text: str, rows: Iterable[dict[str, Any]]
-) -> Iterator[Conversation]:
-    """Yield customer turns, one in each row."""
-    turns: dict[str, list[Turn]] = {}
-    for row in rows:
-        words = tuple((row[text] or "").split())
-        turns.setdefault(row[key], []).append(Turn(words, "customer"))
-    for conversation, spoken in turns.items():
-        yield Conversation(f"{name}/{conversation}", tuple(spoken))
 
 
 def _earnings21(folder: Path) -> Iterator[Conversation]:

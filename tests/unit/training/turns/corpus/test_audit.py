@@ -2,9 +2,9 @@ from __future__ import annotations
 
 import pytest
 
+from training.text.near_duplicates import most_similar
 from training.turns.corpus.audit import audit_set, measure_baselines, resembles_train
 from training.turns.corpus.examples import Example
-from training.turns.corpus.near_duplicates import most_similar
 
 _LONG = "i would like to know the price of the large blue one today"
 

@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 
 from models.text.spoken_form import spoken_form
 from models.text.spoken_numbers import speak_numbers
-from training.turns.corpus.data_recipe import Grouping, RecognizerNoise, Truncation
-from training.turns.corpus.noise import SimilarWords, with_mistakes
+from training.text.recognizer_noise import RecognizerNoise, SimilarWords, with_mistakes
+from training.turns.corpus.data_recipe import Grouping, Truncation
 from training.turns.corpus.sentences import Sentence, split_turn
 from training.turns.corpus.truncation import cut_utterance, spoken_words
 from training.turns.corpus.utterances import Utterance, list_utterances

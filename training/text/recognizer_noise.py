@@ -6,12 +6,28 @@ import random
 from collections import defaultdict
 from typing import TYPE_CHECKING
 
+import msgspec
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from training.turns.corpus.data_recipe import RecognizerNoise
-
 _MIN_LETTERS = 2
+
+
+class RecognizerNoise(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Mistakes of a recognizer in the texts of the train split.
+
+    Attributes:
+        share: Of the examples that have any.
+        drop: Share of their words that are missing.
+        replace: Share of their words heard as a similar one.
+        cut: Share of these examples, where they are incomplete, whose last word is a fragment.
+    """
+
+    share: float = 0.0
+    drop: float = 0.05
+    replace: float = 0.1
+    cut: float = 0.1
 
 
 class SimilarWords:

@@ -1,0 +1,1 @@
+"""Training of the models that say what calls are about."""

@@ -1,0 +1,1 @@
+"""Prepared rows: their files, splits, repeats and the checks of them."""

@@ -1,0 +1,1 @@
+"""Data sets of labelled calls, read into rows."""
