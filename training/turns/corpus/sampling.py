@@ -7,6 +7,7 @@ from collections import defaultdict
 from typing import TYPE_CHECKING
 
 from training.core.errors import MissingDataError
+from training.core.sampling import fill_quotas
 from training.turns.corpus.examples import SPLITS, Example, Split
 
 if TYPE_CHECKING:
@@ -140,22 +141,3 @@ def _unite(parts: Collection[Sequence[Candidate]], draw: random.Random) -> list[
     united = list(texts.values())
     draw.shuffle(united)
     return united
-
-
-def fill_quotas(
-    total: int, weights: Mapping[_Stratum, float], sizes: Mapping[_Stratum, int]
-) -> dict[_Stratum, int]:
-    """Return how many to take of each stratum, by weight.
-
-    A stratum that is too small is taken whole; what it lacks is spread over the others by weight.
-    """
-    quotas = dict.fromkeys(weights, 0)
-    open_strata = [stratum for stratum in weights if sizes[stratum]]
-    while open_strata and (left := total - sum(quotas.values())) > 0:
-        whole = sum(weights[stratum] for stratum in open_strata)
-        for stratum in open_strata:
-            wanted = max(1, int(left * weights[stratum] / whole))
-            missing = total - sum(quotas.values())
-            quotas[stratum] += min(wanted, missing, sizes[stratum] - quotas[stratum])
-        open_strata = [one for one in open_strata if quotas[one] < sizes[one]]
-    return quotas

@@ -14,17 +14,17 @@ from tests.support.models.turn_sources import (
     write_taskmaster,
 )
 from training.core.errors import MissingDataError, RecipeError
+from training.core.sampling import fill_quotas
+from training.text.recognizer_noise import RecognizerNoise
 from training.turns.corpus.candidates import find_utterances
 from training.turns.corpus.data_recipe import (
     DataRecipe,
     Grouping,
-    RecognizerNoise,
     SetRecipe,
     Truncation,
 )
 from training.turns.corpus.examples import SPLITS, Example, read_examples, set_path, write_examples
 from training.turns.corpus.prepare import prepare, read_report
-from training.turns.corpus.sampling import fill_quotas
 from training.turns.corpus.splits import split_of
 from training.turns.corpus.truncation import one_shot_key
 from training.turns.sources.conversations import Role
