@@ -14,14 +14,14 @@ from transformers import MobileBertConfig
 from models.onnx_session import open_session
 from models.store.layout import serving_manifests, source_path
 from models.turns.manifest import TURN_MODELS, load_turn_manifest
-from training.turns.export.graph import trace
-from training.turns.export.quantise import (
+from training.text.quantise import (
     GraphEditor,
     observe,
     product_inputs,
     quantise,
     with_outputs,
 )
+from training.turns.export.graph import trace
 from training.turns.learning.classifier import TurnClassifier
 
 MOBILE_BERT = "mobilebert-random"
@@ -97,7 +97,7 @@ def token_feed(batch: int, tokens: int, *, seed: int = 0) -> dict[str, npt.NDArr
 
 
 def in_fp32(model: ModelProto) -> ModelProto:
-    """Return a graph of `training.turns.export.quantise` with its products in fp32 again."""
+    """Return a graph of `training.text.quantise` with its products in fp32 again."""
     editor = GraphEditor(model)
     makers = {output: node for node in editor.nodes for output in node.output}
     scaled: dict[str, str] = {}  # products that a Mul with the rows' scales follows

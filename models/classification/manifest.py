@@ -6,7 +6,7 @@ from typing import Literal
 import msgspec
 
 from models.store.manifest import WeightsManifest, load_manifest
-from models.text.encoder import Padding, SpecialTokens
+from models.text.encoder import EncoderSetting, Padding, SpecialTokens
 from schemas.errors import ModelIntegrityError
 
 FORMAT = "callstream-classification-onnx"
@@ -49,7 +49,7 @@ class ClassificationManifest(WeightsManifest, frozen=True, kw_only=True):
     padding: Padding = "bucket"
     embeddings_folder: str = ""
     precision: str = "fp32"
-    encoder: dict[str, str | int | float | bool | None] = msgspec.field(default_factory=dict)
+    encoder: dict[str, EncoderSetting] = msgspec.field(default_factory=dict)
     agreement: dict[str, float] = msgspec.field(default_factory=dict)
     eval_avg_acc: float = -1.0
 

@@ -27,6 +27,7 @@ MAX_WORD_CHARACTERS = 16  # on average, of the words that are looked at
 
 Feed = dict[str, "npt.NDArray[np.int64]"]
 Padding = Literal["bucket", "full"]
+EncoderSetting = str | int | float | bool | None  # of a configuration of transformers
 
 
 class SpecialTokens(msgspec.Struct, frozen=True):

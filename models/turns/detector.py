@@ -2,7 +2,7 @@
 
 The deterministic lane rests on it: a text's probability is the same to the last bit whatever other
 texts are scored with it. So only texts of one length share a run (`models.text.encoder`), no row of
-a product in a graph depends on another (`training.turns.export.quantise`), and the last step is
+a product in a graph depends on another (`training.text.quantise`), and the last step is
 taken for each text alone.
 """
 

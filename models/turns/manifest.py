@@ -7,7 +7,7 @@ import msgspec
 
 from models.store.layout import ModelKind
 from models.store.manifest import WeightsManifest, load_manifest
-from models.text.encoder import Padding, SpecialTokens
+from models.text.encoder import EncoderSetting, Padding, SpecialTokens
 from schemas.errors import ModelIntegrityError
 
 FORMAT = "callstream-turns-onnx"
@@ -18,7 +18,6 @@ TURN_MODELS = ModelKind(
     bundled="turns",
     hint="give a folder or a manifest that `callstream train turns-export` wrote, or 'bundled'",
 )
-EncoderSetting = str | int | float | bool | None
 GENERAL = "general"  # the variant for calls that no route fits
 
 

@@ -8,8 +8,8 @@ from rich.table import Table
 
 from models.console import text_console
 from training.commands.options import TURNS_WORK
+from training.text.quantise import Scales
 from training.turns.export.exporter import Exported, ExportOptions, export_models
-from training.turns.export.quantise import Scales
 
 
 def export_turns(

@@ -1,1 +1,1 @@
-"""Spoken English: numbers and written text as the words that are said."""
+"""What trainings on text share: words as they are said, encoders, batches, graphs."""

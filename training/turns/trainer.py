@@ -17,15 +17,14 @@ from transformers import AutoConfig
 from models.store.manifest import sha256_of
 from training.core.devices import choose_device
 from training.core.errors import MissingDataError, RecipeError
+from training.text.encoder_base import WEIGHTS_NAME, needs_full_padding
 from training.turns.corpus.examples import read_examples, set_path
 from training.turns.evaluation.record import RECORD_NAME, TrainingRecord, read_record, write_record
 from training.turns.learning.calibration import calibrate
 from training.turns.learning.classifier import (
-    WEIGHTS_NAME,
     head_path,
     load_classifier,
     load_tokenizer,
-    needs_full_padding,
     save_classifier,
     starting_classifier,
 )

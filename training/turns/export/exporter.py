@@ -14,10 +14,11 @@ import msgspec
 
 from models.onnx_session import open_session
 from models.store.manifest import sha256_of, write_manifest
-from models.text.encoder import SpecialTokens
 from models.turns.inputs import TurnInputs
-from models.turns.manifest import FORMAT, EncoderSetting, TurnManifest
+from models.turns.manifest import FORMAT, TurnManifest
 from schemas.errors import ConfigurationError, ModelIntegrityError
+from training.text.quantise import observe, product_inputs, quantise, with_outputs
+from training.text.tracing import encoder_settings, special_tokens
 from training.turns.export.graph import MergedNetwork, group_by_encoder, read_model, trace
 from training.turns.export.parity import (
     Parity,
@@ -26,23 +27,21 @@ from training.turns.export.parity import (
     judge_by_network,
     read_samples,
 )
-from training.turns.export.quantise import observe, product_inputs, quantise, with_outputs
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from onnx import ModelProto
-    from transformers import PreTrainedConfig
 
+    from training.text.quantise import Range, Scales
     from training.turns.export.graph import TrainedModel
-    from training.turns.export.quantise import Range, Scales
 
 FP32_FOLDER = "fp32"
 CALIBRATION_TEXTS = 1_000  # of all sets together
 PARITY_TEXTS = 1_000  # of each variant
 MAX_FP32_DIFFERENCE = 1e-3  # of a probability: another library sums in another order
 Precision = Literal["fp32", "int8"]
-_NOT_OF_THE_ENCODER = {"_name_or_path", "transformers_version", "dtype", "head_dropout"}
+_HEAD_SETTINGS = {"head_dropout"}
 
 
 class ExportOptions(msgspec.Struct, frozen=True, kw_only=True):
@@ -175,14 +174,14 @@ class _Export:
             sha256=sha256,
             other_files={tokenizer_file: tokenizer_sha256},
             tokenizer_file=tokenizer_file,
-            special_tokens=special_tokens(first),
+            special_tokens=special_tokens(first.tokenizer, first.padding_id),
             variants=tuple(model.variant for model in self._models),
             languages=first.languages,
             max_tokens=first.max_tokens,
             padding=first.padding,
             text_form=first.text_form,
             precision=precision + scales,
-            encoder=encoder_settings(first.network.config),
+            encoder=encoder_settings(first.network.config, without=_HEAD_SETTINGS),
             source_sha256={model.variant: model.weights_sha256 for model in self._models},
         )
 
@@ -203,31 +202,6 @@ class _Export:
                     f"int8 agrees with fp32 on {found.label_agreement:.1%} of {found.texts} "
                     f"texts of {variant!r}, at least {least:.1%} are wanted{advice}"
                 )
-
-
-def encoder_settings(config: PreTrainedConfig) -> dict[str, EncoderSetting]:
-    """Return what a configuration says of the encoder, beyond the library's own defaults."""
-    said = {"model_type": config.model_type, **config.to_diff_dict()}
-    return {
-        name: value
-        for name, value in said.items()
-        if value is None or (isinstance(value, EncoderSetting) and name not in _NOT_OF_THE_ENCODER)
-    }
-
-
-def special_tokens(model: TrainedModel) -> SpecialTokens:
-    """Return the special tokens that a model's tokenizer puts around a text."""
-    bare = model.tokenizer.encode("a", add_special_tokens=False).ids
-    dressed = model.tokenizer.encode("a").ids
-    before = next(n for n in range(len(dressed)) if dressed[n : n + len(bare)] == bare)
-    first, last = dressed[:before], dressed[before + len(bare) :]
-    if max(len(first), len(last)) > 1:
-        raise ConfigurationError(f"{model.variant}: more than one token before or after a text")
-    return SpecialTokens(
-        first=first[0] if first else -1,
-        last=last[0] if last else -1,
-        padding=model.padding_id,
-    )
 
 
 def _move(manifest: Path, folder: Path, parity: dict[str, Parity]) -> tuple[Path, int]:

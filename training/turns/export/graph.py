@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 import hashlib
-import io
-import warnings
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, cast
 
 import msgspec
-import onnx
 import torch
 from torch import nn
 
 from models.text.encoder import load_tokenizer
 from training.core.errors import MissingDataError
-from training.turns.learning.classifier import WEIGHTS_NAME, TurnClassifier, load_classifier
-from training.turns.learning.classifier import needs_full_padding as pads_fully
+from training.text.encoder_base import WEIGHTS_NAME, needs_full_padding
+from training.text.tracing import SIMPLEST_ATTENTION, trace_text_network
+from training.turns.learning.classifier import TurnClassifier, load_classifier
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -26,8 +24,6 @@ if TYPE_CHECKING:
     from tokenizers import Tokenizer
     from transformers import PreTrainedModel
 
-OPSET = 17
-TRACED_TOKENS = 16  # of the texts that the graph is traced with; it accepts any number
 LABELS = 2
 ROWS = 2  # of a text that its head sees: products of one row are computed in another order
 TOKENIZER_NAME = "tokenizer.json"
@@ -85,7 +81,7 @@ def read_model(folder: Path) -> TrainedModel:
     network, fast = load_classifier(folder)
     record = _read_record(folder)
     variant = record.model or folder.resolve().name
-    padding = record.padding or ("full" if pads_fully(network.config) else "bucket")
+    padding = record.padding or ("full" if needs_full_padding(network.config) else "bucket")
     decides = (record.text_form, record.languages, record.max_tokens, padding)
     tokenizer = _read_tokenizer(folder)
     digest = hashlib.sha256(repr((decides, tokenizer.to_str())).encode())
@@ -139,29 +135,9 @@ class MergedNetwork(nn.Module):
 
 def trace(networks: Sequence[TurnClassifier]) -> ModelProto:
     """Return the graph of networks that share an encoder, in fp32."""
-    for network in networks:  # it gives the simplest graph
-        cast("PreTrainedModel", network.encoder).set_attn_implementation("eager")
-    ids = torch.ones((2, TRACED_TOKENS), dtype=torch.int64)
-    mask = torch.ones_like(ids)
-    mask[1, TRACED_TOKENS // 2 :] = 0
-    axes = {0: "texts", 1: "tokens"}
-    written = io.BytesIO()
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # the tracer's, about values that it takes for constants
-        torch.onnx.export(
-            MergedNetwork(networks).eval(),
-            (ids, mask),
-            written,  # type: ignore[arg-type]  # this exporter also takes a file
-            dynamo=False,
-            opset_version=OPSET,
-            input_names=["input_ids", "attention_mask"],
-            output_names=["logits"],
-            dynamic_axes={"input_ids": axes, "attention_mask": axes, "logits": {0: "texts"}},
-        )
-    graph = onnx.load_from_string(written.getvalue())
-    sizes = graph.graph.output[0].type.tensor_type.shape.dim
-    sizes[1].dim_value, sizes[2].dim_value = len(networks), LABELS
-    return graph
+    for network in networks:
+        cast("PreTrainedModel", network.encoder).set_attn_implementation(SIMPLEST_ATTENTION)
+    return trace_text_network(MergedNetwork(networks).eval(), (len(networks), LABELS))
 
 
 def _read_record(folder: Path) -> _Record:

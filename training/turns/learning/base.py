@@ -2,34 +2,20 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
-import structlog
-import torch
-from safetensors.torch import save_file
-from torch import nn
-from transformers import AutoConfig, AutoModel, AutoTokenizer
-
-from models.fetching.cache import default_models_folder
-from models.fetching.catalogue import CATALOGUE
-from models.fetching.fetch import ensure_model
-from models.store.layout import BUNDLED
-from training.core.errors import MissingDataError, RecipeError
-from training.core.transformers_output import without_remarks
-from training.turns.learning.classifier import WEIGHTS_NAME, write_heads
+from training.core.errors import RecipeError
+from training.text.encoder_base import cut_encoder, write_encoder
+from training.turns.learning.classifier import write_heads
 from training.turns.learning.exported import exported_manifest, read_exported
-from training.turns.learning.vocabulary import frequent_pieces, keep_pieces
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
+    from pathlib import Path
 
-    from transformers import PreTrainedConfig, PreTrainedModel, PreTrainedTokenizerBase
+    from transformers import PreTrainedModel
 
     from training.turns.learning.recipe import BaseRecipe
-
-MINILM = "minilm"
-log = structlog.get_logger(__name__)
 
 
 def make_base(
@@ -53,109 +39,18 @@ def make_base(
     if manifest is not None:
         _write_exported(manifest, recipe, folder)
         return
-    source = find_base(recipe.model)
-    with without_remarks(), torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        model, tokenizer = _load(source, recipe)
-    if recipe.vocabulary:
-        kept = frequent_pieces(tokenizer, texts(), recipe.vocabulary)
-        tokenizer = keep_pieces(tokenizer, kept)
-        _keep_rows(model, kept, tokenizer.pad_token_id)
-    if recipe.positions:
-        _keep_positions(model, recipe.positions)
+    model, tokenizer = cut_encoder(recipe, texts, seed)
     write_heads({}, folder)
-    _write(model, tokenizer, folder, recipe.model)
+    write_encoder(model, tokenizer, folder, recipe.model)
 
 
 def _write_exported(manifest: Path, recipe: BaseRecipe, folder: Path) -> None:
     """Write the encoder of an exported model, and its heads beside it."""
-    cuts = {name: getattr(recipe, name) for name in ("layers", "vocabulary", "positions")}
-    for name, asked in cuts.items():
-        if asked:
-            message = f"base.{name}: {recipe.model!r} was cut when it was trained; leave it out"
-            raise RecipeError(message)
+    for name in recipe.cuts:
+        message = f"base.{name}: {recipe.model!r} was cut when it was trained; leave it out"
+        raise RecipeError(message)
     exported = read_exported(manifest)
     first = next(iter(exported.networks.values()))
     write_heads(exported.networks, folder)
     encoder = cast("PreTrainedModel", first.encoder)
-    _write(encoder, exported.tokenizer, folder, recipe.model)
-
-
-def _write(
-    model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, folder: Path, name: str
-) -> None:
-    folder.mkdir(parents=True, exist_ok=True)
-    model.config.save_pretrained(folder)
-    tokenizer.save_pretrained(folder)
-    tensors = {name: tensor.contiguous() for name, tensor in model.state_dict().items()}
-    save_file(tensors, folder / WEIGHTS_NAME, metadata={"format": "pt"})
-    parameters = sum(tensor.numel() for tensor in tensors.values())
-    log.info("base.made", model=name, parameters=parameters, pieces=len(tokenizer))
-
-
-def find_base(model: str) -> str:
-    """Return the folder or the hub name of a base.
-
-    Args:
-        model: A folder, or a name; those of the catalogue of published models are fetched into
-            their cache.
-
-    Raises:
-        ModelNotFoundError: A name of the catalogue that no source has.
-    """
-    if model in CATALOGUE and not Path(model).is_dir():
-        return str(ensure_model(CATALOGUE[model], default_models_folder()))
-    return model
-
-
-def _load(source: str, recipe: BaseRecipe) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
-    try:
-        config = AutoConfig.from_pretrained(source)
-        _cut_layers(config, recipe)
-        model = AutoModel.from_pretrained(source, config=config, dtype=torch.float32)
-        tokenizer = AutoTokenizer.from_pretrained(source, truncation_side="left")
-    except (OSError, ValueError) as error:
-        first_line = str(error).strip().partition("\n")[0]
-        message = (
-            f"the base {recipe.model!r} cannot be loaded ({first_line}): name {BUNDLED!r}, a "
-            f"folder, a model of a hub that this machine reaches, or {MINILM!r}"
-        )
-        raise MissingDataError(message) from error
-    return model, tokenizer
-
-
-def _cut_layers(config: PreTrainedConfig, recipe: BaseRecipe) -> None:
-    if not recipe.layers:
-        return
-    if recipe.layers > config.num_hidden_layers:
-        message = f"base.layers: {recipe.model} has {config.num_hidden_layers} layers"
-        raise RecipeError(message)
-    config.num_hidden_layers = recipe.layers
-
-
-def _keep_rows(model: PreTrainedModel, kept: list[int], padding: int | None) -> None:
-    old = cast("nn.Embedding", model.get_input_embeddings())
-    new = nn.Embedding(len(kept), old.weight.shape[1], padding_idx=padding)
-    with torch.no_grad():
-        new.weight.copy_(old.weight[kept])
-    model.set_input_embeddings(new)
-    model.config.vocab_size = len(kept)
-    model.config.pad_token_id = padding
-
-
-def _keep_positions(model: PreTrainedModel, positions: int) -> None:
-    config, embeddings = model.config, cast("nn.Module", getattr(model, "embeddings", model))
-    old = getattr(embeddings, "position_embeddings", None)
-    if not isinstance(old, nn.Embedding) or config.model_type not in ("bert", "mobilebert"):
-        message = (
-            f"base.positions: the positions of a {config.model_type} cannot be cut; set it to 0"
-        )
-        raise RecipeError(message)
-    if positions > config.max_position_embeddings:
-        message = f"base.positions: the base has {config.max_position_embeddings}"
-        raise RecipeError(message)
-    new = nn.Embedding(positions, old.weight.shape[1])
-    with torch.no_grad():
-        new.weight.copy_(old.weight[:positions])
-    embeddings.position_embeddings = new
-    config.max_position_embeddings = positions
+    write_encoder(encoder, exported.tokenizer, folder, recipe.model)

@@ -13,6 +13,7 @@ from transformers import AutoConfig, AutoModel, AutoTokenizer, PreTrainedModel
 from transformers.modeling_outputs import SequenceClassifierOutput
 
 from training.core.errors import MissingDataError
+from training.text.encoder_base import WEIGHTS_NAME
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -21,11 +22,9 @@ if TYPE_CHECKING:
     from transformers import PreTrainedConfig, PreTrainedTokenizerBase
 
 LABELS = {0: "incomplete", 1: "complete"}
-WEIGHTS_NAME = "model.safetensors"
 HEADS_FOLDER = "heads"  # of a base that was trained before: a file for each variant
 GENERAL = "general"
 HEAD_DROPOUT = 0.1
-_FULL_PADDING = frozenset({"mobilebert"})  # their outputs change with masked padding
 _HEAD = ("layer_norm.", "classifier.")
 
 
@@ -92,11 +91,6 @@ class TurnClassifier(PreTrainedModel):  # type: ignore[no-untyped-call]
         """Return the parameters outside the frozen encoder: pooler, LayerNorm, classifier."""
         heads = (*_HEAD, f"{self.base_model_prefix}.pooler.")
         return [(name, p) for name, p in self.named_parameters() if name.startswith(heads)]
-
-
-def needs_full_padding(config: PreTrainedConfig) -> bool:
-    """Return whether every text must be padded to the same length, in training and serving."""
-    return config.model_type in _FULL_PADDING
 
 
 def new_classifier(base: Path, *, dropout: float = HEAD_DROPOUT) -> TurnClassifier:

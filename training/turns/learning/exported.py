@@ -1,46 +1,31 @@
-"""Exported end-of-turn models, read back from their graphs as the start of a training.
-
-Products and tables of an int8 graph become what the graph multiplies with: each integer times its
-scale. Only the rounding of activations, which the graph does while it runs, is not there.
-"""
+"""Exported end-of-turn models, read back from their graphs as the start of a training."""
 
 from __future__ import annotations
 
 import copy
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import onnx
-import torch
-from onnx import numpy_helper
-from transformers import AutoConfig, PreTrainedTokenizerFast
 
 from models.store.layout import BUNDLED, serving_manifests, source_path
 from models.store.manifest import verified_weights
-from models.text.encoder import load_tokenizer
 from models.turns.manifest import TURN_MODELS, load_turn_manifest
 from schemas.errors import ModelIntegrityError
 from training.core.errors import RecipeError
+from training.text.exported_graph import encoder_config, exported_tokenizer, graph_parameters
 from training.turns.learning.classifier import TurnClassifier
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    import numpy as np
-    import numpy.typing as npt
-    from onnx import ModelProto, NodeProto
+    import torch
     from transformers import PreTrainedConfig, PreTrainedTokenizerBase
 
     from models.turns.manifest import TurnManifest
 
-    Array = npt.NDArray[np.float32]
-
 _OURS = ("encoder.", "heads.")
 _ENCODER, _HEADS = _OURS
-_BIAS, _WEIGHT = ".bias", ".weight"
-_TABLE, _TABLE_SCALES = ".int8", ".scales"
-_INT8_PRODUCT, _PRODUCT = "MatMulIntegerToFloat", "MatMul"
-_COLUMN_SCALES = 3  # index among the inputs of an int8 product
 _CONFIG_NAME = "config.json"
 
 
@@ -93,8 +78,8 @@ def read_exported(path: Path) -> ExportedModel:
             f"{path} does not describe its encoder, so that no training can start from it: "
             "export the model again"
         )
-    config = _config(manifest)
-    parameters = _parameters(graph)
+    config = encoder_config(manifest.encoder)
+    parameters = graph_parameters(graph, _OURS)
     try:
         networks = {
             variant: _network(config, parameters, number)
@@ -102,30 +87,10 @@ def read_exported(path: Path) -> ExportedModel:
         }
     except RuntimeError as error:
         raise ModelIntegrityError(f"{path} is no graph to start from: {error}") from error
-    return ExportedModel(networks, _tokenizer(path, manifest), manifest)
-
-
-def _config(manifest: TurnManifest) -> PreTrainedConfig:
-    settings: dict[str, Any] = {**manifest.encoder}
-    config: PreTrainedConfig = AutoConfig.for_model(settings.pop("model_type"), **settings)
-    return config
-
-
-def _tokenizer(path: Path, manifest: TurnManifest) -> PreTrainedTokenizerBase:
-    tokenizer = load_tokenizer(path.parent / manifest.tokenizer_file)
-    ids = manifest.special_tokens
-    named = {
-        "cls_token": tokenizer.id_to_token(ids.first) if ids.first >= 0 else None,
-        "sep_token": tokenizer.id_to_token(ids.last) if ids.last >= 0 else None,
-        "pad_token": tokenizer.id_to_token(ids.padding),
-        "unk_token": getattr(tokenizer.model, "unk_token", None),
-    }
-    return PreTrainedTokenizerFast(  # type: ignore[no-untyped-call]
-        tokenizer_object=tokenizer,
-        model_max_length=manifest.max_tokens,
-        truncation_side="left",
-        **{name: token for name, token in named.items() if token is not None},
+    tokenizer = exported_tokenizer(
+        path.parent / manifest.tokenizer_file, manifest.special_tokens, manifest.max_tokens
     )
+    return ExportedModel(networks, tokenizer, manifest)
 
 
 def _network(
@@ -143,45 +108,3 @@ def _network(
     network.load_state_dict(state)
     network.train(False)
     return network
-
-
-def _parameters(graph: ModelProto) -> dict[str, torch.Tensor]:
-    """Return the parameters of a graph as floats, by their names in `MergedNetwork`."""
-    arrays = {each.name: numpy_helper.to_array(each) for each in graph.graph.initializer}
-    found = {}
-    for name, array in arrays.items():
-        if name.startswith(_OURS) and name.endswith(_TABLE):
-            plain = name.removesuffix(_TABLE)
-            found[plain] = array * arrays[plain + _TABLE_SCALES]
-        elif name.startswith(_OURS) and name.endswith((_BIAS, _WEIGHT)):
-            found[name] = array
-    readers = {name: node for node in graph.graph.node for name in node.input}
-    for node in graph.graph.node:
-        matrix = _matrix(node, arrays)
-        name = "" if matrix is None else _weight_name(node, readers, arrays)
-        if matrix is not None and name:
-            found[name] = matrix.T
-    return {name: torch.from_numpy(array.astype("float32")) for name, array in found.items()}
-
-
-def _matrix(node: NodeProto, arrays: dict[str, Array]) -> Array | None:
-    """Return what a node multiplies with, shape (inputs, outputs)."""
-    if node.op_type not in {_INT8_PRODUCT, _PRODUCT} or node.input[1] not in arrays:
-        return None
-    matrix = arrays[node.input[1]]
-    if node.op_type == _INT8_PRODUCT:
-        return matrix * arrays[node.input[_COLUMN_SCALES]]
-    return matrix
-
-
-def _weight_name(
-    product: NodeProto, readers: dict[str, NodeProto], arrays: dict[str, Array]
-) -> str:
-    """Return the name of a product's weights, by that of the bias that is added to it."""
-    node = readers.get(product.output[0])
-    while node is not None and node.op_type == "Mul":  # by the scales of the activations
-        node = readers.get(node.output[0])
-    if node is None or node.op_type != "Add":
-        return ""
-    biases = [name for name in node.input if name in arrays and name.endswith(_BIAS)]
-    return biases[0].removesuffix(_BIAS) + _WEIGHT if biases else ""

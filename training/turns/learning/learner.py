@@ -15,8 +15,9 @@ from torch.nn import functional
 from training.core.checkpoints import CHECKPOINT_NAME, read_checkpoint
 from training.core.loop import LoopSettings, StepFigures, TrainingLoop, Validation
 from training.core.optimisers import Optimisers, Schedule
-from training.turns.learning.losses import cross_entropy
-from training.turns.learning.model_inputs import all_logits, epoch_batches
+from training.text.batches import epoch_batches
+from training.text.losses import cross_entropy
+from training.turns.learning.model_inputs import all_logits
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence

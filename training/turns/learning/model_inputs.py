@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING, Literal, Protocol
 import numpy as np
 import torch
 
+from training.text.batches import by_length, padded
+
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
 
     from transformers import PreTrainedTokenizerBase
 
     from training.turns.corpus.examples import Example
     from training.turns.learning.classifier import TurnClassifier
-
-_ROWS_SORTED_TOGETHER = 64  # batches
 
 
 class LabelledTexts(Protocol):
@@ -52,13 +52,8 @@ class TokenRows:
 
     def padded(self, chosen: Sequence[int]) -> tuple[torch.Tensor, torch.Tensor]:
         """Return ids and attention mask of some rows, each of shape (chosen, length)."""
-        width = self._length or max(self.lengths[i] for i in chosen)
-        ids = np.full((len(chosen), width), self._padding, dtype=np.int64)
-        mask = np.zeros_like(ids)
-        for row, i in enumerate(chosen):
-            ids[row, : self.lengths[i]] = self._rows[i]
-            mask[row, : self.lengths[i]] = 1
-        return torch.from_numpy(ids), torch.from_numpy(mask)
+        rows = [self._rows[i] for i in chosen]
+        return padded(rows, padding=self._padding, length=self._length)
 
     def logits(self, model: TurnClassifier, chosen: Sequence[int]) -> torch.Tensor:
         """Return the logits of the whole network."""
@@ -144,23 +139,3 @@ def all_logits(model: TurnClassifier, texts: LabelledTexts, batch: int) -> np.nd
         for chosen in by_length(texts.lengths, batch):
             logits[chosen] = texts.logits(model, chosen).cpu().double().numpy()
     return logits
-
-
-def by_length(lengths: Sequence[int], batch: int) -> Iterator[list[int]]:
-    """Return batches of the indices of all texts, each of about one length."""
-    order = np.argsort(np.asarray(lengths), kind="stable").tolist()
-    return (order[i : i + batch] for i in range(0, len(order), batch))
-
-
-def epoch_batches(lengths: Sequence[int], batch: int, *, seed: int, epoch: int) -> list[list[int]]:
-    """Return the batches of an epoch: shuffled, each of about one length."""
-    random = np.random.default_rng([seed, epoch])
-    order = random.permutation(len(lengths))
-    sizes = np.asarray(lengths)
-    batches: list[list[int]] = []
-    span = batch * _ROWS_SORTED_TOGETHER
-    for start in range(0, len(order), span):
-        part = order[start : start + span]
-        part = part[np.argsort(sizes[part], kind="stable")]
-        batches += [part[i : i + batch].tolist() for i in range(0, len(part), batch)]
-    return [batches[i] for i in random.permutation(len(batches))]

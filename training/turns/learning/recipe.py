@@ -6,28 +6,20 @@ from typing import Literal
 
 import msgspec
 
+from training.text.encoder_base import EncoderRecipe
+
 MOBILEBERT = "google/mobilebert-uncased"
 
 
-class BaseRecipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class BaseRecipe(EncoderRecipe, frozen=True, forbid_unknown_fields=True):
     """The encoder that every model starts from.
 
     Attributes:
-        model: ``bundled``, the weights that callstream ships, or a folder or manifest of
-            ``turns-export``: models start from its encoder and from its heads. Or an encoder
-            without heads: a folder, a name on the hub, or one of `models.fetching.catalogue`, such
-            as ``minilm``, which a machine without a hub can have too.
-        layers: How many of its first layers are kept; 0 keeps all.
-        vocabulary: How many word pieces are kept: special tokens and ASCII characters, then the
-            most frequent of the training texts, and where these have fewer, the base's first
-            ones; 0 keeps all.
-        positions: How many positions are kept; 0 keeps all.
+        model: Also ``bundled``, the weights that callstream ships, or a folder or manifest of
+            ``turns-export``: models start from its encoder and from its heads.
     """
 
     model: str = MOBILEBERT
-    layers: int = 0
-    vocabulary: int = 0
-    positions: int = 0
 
 
 class Learning(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

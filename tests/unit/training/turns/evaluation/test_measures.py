@@ -3,13 +3,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from training.text.losses import best_temperature, cross_entropy
 from training.turns.evaluation.measures import (
     complete_probabilities,
     score_probabilities,
     wilson,
 )
-from training.turns.learning.calibration import best_temperature
-from training.turns.learning.losses import cross_entropy
 
 _PROBABILITIES = np.array([0.9, 0.8, 0.4, 0.7, 0.2, 0.1])
 _LABELS = (1, 1, 1, 0, 0, 0)

@@ -20,9 +20,9 @@ from tests.support.models.tiny_trained_turns import (
 )
 from tests.support.models.tiny_turns import WORDS
 from training.core.errors import MissingDataError
+from training.text.quantise import product_inputs, quantise
 from training.turns.export.exporter import ExportOptions, export_models
 from training.turns.export.graph import read_model, trace
-from training.turns.export.quantise import product_inputs, quantise
 from training.turns.learning.classifier import load_classifier
 
 if TYPE_CHECKING:

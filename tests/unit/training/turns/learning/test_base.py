@@ -13,7 +13,8 @@ from models.fetching.catalogue import CATALOGUE, PublishedFile, PublishedModel
 from models.store.manifest import sha256_of
 from tests.support.models.tiny_trained_turns import write_encoder
 from training.core.errors import MissingDataError, RecipeError
-from training.turns.learning.base import MINILM, make_base
+from training.text.encoder_base import MINILM
+from training.turns.learning.base import make_base
 from training.turns.learning.classifier import load_tokenizer
 from training.turns.learning.recipe import BaseRecipe
 from training.turns.recipe import read_recipe

@@ -10,10 +10,10 @@ from transformers import AutoConfig, AutoTokenizer, DistilBertConfig, ElectraCon
 
 from tests.support.models.tiny_trained_turns import mobilebert_config, word_pieces, write_encoder
 from training.core.errors import MissingDataError
+from training.text.encoder_base import needs_full_padding
 from training.turns.learning.classifier import (
     TurnClassifier,
     load_classifier,
-    needs_full_padding,
     new_classifier,
     save_classifier,
 )

@@ -8,8 +8,10 @@ import pytest
 import torch
 
 from tests.support.models.tiny_trained_turns import mobilebert_config, write_encoder
+from training.text.batches import by_length, epoch_batches
+from training.text.losses import best_temperature, cross_entropy
 from training.turns.learning import learner as learning
-from training.turns.learning.calibration import best_temperature, calibrate
+from training.turns.learning.calibration import calibrate
 from training.turns.learning.classifier import TurnClassifier, new_classifier
 from training.turns.learning.learner import (
     LearningHistory,
@@ -19,12 +21,9 @@ from training.turns.learning.learner import (
     learn,
     validate,
 )
-from training.turns.learning.losses import cross_entropy
 from training.turns.learning.model_inputs import (
     TokenRows,
     all_logits,
-    by_length,
-    epoch_batches,
     frozen_states,
 )
 from training.turns.learning.recipe import Learning
