@@ -58,4 +58,12 @@ COMMANDS = {
         "training.commands.turns_export:export_turns",
         "Export trained models of the turn detection to ONNX, in fp32 and int8, and compare them.",
     ),
+    "classification-prepare": (
+        "training.commands.classification.prepare:prepare_classification",
+        "Prepare the labelled calls of a recipe: rows, splits, the data report, the leak check.",
+    ),
+    "classification-check": (
+        "training.commands.classification.check:check_classification",
+        "Check prepared calls: no text and no group may be in two splits.",
+    ),
 }

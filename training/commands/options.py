@@ -16,3 +16,4 @@ ResumeOption = Annotated[bool, typer.Option("--resume", help="Go on from the che
 DATA = Path("data")
 SPEECH_WORK = Path("runs/asr")
 TURNS_WORK = Path("runs/turns")
+CLASSIFICATION_WORK = Path("runs/classification")

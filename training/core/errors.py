@@ -9,3 +9,7 @@ class RecipeError(ConfigurationError):
 
 class MissingDataError(CallstreamError):
     """The data folder, the shards or the metrics of a run are not there."""
+
+
+class LeakingSplitsError(CallstreamError):
+    """What is tested on is also trained on."""

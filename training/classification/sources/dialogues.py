@@ -1,12 +1,16 @@
-"""Readers of whole dialogues: ``sgd`` and ``multidogo``.
+"""Readers of whole dialogues: ``sgd``, ``multidogo`` and ``harper_valley``.
 
 A dialogue may have several subjects. One row holds the turns of one subject, unless the source
-asks for whole calls: then its label is the subject with the most customer turns.
+asks for whole calls: then its label is the subject with the most customer turns. A subject that the
+customer says next to nothing about, such as "sounds good", is no row of its own.
 """
 
 from __future__ import annotations
 
+import csv
+import re
 from collections import Counter
+from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from training.classification.corpus.rows import Row, RowTurn
@@ -21,6 +25,8 @@ if TYPE_CHECKING:
     from training.classification.sources.protocol import Reading
 
 _PARTIES: dict[str, Party] = {"USER": "customer", "SYSTEM": "agent"}
+_TAG = re.compile(r"<\w+>|\[\w+\]")  # of a transcriber, for what is no word
+_LEAST_WORDS = 8  # of the customer, about one subject of several
 _SEVERAL = "<div>"  # between the intents of one turn of multidogo
 
 
@@ -58,6 +64,23 @@ def read_multidogo(reading: Reading) -> Iterator[Found]:
         yield from _rows(reading, intents, "multidogo", name, _said(intents, "multidogo", turns))
 
 
+def read_harper_valley(reading: Reading) -> Iterator[Found]:
+    """Yield the callers' sides of acted bank calls, which are for tests only."""
+    intents = IntentMap(reading.source.intents, reading.label_set)
+    with (reading.path / "manifest.tsv").open(encoding="utf-8", newline="") as lines:
+        for line in csv.DictReader(lines, delimiter="\t"):
+            name = f"harper_valley/{Path(line['file']).stem}"
+            row = Row(
+                id=name,
+                source=reading.name,
+                group=name,
+                turns=(RowTurn("customer", " ".join(_TAG.sub(" ", line["text"]).split())),),
+                labels=intents.labels("harper_valley", line["task"]),
+                provenance={"set": "harper_valley", "intents": line["task"]},
+            )
+            yield Found(row, "test")
+
+
 def _said(
     intents: IntentMap, set_name: str, turns: Iterable[tuple[Party, str, Sequence[str]]]
 ) -> list[_Said]:
@@ -84,6 +107,8 @@ def _rows(
         of_subject = [each for each in said if each.label == label]
         first = next(each.intent for each in of_subject if each.intent)
         turns = said if reading.source.whole_calls or len(counts) == 1 else of_subject
+        if len(subjects) > 1 and _customer_words(turns) < _LEAST_WORDS:
+            continue
         yield Found(
             Row(
                 id=f"{name}/{label}" if len(subjects) > 1 else name,
@@ -98,3 +123,7 @@ def _rows(
                 },
             )
         )
+
+
+def _customer_words(said: Iterable[_Said]) -> int:
+    return sum(len(one.turn.text.split()) for one in said if one.turn.party == "customer")

@@ -70,6 +70,14 @@ class IntentMap:
             message = f"{self._path} does not say what the intent {intent!r} of {set_name!r} is"
             raise MissingDataError(message) from error
 
+    def labels_of(self, label: str) -> dict[str, tuple[str, ...]]:
+        """Return the labels of all tasks that a label of the map's task stands for.
+
+        Raises:
+            RecipeError: The label set does not have it.
+        """
+        return self._named(self._file.task, label, label)
+
     def label(self, set_name: str, intent: str) -> str:
         """Return the label of an intent; empty where it fits none."""
         return next(iter(self.labels(set_name, intent).get(self.task, ())), "")

@@ -1,13 +1,14 @@
-"""Readers of single questions with an intent: ``banking77`` and ``clinc150``."""
+"""Readers of single questions: ``banking77``, ``clinc150``, and those written for this project."""
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 import msgspec
 
 from training.classification.corpus.rows import Row, RowTurn
-from training.classification.sources.intents import IntentMap
+from training.classification.sources.intents import FOLDER, IntentMap
 from training.classification.sources.protocol import Found
 from training.core.json_lines import read_gzip_lines
 
@@ -31,6 +32,12 @@ class Clinc150Question(msgspec.Struct, frozen=True):
     text: str
     intent: str
     split: Literal["train", "val", "oos_train", "oos_val"]
+
+
+class WrittenQuestions(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Questions by label; no caller said them."""
+
+    questions: dict[str, tuple[str, ...]]
 
 
 class _Questions:
@@ -66,3 +73,30 @@ def read_clinc150(reading: Reading) -> Iterator[Found]:
     for index, one in enumerate(lines):
         split: Split | None = "test" if one.split.endswith("val") else None
         yield Found(questions.row(f"clinc150/{one.split}/{index:05}", one.text, one.intent), split)
+
+
+def read_written(reading: Reading) -> Iterator[Found]:
+    """Yield questions that were written for labels which no data set has."""
+    intents = IntentMap(reading.source.intents, reading.label_set)
+    path = written_path(reading.source.path)
+    written = msgspec.toml.decode(path.read_bytes(), type=WrittenQuestions)
+    for label, questions in written.questions.items():
+        for index, text in enumerate(questions):
+            name = f"{path.stem}/{label}/{index:03}"
+            yield Found(
+                Row(
+                    id=name,
+                    source=reading.name,
+                    group=name,
+                    turns=(RowTurn("customer", text),),
+                    labels=intents.labels_of(label),
+                    is_synthetic=True,
+                    provenance={"file": path.name},
+                )
+            )
+
+
+def written_path(name: str) -> Path:
+    """Return the file of written questions: one beside this module, or a path."""
+    bundled = FOLDER / f"{name}.toml"
+    return bundled if bundled.is_file() else Path(name)

@@ -5,8 +5,17 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from training.classification.sources.calls import read_calls
-from training.classification.sources.dialogues import read_multidogo, read_sgd
-from training.classification.sources.questions import read_banking77, read_clinc150
+from training.classification.sources.dialogues import (
+    read_harper_valley,
+    read_multidogo,
+    read_sgd,
+)
+from training.classification.sources.questions import (
+    read_banking77,
+    read_clinc150,
+    read_written,
+    written_path,
+)
 from training.core.json_lines import as_missing_data
 
 if TYPE_CHECKING:
@@ -22,6 +31,8 @@ READERS: Mapping[SourceKind, Reader] = {
     "sgd": read_sgd,
     "multidogo": read_multidogo,
     "calls": read_calls,
+    "written": read_written,
+    "harper_valley": read_harper_valley,
 }
 
 
@@ -37,8 +48,8 @@ def read_source(reading: Reading) -> Iterator[Found]:
 
 
 def source_files(source: Source, data: Path) -> list[Path]:
-    """Return the local files of a source; a generator has none."""
-    path = data / source.path
+    """Return the files that decide the rows of a source, beside the code; a generator has none."""
+    path = written_path(source.path) if source.kind == "written" else data / source.path
     if not source.path or path.is_file():
         return [path] if source.path else []
-    return sorted(path.glob("*.jsonl.gz"))
+    return sorted([*path.glob("*.jsonl.gz"), *path.glob("*.tsv")])

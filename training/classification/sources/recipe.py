@@ -8,7 +8,9 @@ import msgspec
 
 from training.classification.corpus.rows import Split
 
-SourceKind = Literal["banking77", "clinc150", "sgd", "multidogo", "calls"]
+SourceKind = Literal[
+    "banking77", "clinc150", "sgd", "multidogo", "calls", "written", "harper_valley"
+]
 
 
 class Source(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -16,7 +18,8 @@ class Source(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     Attributes:
         kind: How it is read; see `training.classification.sources.readers`.
-        path: File or folder, relative to the data folder; a source that is generated has none.
+        path: File or folder, relative to the data folder; of written questions a file beside the
+            readers, or a path. A source that is generated has none.
         parts: The files that are read, where a data set comes in parts such as train and dev.
         intents: File that maps the intents of the data set to labels: one beside the readers,
             or a path.

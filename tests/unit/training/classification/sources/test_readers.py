@@ -8,13 +8,16 @@ import pytest
 from models.classification.label_set import LabelSet, load_label_set
 from tests.support.models.turn_sources import write_rows
 from training.classification.corpus.rows import Row, RowTurn, spoken_text
+from training.classification.sources.intents import FOLDER
 from training.classification.sources.protocol import Found, Reading
-from training.classification.sources.readers import read_source
+from training.classification.sources.readers import read_source, source_files
 from training.classification.sources.recipe import Source, SourceKind
 from training.core.errors import MissingDataError
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+_INTENTS = "contact_centre_intents"
 
 
 @pytest.fixture(scope="module")
@@ -23,7 +26,7 @@ def labels() -> LabelSet:
 
 
 def _read(kind: SourceKind, data: Path, labels: LabelSet, **settings: Any) -> list[Found]:
-    source = Source(kind=kind, path="set", intents="contact_centre_intents", **settings)
+    source = Source(kind=kind, path="set", intents=_INTENTS, **settings)
     return list(read_source(Reading("mine", source, data, labels, seed=1)))
 
 
@@ -90,12 +93,15 @@ def _dialogue(*turns: tuple[str, str, list[str]]) -> dict[str, Any]:
     }
 
 
+_TABLE = "I would like a table for two at six."
+_CAB = "Then please send us a cab to the station."
 _TWO_SUBJECTS = _dialogue(
-    ("USER", "A table for two.", ["ReserveRestaurant"]),
-    ("SYSTEM", "When?", []),
-    ("USER", "At six.", ["ReserveRestaurant"]),
-    ("SYSTEM", "Done. More?", []),
-    ("USER", "A cab.", ["GetRide"]),
+    ("USER", _TABLE, ["ReserveRestaurant"]),
+    ("SYSTEM", "Where?", []),
+    ("USER", "At Oak's.", ["ReserveRestaurant"]),
+    ("SYSTEM", "Done. It may rain.", []),
+    ("USER", "Sounds good.", ["GetWeather"]),
+    ("USER", _CAB, ["GetRide"]),
     ("SYSTEM", "Coming.", []),
     ("USER", "Thanks.", []),
 )
@@ -104,13 +110,14 @@ _TWO_SUBJECTS = _dialogue(
 def test_each_subject_of_a_dialogue_is_a_row_of_the_same_group(
     labels: LabelSet, tmp_path: Path
 ) -> None:
+    """But for one that the customer says nothing about."""
     write_rows(tmp_path / "set/train.jsonl.gz", [_TWO_SUBJECTS])
 
     first, second = (found.row for found in _read("sgd", tmp_path, labels))
 
     assert [_sub(first), _sub(second)] == ["Restaurant Reservation", "Buses and Taxis"]
-    assert _texts(first) == ["A table for two.", "When?", "At six.", "Done. More?"]
-    assert _texts(second) == ["A cab.", "Coming.", "Thanks."]
+    assert _texts(first) == [_TABLE, "Where?", "At Oak's.", "Done. It may rain."]
+    assert _texts(second) == [_CAB, "Coming.", "Thanks."]
     assert [turn.party for turn in second.turns] == ["customer", "agent", "customer"]
     assert first.group == second.group == "sgd/train/1_00000"
     assert first.id != second.id
@@ -124,8 +131,8 @@ def test_a_whole_dialogue_is_what_most_customer_turns_are_about(
     (found,) = _read("sgd", tmp_path, labels, whole_calls=True, parts=("dev",))
 
     assert _sub(found.row) == "Restaurant Reservation"
-    assert len(found.row.turns) == 7
-    assert found.row.provenance["subjects"] == "2"
+    assert len(found.row.turns) == 8
+    assert found.row.provenance["subjects"] == "3"
 
 
 def _customer_turns(*turns: tuple[str, str], domain: str = "finance") -> list[dict[str, str]]:
@@ -156,6 +163,30 @@ def test_a_conversation_without_a_request_gives_no_row(labels: LabelSet, tmp_pat
     write_rows(tmp_path / "set/train_turns.jsonl.gz", turns)
 
     assert _read("multidogo", tmp_path, labels) == []
+
+
+def test_the_bank_calls_are_for_tests_only(labels: LabelSet, tmp_path: Path) -> None:
+    """Whatever a recipe says; what a transcriber marked is no word."""
+    (tmp_path / "set").mkdir()
+    line = "opus/B08_01.opus\tget branch hours\t<unk> when do you open [unintelligible] today"
+    (tmp_path / "set/manifest.tsv").write_text(f"file\ttask\ttext\n{line}\n")
+
+    (found,) = _read("harper_valley", tmp_path, labels, split="train")
+
+    assert found.split == "test"
+    assert _sub(found.row) == "Branches and Opening Hours"
+    assert _texts(found.row) == ["when do you open today"]
+
+
+def test_written_questions_are_synthetic_and_have_all_tasks(labels: LabelSet) -> None:
+    source = Source(kind="written", path="contact_centre_questions", intents=_INTENTS)
+    reading = Reading("mine", source, FOLDER, labels, seed=1)
+
+    rows = [found.row for found in read_source(reading)]
+
+    assert len({row.id for row in rows}) == len(rows)
+    assert all(row.is_synthetic and len(row.labels) == len(labels.tasks) for row in rows)
+    assert source_files(source, FOLDER) == [FOLDER / "contact_centre_questions.toml"]
 
 
 def test_an_intent_that_nobody_mapped_is_an_error(labels: LabelSet, tmp_path: Path) -> None:

@@ -1,0 +1,1 @@
+"""``callstream train classification-prepare`` and its sisters."""
