@@ -34,13 +34,13 @@ def sentence(draw: random.Random) -> str:
 def row(
     text: str,
     *,
-    id: str = "",  # noqa: A002  as the field is named
+    name: str = "",
     group: str = "",
     source: str = "mine",
     label: str = "Refund",
 ) -> Row:
-    """Return a row of one customer turn; without an id it is its text."""
-    name = id or text
+    """Return a row of one customer turn; without a name, which is its id, it is its text."""
+    name = name or text
     turns = (RowTurn("customer", text),)
     return Row(name, source, group or name, turns, {"sub_category": (label,)})
 

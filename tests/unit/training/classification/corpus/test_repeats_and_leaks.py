@@ -34,7 +34,7 @@ _SPLIT_TEXTS = st.fixed_dictionaries(
 
 def _rows(texts: dict[Split, list[str]]) -> dict[Split, list[Row]]:
     return {
-        split: [row(text, id=f"{split}/{index}") for index, text in enumerate(of_split)]
+        split: [row(text, name=f"{split}/{index}") for index, text in enumerate(of_split)]
         for split, of_split in texts.items()
     }
 
@@ -80,7 +80,7 @@ def test_the_check_finds_a_group_in_two_splits_whenever_there_is_one(
 ) -> None:
     rows: dict[Split, list[Row]] = {split: [] for split in SPLITS}
     for index, (split, group) in enumerate(groups):
-        rows[split].append(row("word " * (index + 1), id=str(index), group=str(group)))
+        rows[split].append(row("word " * (index + 1), name=str(index), group=str(group)))
     several = {g for s, g in groups if any(g == other and s != t for t, other in groups)}
 
     assert len(find_leaks(rows, _CONTACT_CENTRE)) == len(several)
@@ -88,9 +88,9 @@ def test_the_check_finds_a_group_in_two_splits_whenever_there_is_one(
 
 def test_a_leak_is_one_error_that_names_rows_but_no_text() -> None:
     rows: dict[Split, list[Row]] = {
-        "train": [row(f"Sentence {index}!", id=f"a{index}") for index in range(5)],
+        "train": [row(f"Sentence {index}!", name=f"a{index}") for index in range(5)],
         "validation": [],
-        "test": [row(f"sentence {index}", id=f"b{index}") for index in range(5)],
+        "test": [row(f"sentence {index}", name=f"b{index}") for index in range(5)],
     }
 
     with pytest.raises(LeakingSplitsError) as caught:
@@ -137,9 +137,9 @@ def test_a_training_row_that_resembles_a_later_row_is_left_out() -> None:
 
 def test_rows_that_contradict_one_another_are_all_left_out() -> None:
     rows: dict[Split, list[Row]] = {
-        "train": [row("It's gone!", id="a"), row("it is fine", id="b")],
+        "train": [row("It's gone!", name="a"), row("it is fine", name="b")],
         "validation": [],
-        "test": [row("it's gone", id="c", label="Music"), row("It is fine", id="d")],
+        "test": [row("it's gone", name="c", label="Music"), row("It is fine", name="d")],
     }
     spoken = _spoken(rows)
 
