@@ -59,6 +59,7 @@ class CallClassified(Message, frozen=True, kw_only=True, tag="call_classified.v1
             if the call is abstained from.
         abstained: Why the model gives no labels; empty where it does.
         is_provisional: The call goes on, and a later answer replaces this one.
+        is_shadow: By a challenger that is compared with the model that serves; not to be acted on.
         at_turn: Number of turns that a provisional answer rests on; -1 of a whole call.
         windows: How many pieces of the text the model read.
         second_opinion: The sub-category whose description is nearest to the text; empty where
@@ -70,6 +71,7 @@ class CallClassified(Message, frozen=True, kw_only=True, tag="call_classified.v1
     answers: Annotated[tuple[TaskAnswer, ...], Meta(max_length=MAX_TASKS)] = ()
     abstained: Abstention = ""
     is_provisional: bool = False
+    is_shadow: bool = False
     at_turn: Count = -1
     windows: Count = 0
     second_opinion: Name = ""

@@ -285,6 +285,7 @@ JSON_EXAMPLES: tuple[msgspec.Struct, ...] = (
         ),
         abstained="uncertain",
         is_provisional=True,
+        is_shadow=True,
         at_turn=8,
         windows=3,
         second_opinion="Bullying",
