@@ -10,7 +10,9 @@ from rich.text import Text
 
 from models.text.scored_words import scored_words
 from models.text.word_errors import Reference, WordErrors, word_errors
+from schemas.classification import CallClassified
 from schemas.turns import CallMetrics, ChannelMetrics, FinalizedCall
+from stream_app.live.labels_text import labels_text
 from stream_app.live.latencies import Delays, LatencyMeter
 from stream_app.live.percentile import percentile
 from stream_app.terminal.clock_text import clock_text
@@ -27,12 +29,14 @@ class Report:
 
     Attributes:
         word_errors: By channel; empty where there is no reference transcript.
+        classified: What the call was classified as; None where no agent does that.
     """
 
     call: FinalizedCall
     latencies: LatencyMeter
     word_errors: dict[int, WordErrors]
     dead_letters: int = 0
+    classified: CallClassified | None = None
 
     @property
     def all_word_errors(self) -> WordErrors:
@@ -66,6 +70,9 @@ def report_screen(report: Report) -> RenderableType:
         Text(_LATENCY_NOTE, style="dim"),
     ]
     parts.append(_word_error_line(report) if report.word_errors else Text(_NO_REFERENCE, "dim"))
+    if report.classified is not None:
+        labels = labels_text(report.classified)
+        parts.append(Text.assemble(("Labels ", "bold"), labels))
     if report.dead_letters:
         parts.append(Text(f"{report.dead_letters} dead letters", style="red"))
     return Group(*parts)
@@ -93,6 +100,12 @@ def report_values(report: Report) -> dict[str, Any]:
         "withdrawn_predictions": report.latencies.withdrawn_ends,
         "dead_letters": report.dead_letters,
     }
+    if report.classified is not None:
+        values["labels"] = {
+            answer.task: [each.label for each in answer.labels]
+            for answer in report.classified.answers
+        }
+        values["abstained"] = report.classified.abstained
     if report.word_errors:
         values["word_error_rate"] = round(report.all_word_errors.rate, 4)
         values["word_error_rate_by_channel"] = {

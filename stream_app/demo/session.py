@@ -11,6 +11,7 @@ import stream_app
 from models.text.word_errors import Reference, read_reference
 from schemas import catalogue
 from schemas.errors import AudioFormatError, BrokerError, CallstreamError
+from stream_app.agents.registry import DEFAULT_AGENTS
 from stream_app.demo.report import Report, compare
 from stream_app.live.call_view import CallView
 from stream_app.live.following import RESULT_TOPICS, Arrival, Follower, follow
@@ -28,6 +29,7 @@ _ASSETS = Path(stream_app.__file__).parent / "assets"
 DEMO_CALL = _ASSETS / "demo_call" / "call.wav"  # synthetic, with an exact reference
 REAL_CALL = _ASSETS / "real_call" / "call.wav"  # two people, without a reference
 FOLLOWED_TOPICS = (catalogue.AUDIO, *RESULT_TOPICS, catalogue.DEAD_LETTERS)
+CLASSIFY = "classify"
 SILENCE_LIMIT_S = 60.0  # without a message of the call: none will come any more
 
 
@@ -141,7 +143,7 @@ class DemoSession:
         self, follower: Follower, replay: "asyncio.Task[None]", workers: Workers
     ) -> Report:
         self._last_arrival_s = self._now_s()
-        while self.view.finalized is None:
+        while not self._is_answered:
             self.take(await follower.next_batch())
             workers.check()
             if replay.done() and (failure := replay.exception()) is not None:
@@ -149,6 +151,12 @@ class DemoSession:
             self._check_silence()
         self.take(await follower.next_batch())  # messages of other topics come a moment later
         return self.report()
+
+    @property
+    def _is_answered(self) -> bool:
+        """Whether everything has come that the agents make of a call."""
+        is_classified = self.view.classified is not None or CLASSIFY not in DEFAULT_AGENTS
+        return self.view.finalized is not None and is_classified
 
     def take(self, arrivals: list[Arrival]) -> None:
         """Show and measure what has arrived."""
@@ -172,7 +180,7 @@ class DemoSession:
             raise CallstreamError(f"{self.view.call_id} is not finalized")
         reference = self._call.reference
         errors = compare(call, reference) if reference else {}
-        return Report(call, self._meter, errors, self._dead_letters)
+        return Report(call, self._meter, errors, self._dead_letters, self.view.classified)
 
     def _check_silence(self) -> None:
         if self._now_s() - self._last_arrival_s > SILENCE_LIMIT_S:

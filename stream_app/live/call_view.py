@@ -18,8 +18,10 @@ from schemas.audio import (
     DtmfPressed,
 )
 from schemas.base import Message, Party
+from schemas.classification import CallClassified
 from schemas.transcripts import SpeechActivity, TranscriptFinal, TranscriptPartial
 from schemas.turns import FinalizedCall, Interruption, TurnEnded, TurnEndPredicted
+from stream_app.live.labels_text import labels_text
 from stream_app.logs.printable import printable
 
 _TURN_END_REASONS = {
@@ -84,17 +86,24 @@ class CallView:
 
     Attributes:
         finalized: The finalized call, once it has come.
+        classified: What the whole call was classified as, once that has come.
         clock_ms: Audio clock of the latest message.
     """
 
     def __init__(self, call_id: str) -> None:
         self.call_id = call_id
         self.finalized: FinalizedCall | None = None
+        self.classified: CallClassified | None = None
         self.clock_ms = 0
         self.is_held = False
         self._channels: dict[int, ChannelState] = {}
         self._first_arrival_ns = 0
         self._last_arrival_ns = 0
+
+    @property
+    def is_over(self) -> bool:
+        """Whether no words of the call will come any more."""
+        return self.finalized is not None or self.classified is not None
 
     @property
     def elapsed_ms(self) -> int:
@@ -212,6 +221,14 @@ class CallView:
             channel.end_probability = 0.0
             channel.clear()
         return []
+
+    @_take.register
+    def _(self, message: CallClassified) -> list[Line]:
+        if not message.is_provisional:
+            self.classified = message
+        kind = "labels so far" if message.is_provisional else "labels"
+        text = f"{kind} ({message.label_set}): {labels_text(message)}"
+        return [Line(self.clock_ms, "", printable(text), is_remark=True)]
 
     def _channel(self, number: int, party: Party) -> ChannelState:
         known = self._channels.get(number)

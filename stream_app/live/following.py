@@ -22,7 +22,13 @@ from stream_app.transport.clients import TopicReader, create_reader
 from stream_app.transport.layout import fail_on_change
 from stream_app.transport.stopping import stop_client
 
-RESULT_TOPICS = (catalogue.TRANSCRIPTS, catalogue.TURNS, catalogue.FINALIZED, catalogue.ALERTS)
+RESULT_TOPICS = (
+    catalogue.TRANSCRIPTS,
+    catalogue.TURNS,
+    catalogue.FINALIZED,
+    catalogue.CLASSIFICATIONS,
+    catalogue.ALERTS,
+)
 _POLL_MS = 100
 
 

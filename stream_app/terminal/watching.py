@@ -39,11 +39,11 @@ class Watch:
             return []
         view = self._views.pop(message.call_id, None) or CallView(message.call_id)
         lines = view.feed(message, arrival.arrived_at_ns)
-        if view.finalized is None:
+        if not view.is_over:
             self._views[message.call_id] = view  # the latest last
             if len(self._views) > MAX_CALLS:
                 del self._views[next(iter(self._views))]
-        else:
+        elif view.finalized is not None:
             ended = f"{message.call_id}: finalized"
             lines.append(Line(view.clock_ms, "", ended, is_remark=True))
         return self._named(message.call_id, lines)

@@ -4,6 +4,7 @@ from typing import Any
 
 from schemas.audio import AudioChunk, CallStarted
 from schemas.base import CallContext, Party
+from schemas.classification import CallClassified, ScoredLabel, TaskAnswer
 from schemas.transcripts import (
     CallSummary,
     SpeechActivity,
@@ -253,3 +254,24 @@ def predicted_end(at_ms: int, *, is_withdrawn: bool = False) -> TurnEndPredicted
         probability=0.9,
         is_withdrawn=is_withdrawn,
     )
+
+
+def classified(**fields: Any) -> CallClassified:
+    """Return what the call was classified as: one label of the model and one that a rule raised."""
+    answers = (
+        TaskAnswer(task="main_category", labels=(ScoredLabel(label="Cards", confidence=0.97),)),
+        TaskAnswer(
+            task="priority",
+            labels=(ScoredLabel(label="High", confidence=0.2),),
+            raised_by="card_stolen",
+        ),
+    )
+    defaults: dict[str, Any] = {
+        "event_id": f"{CALL}/classify/contact-centre-1/tiny@0a1b2c3d",
+        "call_id": CALL,
+        "captured_at_ns": at_ns(81_489),
+        "label_set": "contact-centre-1",
+        "model": "tiny@0a1b2c3d",
+        "answers": answers,
+    }
+    return CallClassified(**(defaults | fields))

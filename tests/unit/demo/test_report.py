@@ -5,7 +5,15 @@ import pytest
 from models.text.word_errors import Reference, ReferenceUtterance, WordErrors
 from stream_app.demo.report import Report, compare, report_screen, report_values
 from stream_app.live.latencies import LatencyMeter
-from tests.support.calls.call_messages import CALL, at_ns, final, finalized, partial, started
+from tests.support.calls.call_messages import (
+    CALL,
+    at_ns,
+    classified,
+    final,
+    finalized,
+    partial,
+    started,
+)
 from tests.support.calls.drawing import drawn
 
 
@@ -30,7 +38,7 @@ def report() -> Report:
     measured.feed(partial(0, 800, "thank you"), at_ns(1700))
     measured.feed(final(0, 1000, "thank you"), at_ns(2150))
     errors = {0: WordErrors(8, 100), 1: WordErrors(0, 60)}
-    return Report(finalized(), measured, errors, dead_letters=1)
+    return Report(finalized(), measured, errors, dead_letters=1, classified=classified())
 
 
 @pytest.mark.parametrize(("width", "height"), [(80, 24), (200, 50)])
@@ -43,6 +51,7 @@ def test_the_report_fits_on_the_screen(width: int, height: int) -> None:
     assert "…" not in shown
     assert "Word error rate 5.0% of 160 words (agent 8.0%, customer 0.0%)" in shown
     assert "1 dead letter" in shown
+    assert "Labels main_category Cards (97%), priority High (rule card_stolen)" in shown
     assert "1:21.4, 24 turns, 240 words" in shown
 
 
@@ -57,6 +66,8 @@ def test_the_report_as_json_has_the_same_figures() -> None:
     }
     assert values["latency_ms"]["end_of_turn"]["since_sound"] is None
     assert values["word_error_rate"] == 0.05
+    assert values["labels"] == {"main_category": ["Cards"], "priority": ["High"]}
+    assert values["abstained"] == ""
     assert values["word_error_rate_by_channel"] == {"0": 0.08, "1": 0.0}
 
 

@@ -12,11 +12,13 @@ from schemas.errors import (
     CallstreamError,
     ConfigurationError,
 )
+from stream_app.agents.registry import DEFAULT_AGENTS
 from stream_app.demo.local_system import LocalSystem
 from stream_app.demo.session import DEMO_CALL, REAL_CALL, DemoSession, load_call
 from stream_app.settings import Settings
 from tests.support.calls.call_messages import (
     CALL,
+    classified,
     final,
     finalized,
     started,
@@ -83,9 +85,11 @@ def test_arrivals_are_shown_and_counted() -> None:
 
     demo.take([arrival(started()), arrival(final(0, 900, "hello there"))])
     demo.take([arrival(None, topic=catalogue.DEAD_LETTERS)])
-    demo.take([arrival(finalized(((0, 900, "hello there"),)))])
+    demo.take([arrival(finalized(((0, 900, "hello there"),))), arrival(classified())])
 
-    assert screen.lines == ["  0:00.9  agent     hello there"]
+    assert screen.lines[0] == "  0:00.9  agent     hello there"
+    assert "labels (contact-centre-1): main_category Cards (97%)" in screen.lines[1]
+    assert demo.report().classified == classified()
     assert screen.shown == [demo.view]
     assert demo.report().dead_letters == 1
     assert demo.report().word_errors[0].reference_words > 50
@@ -113,7 +117,7 @@ class FakeSupervisor:
     failure = ""
 
     def __init__(self) -> None:
-        self.pid_of = {"transcribe": 1, "detect_turns": 2, "finalize": 3}
+        self.pid_of = {name: 1 + number for number, name in enumerate(DEFAULT_AGENTS)}
 
     def pid(self, name: str) -> int:
         """Return the process id."""

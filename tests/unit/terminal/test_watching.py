@@ -2,7 +2,7 @@
 
 from stream_app.live.following import Arrival
 from stream_app.terminal.watching import MAX_CALLS, Watch
-from tests.support.calls.call_messages import CALL, final, finalized, started
+from tests.support.calls.call_messages import CALL, classified, final, finalized, started
 from tests.support.calls.fake_screen import FakeScreen, arrival
 
 
@@ -46,6 +46,28 @@ def test_a_finalized_call_is_watched_no_longer() -> None:
 
     assert screen.lines[-1].endswith("- call~r: finalized")
     assert screen.shown == []
+
+
+def test_the_labels_of_a_finalized_call_are_shown_and_nothing_is_kept() -> None:
+    screen = FakeScreen()
+    watch = Watch(screen)
+
+    watch.take([arrival(finalized()), arrival(classified())])
+
+    assert screen.lines[-1].endswith(
+        "- labels (contact-centre-1): main_category Cards (97%), priority High (rule card_stolen)"
+    )
+    assert screen.shown == []
+
+
+def test_labels_of_a_call_that_goes_on_leave_it_on_the_screen() -> None:
+    screen = FakeScreen()
+    watch = Watch(screen)
+
+    watch.take([other(CALL, "one"), arrival(classified(is_provisional=True, at_turn=4))])
+
+    assert "labels so far (contact-centre-1)" in screen.lines[-1]
+    assert [view.call_id for view in screen.shown] == [CALL]
 
 
 def test_watching_for_days_takes_no_more_memory() -> None:

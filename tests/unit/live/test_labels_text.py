@@ -1,0 +1,25 @@
+"""What a call was classified as, in words."""
+
+import pytest
+
+from stream_app.live.labels_text import labels_text
+from tests.support.calls.call_messages import classified
+
+
+@pytest.mark.parametrize(
+    ("fields", "text"),
+    [
+        ({}, "main_category Cards (97%), priority High (rule card_stolen)"),
+        ({"answers": (), "abstained": "uncertain"}, "none: no label is certain enough"),
+        ({"answers": (), "abstained": ""}, "no label holds"),
+        ({"answers": (), "abstained": "no_model"}, "none: no weights"),
+    ],
+)
+def test_labels_and_their_absence_are_said_in_words(fields: dict[str, object], text: str) -> None:
+    assert labels_text(classified(**fields)) == text
+
+
+def test_a_rule_is_said_beside_the_reason_why_the_model_gave_nothing() -> None:
+    message = classified(abstained="no_model", answers=classified().answers[1:])
+
+    assert labels_text(message) == "priority High (rule card_stolen); otherwise none: no weights"
