@@ -70,7 +70,8 @@ class TurnEnded(Message, frozen=True, kw_only=True, tag="turn_ended.v1"):
         words: Number of words as they were spoken: "555-1234" is seven.
         probability: Semantic end-of-turn probability, -1 where no model judged.
         reason: What ended it; ``semantic`` is a complete sentence and a short silence.
-        speech: Its intervals of speech, without the pauses between.
+        speech: Its intervals of speech, without the pauses between and without the segments in
+            which the recognizer found no words.
         is_backchannel: A short acknowledgement that did not take the turn.
     """
 

@@ -52,6 +52,7 @@ def ended_message(
         is_backchannel: It did not take the turn.
     """
     at_ms, reason = decision
+    speech = turn.worded_speech
     return TurnEnded(
         event_id=event_id(call_id, "turn_ended", channel.channel, turn.start_ms),
         call_id=call_id,
@@ -60,12 +61,12 @@ def ended_message(
         channel=channel.channel,
         party=channel.party,
         start_ms=turn.start_ms,
-        end_ms=turn.end_ms,
+        end_ms=speech[-1].end_ms if speech else turn.end_ms,
         at_ms=at_ms,
         text=turn.text,
         segment_ids=tuple(turn.segment_ids),
         words=turn.words,
-        speech=tuple(turn.speech),
+        speech=speech,
         reason=reason,
         probability=turn.probability,
         is_backchannel=is_backchannel,

@@ -23,6 +23,7 @@ class OpenTurn(TurnWords, kw_only=True, omit_defaults=True):
         spoken_at_ns: Wall clock (Unix, ns) at which the end of the last speech was captured.
         speaking_since_ms: Start of the speech that goes on, -1 in silence.
         speech: Spans of speech that have ended, in order.
+        wordless: Segments of it in which the recognizer found no words, in order.
         is_published: A TurnStarted has gone out.
         probability: Semantic end-of-turn probability, -1 where no model was asked.
         dictation: Whether its text ends in a dictation.
@@ -33,6 +34,7 @@ class OpenTurn(TurnWords, kw_only=True, omit_defaults=True):
     spoken_at_ns: int = 0
     speaking_since_ms: int = NEVER_MS
     speech: list[SpeechSpan] = msgspec.field(default_factory=list)
+    wordless: list[SpeechSpan] = msgspec.field(default_factory=list)
     is_published: bool = False
     probability: float = -1.0
     dictation: Dictation = "none"
@@ -92,6 +94,28 @@ class OpenTurn(TurnWords, kw_only=True, omit_defaults=True):
             speaking_since_ms=since_ms,
             speech=speech,
         )
+
+    @property
+    def worded_speech(self) -> tuple[SpeechSpan, ...]:
+        """Return the spans of speech that have ended, without the segments that had no words.
+
+        Breath, noise and the rest of an echo hold a turn open, but nobody speaks in them.
+        """
+        spans = list(self.speech)
+        for noise in self.wordless:
+            spans = [part for span in spans for part in _without(span, noise)]
+        return tuple(spans)
+
+    def add_noise(self, final: TranscriptFinal) -> None:
+        """Take in a final without words."""
+        self.wordless.append(SpeechSpan(start_ms=final.start_ms, end_ms=final.end_ms))
+
+    def insert_words(self, segment: RevisedSegment, language: str) -> None:
+        """Take in a segment in which a later final found the first words."""
+        super().insert_words(segment, language)
+        self.wordless = [
+            span for span in self.wordless if not span.start_ms <= segment.start_ms < span.end_ms
+        ]
 
     def add(self, final: TranscriptFinal, probability: float) -> None:
         """Take in a final with words, and the probability that they end the turn."""
@@ -211,3 +235,12 @@ def _revised_turn(
     nearest = before[-1] if before else turns[0]
     nearest.insert_words(segment, language)
     return nearest
+
+
+def _without(span: SpeechSpan, noise: SpeechSpan) -> list[SpeechSpan]:
+    """Return what is left of a span outside another one."""
+    parts = (
+        (span.start_ms, min(span.end_ms, noise.start_ms)),
+        (max(span.start_ms, noise.end_ms), span.end_ms),
+    )
+    return [SpeechSpan(start_ms=start, end_ms=end) for start, end in parts if start < end]

@@ -163,7 +163,11 @@ class TurnTaking:
 
     def _drop_noise(self, channel: ChannelTurns, final: TranscriptFinal) -> None:
         turn = channel.turn
-        if turn is not None and not turn.is_published:
+        if turn is None:
+            return
+        if turn.is_published:
+            turn.add_noise(final)
+        else:
             self._overlaps.forget(channel, turn)
             channel.turn = turn.rest_after(channel.covered_ms, final.captured_at_ns)
 
