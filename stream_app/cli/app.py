@@ -44,8 +44,12 @@ COMMANDS = {
     "version": ("stream_app.cli.commands.version:version", "Print the version."),
     "topics": ("stream_app.cli.commands.topics:app", "Create and describe the topics."),
     "models": (
-        "stream_app.cli.commands.models:app",
-        "List, fetch and verify models; promote and roll back versions.",
+        "stream_app.cli.commands.models.app:app",
+        "List, fetch and verify models; compare, promote and roll back versions.",
+    ),
+    "feedback": (
+        "stream_app.cli.commands.feedback:app",
+        "Corrections of labels: export corrected calls for training.",
     ),
     "schemas": ("stream_app.cli.commands.schemas:app", "Export the schemas of the messages."),
 }

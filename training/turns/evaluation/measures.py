@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from math import sqrt
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -13,19 +12,13 @@ from sklearn.metrics import (  # type: ignore[import-untyped]
     roc_auc_score,
 )
 
+from models.intervals import Interval, wilson
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-_Z95 = 1.959964  # two-sided 95 % of the normal distribution
 _BINS = 10
 _THRESHOLDS = tuple(round(0.02 * i, 2) for i in range(1, 50))
-
-
-class Interval(msgspec.Struct, frozen=True):
-    """Bounds that hold the true share in 95 of 100 cases."""
-
-    low: float
-    high: float
 
 
 class Share(msgspec.Struct, frozen=True):
@@ -96,20 +89,6 @@ class SetResult(msgspec.Struct, frozen=True):
     def accuracy(self) -> float:
         """Return the share of all examples that were judged correctly."""
         return self.overall.accuracy
-
-
-def wilson(right: int, examples: int) -> Interval:
-    """Return the bounds of a share.
-
-    Source: Wilson 1927, doi:10.1080/01621459.1927.10502953.
-    """
-    if not examples:
-        return Interval(0.0, 1.0)
-    share, square = right / examples, _Z95**2
-    middle = (share + square / (2 * examples)) / (1 + square / examples)
-    spread = sqrt(share * (1 - share) / examples + square / (4 * examples**2))
-    half = _Z95 * spread / (1 + square / examples)
-    return Interval(round(max(0.0, middle - half), 5), round(min(1.0, middle + half), 5))
 
 
 def score_probabilities(

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from models.intervals import Interval
 from training.turns.corpus.audit import Audit
-from training.turns.evaluation.measures import Interval
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

@@ -1,4 +1,4 @@
-"""`callstream models`: what is bundled, cached or fetchable, and which version serves."""
+"""The commands of `callstream models`: what is bundled, cached or fetchable, and versions."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
@@ -16,19 +16,28 @@ from models.fetching.catalogue import CATALOGUE, published_model
 from models.fetching.fetch import fetch_model
 from models.store.layout import point_alias
 from models.store.manifest import WeightsManifest, verify_all
+from stream_app.cli.commands.models import drift, versions
 from stream_app.settings import load_settings
 
 app = typer.Typer(
     no_args_is_help=True,
-    help="List, fetch and verify models; promote and roll back versions.",
+    help="List, fetch and verify models; compare, promote and roll back versions.",
 )
 MEGABYTE = 1_000_000
 SOURCE_NAMES = {"hub": "the model hub", "packages": "pinned packages"}
-TASKS = {"asr": "speech recognition", "turns": "ends of turns", "vad": "voice activity"}
+TASKS = {
+    "asr": "speech recognition",
+    "classification": "labels of calls",
+    "turns": "ends of turns",
+    "vad": "voice activity",
+}
 
 FolderOption = Annotated[
     Path | None,
-    typer.Option(help="Cache of fetched models, over CALLSTREAM_ASR__MODELS_FOLDER."),
+    typer.Option(
+        help="Cache of fetched models, over CALLSTREAM_ASR__MODELS_FOLDER; with a kind the folder "
+        "of its versions."
+    ),
 ]
 
 
@@ -65,11 +74,18 @@ def fetch(
 
 @app.command("list")
 def list_models(
+    kind: Annotated[
+        versions.VersionedKind | None,
+        typer.Argument(help="Whose versions to show, those of --folder."),
+    ] = None,
     *,
     folder: FolderOption = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Show bundled, cached and fetchable models with size and licence."""
+    """Show bundled, cached and fetchable models with size and licence, or the versions of one."""
+    if kind is not None:
+        versions.print_versions(versions.folder_of(folder), as_json=as_json)
+        return
     rows = [*_bundled(), *_published(_folder(folder))]
     if as_json:
         content = orjson.dumps([asdict(row) for row in rows], option=orjson.OPT_INDENT_2)
@@ -103,6 +119,11 @@ def alias(
     """Say which version of a model serves; running workers follow."""
     point_alias(folder, name, version)
     typer.echo(f"{name}: {version}")
+
+
+for command in (versions.show, versions.compare, versions.promote, drift.drift):
+    app.command()(command)
+app.command("rollback")(versions.roll_back_version)
 
 
 def _bundled() -> list[ListedModel]:

@@ -1,0 +1,1 @@
+"""`callstream models`: bundled and fetched models, and the versions of own ones."""

@@ -1,0 +1,1 @@
+"""Reports on live answers: agreement with a challenger, corrections, drift."""

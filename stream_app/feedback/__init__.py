@@ -1,0 +1,1 @@
+"""Corrections of labels on their way back to training."""
