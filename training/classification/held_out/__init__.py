@@ -1,0 +1,1 @@
+"""Calls that are only ever tested on."""
