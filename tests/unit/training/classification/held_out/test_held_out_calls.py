@@ -41,6 +41,18 @@ def test_every_label_of_the_label_set_occurs(calls: tuple[HeldOutCall, ...]) -> 
         assert found == set(task.names)
 
 
+def test_there_are_enough_of_each_kind_to_measure(calls: tuple[HeldOutCall, ...]) -> None:
+    labelled = [call.labels for call in calls if call.labels]
+    mains = Counter(labels["main_category"] for labels in labelled)
+
+    assert len(labelled) >= 150
+    assert min(mains.values()) >= 10
+    assert Counter(labels["priority"] for labels in labelled)["High"] >= 35
+    reasons = Counter(call.abstained for call in calls if call.abstained)
+    assert reasons.keys() >= {"wrong_number", "prank", "too_short", "uncertain", "language"}
+    assert reasons.total() >= 10
+
+
 def test_no_two_calls_share_more_than_a_third_of_their_five_word_runs(
     calls: tuple[HeldOutCall, ...],
 ) -> None:
