@@ -218,7 +218,7 @@ def _remarks(report: DataReport) -> Iterable[str]:
             f"- These labels of `{task}` are learnt from synthetic rows alone: {', '.join(names)}."
         )
     for task, count in report.contradictions.items():
-        yield f"- {count:,} texts have several labels of `{task}`; their rows were left out."
+        yield f"- Texts with several labels of `{task}`, whose rows were left out: {count:,}."
     for each in report.examples:
         labels = "; ".join(f"{label} ({len(ids)})" for label, ids in each.labels.items())
         yield f"    - `{each.text}`: {each.task}: {labels}"

@@ -17,7 +17,7 @@ def print_report(report: DataReport) -> None:
     for task, names in report.synthetic_only.items():
         typer.echo(f"{task}: from synthetic rows alone: {', '.join(names)}")
     for task, count in report.contradictions.items():
-        typer.echo(f"{task}: {count:,} texts with several labels were left out")
+        typer.echo(f"{task}: left out, since annotated in several ways: {count:,}")
 
 
 def _table(report: DataReport) -> Table:
