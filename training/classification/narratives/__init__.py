@@ -1,0 +1,1 @@
+"""Synthetic, non-graphic helpline calls, composed of written phrasings."""

@@ -1,0 +1,125 @@
+"""Topics: what calls of one sub-category are about, as written in ``content/topics_*.toml``."""
+
+from __future__ import annotations
+
+import tomllib
+from functools import cache
+from pathlib import Path
+from typing import Literal
+
+import msgspec
+
+from training.classification.corpus.rows import SPLITS
+from training.classification.narratives.phrasings import LEAST, of_split
+from training.core.errors import MissingDataError
+
+CONTENT = Path(__file__).parent / "content"
+PRIORITIES = {"H": "High", "M": "Medium", "L": "Low"}
+Who = Literal["child", "parent", "adult", "self", "friend"]
+Concern = Literal["violence", "sexual", "health", "mind", "neglect", "exploitation", "calm"]
+
+
+class Situation(msgspec.Struct, frozen=True):
+    """Something that happened, in one wording.
+
+    Attributes:
+        family: Of templates, unique over all topics.
+        who: Speaks: the child itself, a parent, an adult about somebody else's child, an adult
+            about themselves, or an adult about another adult.
+        priorities: That it may have, by the circumstances that are added.
+        core: What is said first.
+        details: What may follow.
+    """
+
+    family: str
+    who: Who
+    priorities: tuple[str, ...]
+    core: str
+    details: tuple[str, ...]
+
+
+class Topic(msgspec.Struct, frozen=True):
+    """A sub-category.
+
+    Attributes:
+        name: Of the label.
+        concern: Whose circumstances make it urgent or not.
+        services: Key of the services that help.
+        ages: Youngest and oldest child in years.
+        girls: Only of girls.
+        gists: Noun phrases that sum it up.
+        facts: That an agent explains.
+        situations: All of them; see `training.classification.narratives.phrasings.of_split`.
+    """
+
+    name: str
+    concern: Concern
+    services: str
+    ages: tuple[int, int]
+    girls: bool
+    gists: tuple[str, ...]
+    facts: tuple[str, ...]
+    situations: tuple[Situation, ...]
+
+
+class _Written(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A topic as its file has it; a situation is ``who/priorities: core // detail // detail``."""
+
+    concern: Concern
+    services: str
+    gists: tuple[str, ...]
+    facts: tuple[str, ...]
+    situations: tuple[str, ...]
+    ages: tuple[int, int] = (6, 17)
+    girls: bool = False
+
+
+@cache
+def all_topics() -> tuple[Topic, ...]:
+    """Return the topics of all files, by name.
+
+    Raises:
+        MissingDataError: A file is not of the form, or a topic lacks phrasings for a split.
+    """
+    found: dict[str, Topic] = {}
+    for path in sorted(CONTENT.glob("topics_*.toml")):
+        try:
+            written = msgspec.convert(tomllib.loads(path.read_text("utf-8")), dict[str, _Written])
+        except (msgspec.ValidationError, tomllib.TOMLDecodeError) as error:
+            raise MissingDataError(f"the narratives {path.name} are not valid: {error}") from error
+        for name, topic in written.items():
+            if name in found:
+                raise MissingDataError(f"the topic {name!r} of {path.name} stands there twice")
+            found[name] = _topic(name, topic)
+    return tuple(found[name] for name in sorted(found))
+
+
+def _topic(name: str, written: _Written) -> Topic:
+    situations = tuple(
+        _situation(f"{name}/{index:02}", text) for index, text in enumerate(written.situations)
+    )
+    for what in (written.gists, written.facts, situations):
+        if not all(of_split(what, split) for split in SPLITS):
+            raise MissingDataError(f"the topic {name!r} needs lists of {LEAST} phrasings or more")
+    return Topic(
+        name,
+        written.concern,
+        written.services,
+        written.ages,
+        written.girls,
+        written.gists,
+        written.facts,
+        situations,
+    )
+
+
+def _situation(family: str, text: str) -> Situation:
+    head, _, said = text.partition(": ")
+    who, _, letters = head.partition("/")
+    try:
+        priorities = tuple(PRIORITIES[letter] for letter in letters)
+        core, *details = (part.strip() for part in said.split(" // "))
+        return Situation(family, msgspec.convert(who, Who), priorities, core, tuple(details))
+    except (KeyError, ValueError, msgspec.ValidationError) as error:
+        message = f"the situation {family} is not 'who/priorities: core // detail': {text!r}"
+        raise MissingDataError(message) from error
