@@ -53,7 +53,7 @@ if TYPE_CHECKING:
     from training.classification.sources.protocol import Found
 
 _REPORT = "report.json"
-_CODE = ("corpus", "sources")  # folders whose files decide the rows too
+_CODE = ("corpus", "sources", "narratives")  # folders whose files decide the rows too
 
 
 def _silent(_: str) -> None:

@@ -1,4 +1,4 @@
-"""A call composed of phrasings: who speaks, what happened, how urgent it is, what the agent does."""
+"""A call composed of phrasings: who speaks, what happened, how urgent it is, what is done."""
 
 from __future__ import annotations
 
@@ -27,8 +27,11 @@ INTERVENTIONS = {
 }
 # Weights of the interventions above; none excludes one, since the agent's words alone decide it
 _USUAL = {"High": (55, 15, 20, 10), "Medium": (27, 33, 22, 18), "Low": (12, 22, 28, 38)}
+_PRIORITY_WEIGHTS = {"High": 4, "Medium": 3, "Low": 3}
+_MAY_TURN = ("calm", "health", "violence", "neglect")  # concerns whose urgency changes no topic
+_TURNS_URGENT = 0.06
 _FORMS: tuple[tuple[Form, int], ...] = (("dialogue", 78), ("opening", 12), ("note", 10))
-_SHORT, _USUAL_LENGTH, _LONG = 0.15, 0.45, 0.85  # chance of each optional part of a call
+_SHORT, _USUAL_LENGTH, _LONG = 0.15, 0.45, 0.9  # chance of each optional part of a call
 
 
 @dataclass(frozen=True)
@@ -52,7 +55,12 @@ class Composer:
     """Composes one call about a situation."""
 
     def __init__(
-        self, content: Content, topic: Topic, situation: Situation, split: Split, draw: random.Random
+        self,
+        content: Content,
+        topic: Topic,
+        situation: Situation,
+        split: Split,
+        draw: random.Random,
     ) -> None:
         self._content = content
         self._topic = topic
@@ -71,14 +79,15 @@ class Composer:
         """
         forms, weights = zip(*_FORMS, strict=True)
         form: Form = self._draw.choices(forms, weights)[0]
-        priority = self._draw.choice(self._situation.priorities)
+        priority = self._priority()
         if form == "note":
             self._note(priority)
             return self._finished(priority, "", form)
         self._opening()
         self._story()
         if form == "opening":
-            decided = self._perhaps() or len(self._situation.priorities) == 1
+            is_usual = priority in self._situation.priorities
+            decided = self._perhaps() or (is_usual and len(self._situation.priorities) == 1)
             if decided:
                 self._urgency(priority)
             return self._finished(priority if decided else "", "", form)
@@ -87,6 +96,13 @@ class Composer:
         self._action(intervention)
         self._closing()
         return self._finished(priority, INTERVENTIONS[intervention], form)
+
+    def _priority(self) -> str:
+        """Return one of those that the situation allows; rarely High where it is not usual."""
+        usual = self._situation.priorities
+        if "Medium" in usual and self._topic.concern in _MAY_TURN and self._draws(_TURNS_URGENT):
+            return "High"
+        return self._draw.choices(usual, [_PRIORITY_WEIGHTS[each] for each in usual])[0]
 
     def _finished(self, priority: str, intervention: str, form: Form) -> Call:
         turns: list[RowTurn] = []
@@ -137,13 +153,13 @@ class Composer:
             self._say("customer", speech.digressions)
         self._say("customer", [self._situation.core])
         self._details(self._situation)
-        if self._perhaps() and self._draws(0.3):
+        if self._perhaps() and self._draws(0.6):
             self._second_situation()
 
     def _details(self, situation: Situation) -> None:
         speech = self._content.speech
         for detail in situation.details:
-            if self._draws(0.25 + self._chance / 2):
+            if self._draws(0.45 + self._chance / 2):
                 if self._perhaps():
                     self._say("agent", speech.empathy)
                 if self._draws(0.5):
@@ -178,20 +194,25 @@ class Composer:
         if self._perhaps():
             self._say("agent", speech.questions)
             self._say("customer", speech.wishes)
-        if self._perhaps() and self._draws(0.6):
-            gist = filled(self._draw.choice(of_split(self._topic.gists, self._split)), {}, self._draw)
+        if self._draws(0.3 + self._chance / 3):
+            gist = filled(
+                self._draw.choice(of_split(self._topic.gists, self._split)), {}, self._draw
+            )
             self._say("agent", speech.summaries, gist=gist)
             self._say("customer", speech.confirmations)
 
     def _urgency(self, priority: str) -> None:
         """Add circumstances that decide the priority; two of them now and then."""
-        if len(self._situation.priorities) == 1 and not self._perhaps():
+        if self._situation.priorities == (priority,) and not self._perhaps():
             return
         circumstances = self._content.circumstances
-        by_priority = {
-            "High": circumstances.high, "Medium": circumstances.medium, "Low": circumstances.low,
-        }  # fmt: skip
-        known = self._views(by_priority[priority][self._topic.concern])
+        pools = {
+            "High": circumstances.high,
+            "Medium": circumstances.medium,
+            "Low": circumstances.low,
+        }
+        concern = self._topic.urgent if priority == "High" else self._topic.concern
+        known = self._views(pools[priority][concern])
         if self._draws(0.5):
             self._say("agent", circumstances.ask_danger)
         for phrasing in self._draw.sample(known, min(len(known), 1 + self._perhaps())):
@@ -223,6 +244,8 @@ class Composer:
         facts = of_split(self._topic.facts, self._split)
         self._draw.shuffle(facts)
         self._exchange(getattr(actions, intervention), service=service, fact=facts[0])
+        if self._draws(0.5):
+            self._say("agent", getattr(actions.recaps, intervention), service=service)
         if intervention == "counselling" and self._perhaps():
             self._exchange(actions.counselling)
         # A fact on the way does not make a referral information

@@ -40,6 +40,15 @@ class Speech(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     notes: tuple[str, ...]
 
 
+class Recaps(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """How the agent sums up what was done, by intervention."""
+
+    referred: tuple[str, ...]
+    signposting: tuple[str, ...]
+    counselling: tuple[str, ...]
+    awareness: tuple[str, ...]
+
+
 class Actions(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What the agent does at the end, by intervention, and the services by their key."""
 
@@ -48,6 +57,7 @@ class Actions(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     counselling: Pairs
     awareness: Pairs
     awareness_more: Pairs
+    recaps: Recaps
     services: dict[str, tuple[str, ...]]
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import msgspec
+from msgspec.structs import asdict
 
 from models.text.spoken_form import spoken_form
 from training.classification.corpus.rows import RowTurn
@@ -48,8 +49,12 @@ class HearingNoise(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     drop: float = 0.03
     replace: float = 0.05
     alike: float = 0.15
-    double: float = 0.01
+    double: float = 0.005
     join: float = 0.01
+
+    def scaled(self, factor: float) -> HearingNoise:
+        """Return the noise of a better or a worse line."""
+        return HearingNoise(**{name: share * factor for name, share in asdict(self).items()})
 
 
 def similar_words(texts: Iterable[str]) -> SimilarWords:
@@ -64,7 +69,9 @@ def heard(
     mistakes = RecognizerNoise(share=1.0, drop=noise.drop, replace=noise.replace, cut=0.0)
     found = []
     for turn in turns:
-        words = [part for word in spoken_form(turn.text).split() for part in _said(word, noise, draw)]
+        words = [
+            part for word in spoken_form(turn.text).split() for part in _said(word, noise, draw)
+        ]
         text = with_mistakes(" ".join(words), mistakes, similar, draw, is_complete=True)
         found.append(RowTurn(turn.party, _joined(text, noise, draw)))
     return tuple(found)

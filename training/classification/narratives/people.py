@@ -57,7 +57,9 @@ def cast_of(topic: Topic, who: Who, draw: random.Random) -> dict[str, str]:
     slots = {
         "agent": draw.choice(names.agents),
         "place": draw.choice(names.places),
-        "caller": draw.choice(names.girls if who == "self" or draw.random() < _WOMEN else names.boys),
+        "caller": draw.choice(
+            names.girls if who == "self" or draw.random() < _WOMEN else names.boys
+        ),
         "name": draw.choice(names.girls if is_girl else names.boys),
         **_PRONOUNS["girl" if is_girl else "boy"],
         **_ages(years, months, draw),

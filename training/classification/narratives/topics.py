@@ -43,7 +43,8 @@ class Topic(msgspec.Struct, frozen=True):
 
     Attributes:
         name: Of the label.
-        concern: Whose circumstances make it urgent or not.
+        concern: Whose circumstances say how urgent it is.
+        urgent: Key of the circumstances that make it High; mostly that of the concern.
         services: Key of the services that help.
         ages: Youngest and oldest child in years.
         girls: Only of girls.
@@ -54,6 +55,7 @@ class Topic(msgspec.Struct, frozen=True):
 
     name: str
     concern: Concern
+    urgent: str
     services: str
     ages: tuple[int, int]
     girls: bool
@@ -72,6 +74,7 @@ class _Written(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     situations: tuple[str, ...]
     ages: tuple[int, int] = (6, 17)
     girls: bool = False
+    urgent: str = ""
 
 
 @cache
@@ -104,6 +107,7 @@ def _topic(name: str, written: _Written) -> Topic:
     return Topic(
         name,
         written.concern,
+        written.urgent or written.concern,
         written.services,
         written.ages,
         written.girls,

@@ -10,6 +10,8 @@ from training.classification.sources.dialogues import (
     read_multidogo,
     read_sgd,
 )
+from training.classification.sources.helpline import read_helpline
+from training.classification.sources.narratives import read_narratives
 from training.classification.sources.questions import (
     read_banking77,
     read_clinc150,
@@ -33,6 +35,8 @@ READERS: Mapping[SourceKind, Reader] = {
     "calls": read_calls,
     "written": read_written,
     "harper_valley": read_harper_valley,
+    "helpline_calls": read_helpline,
+    "narratives": read_narratives,
 }
 
 

@@ -9,7 +9,15 @@ import msgspec
 from training.classification.corpus.rows import Split
 
 SourceKind = Literal[
-    "banking77", "clinc150", "sgd", "multidogo", "calls", "written", "harper_valley"
+    "banking77",
+    "clinc150",
+    "sgd",
+    "multidogo",
+    "calls",
+    "written",
+    "harper_valley",
+    "helpline_calls",
+    "narratives",
 ]
 
 
@@ -30,7 +38,7 @@ class Source(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         validation_share: Of its groups; -1 takes that of the recipe.
         limit: Training rows at most, spread evenly over the labels; 0 takes all.
         is_synthetic: No human wrote the calls of a file.
-        rows: That a generator makes.
+        rows: That a generator makes for the train split; a tenth as many for each other.
     """
 
     kind: SourceKind

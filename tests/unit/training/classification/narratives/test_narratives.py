@@ -1,0 +1,237 @@
+"""What the generator of helpline calls promises: every label, no phrasing in two splits."""
+
+from __future__ import annotations
+
+import random
+from collections import Counter, defaultdict
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import msgspec
+import pytest
+
+from models.classification.label_set import LabelSet, load_label_set
+from models.text.spoken_form import spoken_form
+from training.classification.corpus.rows import SPLITS, Row, RowTurn, Split
+from training.classification.narratives.content import Content, content_of, whole_content
+from training.classification.narratives.generator import generate
+from training.classification.narratives.heard import HearingNoise, heard, similar_words
+from training.classification.narratives.people import all_names
+from training.classification.narratives.phrasings import filled, of_split, slots_of, split_of
+from training.classification.narratives.topics import all_topics
+from training.classification.sources.protocol import Found, Reading
+from training.classification.sources.readers import read_source
+from training.classification.sources.recipe import Source
+from training.core.errors import RecipeError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_ROWS = 1200
+_SHORT = 4  # words: "Yes, exactly." may be said in any split
+
+
+@pytest.fixture(scope="module")
+def labels() -> LabelSet:
+    return load_label_set("helpline")
+
+
+def _read(labels: LabelSet, rows: int, seed: int = 3) -> list[Found]:
+    source = Source(kind="narratives", rows=rows)
+    return list(read_source(Reading("narratives", source, Path("nowhere"), labels, seed)))
+
+
+@pytest.fixture(scope="module")
+def found(labels: LabelSet) -> list[Found]:
+    return _read(labels, _ROWS)
+
+
+def _rows(found: list[Found], split: Split) -> list[Row]:
+    return [each.row for each in found if each.split == split]
+
+
+def _written(split: Split) -> set[str]:
+    """Return everything that is written for a split, in spoken form."""
+    texts = set(_strings(msgspec.to_builtins(content_of(split))))
+    for topic in all_topics():
+        texts |= {*of_split(topic.gists, split), *of_split(topic.facts, split)}
+        for situation in of_split(topic.situations, split):
+            texts |= {situation.core, *situation.details}
+    return {spoken_form(text) for text in texts} - _shared()
+
+
+def _shared() -> set[str]:
+    services = whole_content().actions.services.values()
+    return {spoken_form(text) for names in services for text in names}
+
+
+def _strings(node: object) -> Iterator[str]:
+    if isinstance(node, str):
+        yield node
+    elif isinstance(node, dict):
+        for each in node.values():
+            yield from _strings(each)
+    elif isinstance(node, list | tuple):
+        for each in node:
+            yield from _strings(each)
+
+
+@pytest.mark.parametrize("split", SPLITS)
+def test_every_label_of_every_task_occurs_in_every_split(
+    labels: LabelSet, found: list[Found], split: Split
+) -> None:
+    rows = _rows(found, split)
+
+    for task in labels.tasks:
+        said = {label for row in rows for label in row.labels.get(task.name, ())}
+        assert said == set(task.names)
+
+
+def test_every_sub_category_comes_as_often(found: list[Found]) -> None:
+    counts = Counter(
+        row.labels["sub_category"] for row in _rows(found, "train") if row.labels
+    ).values()
+
+    assert max(counts) - min(counts) <= 1
+
+
+def test_the_same_seed_gives_the_same_rows_and_another_one_others(labels: LabelSet) -> None:
+    assert _read(labels, 80) == _read(labels, 80)
+    assert _read(labels, 80) != _read(labels, 80, seed=4)
+
+
+def test_more_rows_leave_those_before_them_as_they_were(labels: LabelSet) -> None:
+    few, many = (_rows(_read(labels, count), "train") for count in (80, 120))
+
+    assert {row.id: row for row in few}.items() <= {row.id: row for row in many}.items()
+
+
+def test_no_phrasing_is_written_for_two_splits() -> None:
+    seen: dict[str, set[Split]] = defaultdict(set)
+    for split in SPLITS:
+        for text in _written(split):
+            seen[text].add(split)
+
+    crossing = [text for text, splits in seen.items() if len(splits) > 1]
+    assert [text for text in crossing if len(text.split()) > _SHORT] == []
+
+
+def test_no_sentence_that_was_trained_on_is_tested_on(found: list[Found]) -> None:
+    """A few frames say the same with other names; what they hold differs by split."""
+    train = {sentence for row in _rows(found, "train") for sentence in _sentences(row)}
+    for split in ("validation", "test"):
+        later = [text for row in _rows(found, split) for text in _sentences(row)]
+        both = {text for text in later if text in train and len(text.split()) > _SHORT}
+        assert both == set()
+
+
+def _sentences(row: Row) -> Iterator[str]:
+    if row.provenance.get("heard") == "no":
+        for turn in row.turns:
+            yield spoken_form(turn.text)
+
+
+def test_a_family_is_in_one_split_and_named_by_the_group(found: list[Found]) -> None:
+    splits = defaultdict(set)
+    for each in found:
+        splits[each.row.group].add(each.split)
+        if each.row.labels:
+            assert each.row.group.endswith(each.row.provenance["situation"])
+
+    assert all(len(those) == 1 for those in splits.values())
+
+
+def test_rows_are_marked_as_synthetic_and_as_long_as_calls_are(found: list[Found]) -> None:
+    lengths = [len(_text(each.row).split()) for each in found if each.row.labels]
+
+    assert all(each.row.is_synthetic for each in found)
+    assert min(lengths) >= 5
+    assert max(lengths) <= 420
+    assert sum(length > 100 for length in lengths) > len(lengths) / 3
+
+
+def _text(row: Row) -> str:
+    return " ".join(turn.text for turn in row.turns)
+
+
+def test_calls_that_no_label_fits_say_why(found: list[Found]) -> None:
+    reasons = {each.row.provenance.get("abstain") for each in found if not each.row.labels}
+
+    assert reasons == {"wrong_number", "prank", "silent"}
+
+
+def test_no_slot_or_choice_stays_open(found: list[Found]) -> None:
+    assert [_text(each.row) for each in found if set(_text(each.row)) & set("<>{}|")] == []
+
+
+def test_every_phrasing_uses_slots_that_there_are() -> None:
+    known = {"agent", "place", "caller", "name", "he", "him", "his", "himself", "child", "age"}
+    known |= {"age_only", "aged", "next_age", "service", "fact", "gist"}
+    texts = set(_strings(msgspec.to_builtins(whole_content()))) | {
+        text
+        for topic in all_topics()
+        for each in topic.situations
+        for text in (each.core, *each.details)
+    }
+
+    assert {slot for text in texts for slot in slots_of(text)} <= known
+
+
+def test_a_sub_category_without_narratives_is_refused() -> None:
+    with pytest.raises(RecipeError, match="no narratives for Unheard Of"):
+        list(generate({"Unheard Of": "VANE"}, rows=1, seed=1))
+
+
+def test_every_topic_has_enough_phrasings_and_circumstances() -> None:
+    content: Content = whole_content()
+    for topic in all_topics():
+        assert len(of_split(topic.situations, "train")) >= 8
+        assert topic.services in content.actions.services
+        assert {topic.concern, topic.urgent} <= content.circumstances.high.keys()
+        assert topic.concern in content.circumstances.medium
+        assert topic.concern in content.circumstances.low
+
+
+@pytest.mark.parametrize("count", [3, 6, 7, 8, 21, 30])
+def test_every_list_has_phrasings_for_every_split(count: int) -> None:
+    assert {split_of(index, count) for index in range(count)} == set(SPLITS)
+
+
+def test_a_phrasing_is_filled_by_choices_and_slots() -> None:
+    said = filled(
+        "{My|My} son <name> is a <age_only> year old",
+        {"name": "Ali", "age_only": "8"},
+        random.Random(1),
+    )
+
+    assert said == "My son Ali is an 8 year old"
+
+
+def test_noise_keeps_who_speaks_and_most_of_what_is_said() -> None:
+    turns = [RowTurn("customer", "My son, Ali, is 8. He lost weight!"), RowTurn("agent", "Okay.")]
+    calm = HearingNoise(drop=0, replace=0, alike=0, double=0, join=0)
+    similar = similar_words(["my sun ali is eight he lost weight"])
+
+    assert heard(turns, calm, similar, random.Random(1)) == (
+        RowTurn("customer", "my son ali is eight he lost weight"),
+        RowTurn("agent", "okay"),
+    )
+    wrong = heard(turns, HearingNoise(alike=1.0, replace=0, drop=0), similar, random.Random(1))
+    assert wrong[0].text == "my sun ali is ate he lost wait"
+
+
+def test_noise_changes_no_label(found: list[Found]) -> None:
+    noisy = [each.row for each in found if each.row.provenance.get("heard") == "yes"]
+
+    assert len(noisy) > len(found) / 5
+    for row in noisy:
+        assert all(text == spoken_form(text) for text in (turn.text for turn in row.turns))
+        topic, _, _ = row.provenance["situation"].partition("/")
+        assert row.labels["sub_category"] == (topic,)
+
+
+def test_no_name_is_that_of_a_girl_and_a_boy() -> None:
+    names = all_names()
+
+    assert len({*names.girls, *names.boys}) > 80
+    assert not set(names.girls) & set(names.boys)
