@@ -16,7 +16,9 @@ from training.core.errors import MissingDataError
 CONTENT = Path(__file__).parent / "content"
 PRIORITIES = {"H": "High", "M": "Medium", "L": "Low"}
 Who = Literal["child", "parent", "adult", "self", "friend"]
-Concern = Literal["violence", "sexual", "health", "mind", "neglect", "exploitation", "calm"]
+Concern = Literal[
+    "violence", "distress", "sexual", "health", "mind", "neglect", "exploitation", "calm"
+]
 
 
 class Situation(msgspec.Struct, frozen=True):
