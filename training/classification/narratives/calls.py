@@ -170,7 +170,7 @@ class Composer:
         """Add what else happened, of the same topic, speaker and urgency."""
         others = [
             each
-            for each in of_split(self._topic.situations, self._split)
+            for each in self._topic.situations_of(self._split)
             if each.who == self._situation.who
             and each.priorities == self._situation.priorities
             and each != self._situation

@@ -13,7 +13,7 @@ from training.classification.corpus.rows import SPLITS, RowTurn, Split
 from training.classification.narratives.calls import Call, Composer
 from training.classification.narratives.content import content_of
 from training.classification.narratives.heard import HearingNoise, heard, similar_words
-from training.classification.narratives.phrasings import filled, of_split
+from training.classification.narratives.phrasings import filled
 from training.classification.narratives.topics import Topic, all_topics
 from training.core.errors import RecipeError
 from training.text.spoken_words import split_sentences
@@ -89,7 +89,7 @@ def _topics(names: Mapping[str, str]) -> list[Topic]:
 
 def _narrative(topic: Topic, main: str, split: Split, name: str) -> Narrative:
     draw = random.Random(name)
-    situation = draw.choice(of_split(topic.situations, split))
+    situation = draw.choice(topic.situations_of(split))
     call = Composer(content_of(split), topic, situation, split, draw).call(main)
     turns = _transcript(call, draw)
     is_heard = draw.random() < _HEARD_SHARE
@@ -139,6 +139,6 @@ def _no_call(split: Split, name: str) -> Narrative:
 def _vocabulary() -> SimilarWords:
     """Return the words of the training phrasings, which are taken for one another."""
     speech = content_of("train").speech
-    situations = [each for topic in all_topics() for each in of_split(topic.situations, "train")]
+    situations = [each for topic in all_topics() for each in topic.situations_of("train")]
     said = [text for each in situations for text in (each.core, *each.details)]
     return similar_words([*said, *speech.greetings, *speech.digressions, *speech.wishes])

@@ -5,15 +5,18 @@ from __future__ import annotations
 import tomllib
 from functools import cache
 from pathlib import Path
-from typing import Literal
+from typing import Literal, TypeVar
 
 import msgspec
 
-from training.classification.corpus.rows import SPLITS
+from training.classification.corpus.rows import SPLITS, Split
 from training.classification.narratives.phrasings import LEAST, of_split
 from training.core.errors import MissingDataError
 
+FormT = TypeVar("FormT")
+
 CONTENT = Path(__file__).parent / "content"
+FURTHER = CONTENT / "further.toml"
 PRIORITIES = {"H": "High", "M": "Medium", "L": "Low"}
 Who = Literal["child", "parent", "adult", "self", "friend"]
 Concern = Literal[
@@ -52,7 +55,8 @@ class Topic(msgspec.Struct, frozen=True):
         girls: Only of girls.
         gists: Noun phrases that sum it up.
         facts: That an agent explains.
-        situations: All of them; see `training.classification.narratives.phrasings.of_split`.
+        situations: Of all splits, by position.
+        further: Situations that are for training only.
     """
 
     name: str
@@ -64,6 +68,12 @@ class Topic(msgspec.Struct, frozen=True):
     gists: tuple[str, ...]
     facts: tuple[str, ...]
     situations: tuple[Situation, ...]
+    further: tuple[Situation, ...]
+
+    def situations_of(self, split: Split) -> list[Situation]:
+        """Return the situations of a split."""
+        further = self.further if split == "train" else ()
+        return [*of_split(self.situations, split), *further]
 
 
 class _Written(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -86,20 +96,26 @@ def all_topics() -> tuple[Topic, ...]:
     Raises:
         MissingDataError: A file is not of the form, or a topic lacks phrasings for a split.
     """
+    further = _read(FURTHER, dict[str, tuple[str, ...]])
     found: dict[str, Topic] = {}
     for path in sorted(CONTENT.glob("topics_*.toml")):
-        try:
-            written = msgspec.convert(tomllib.loads(path.read_text("utf-8")), dict[str, _Written])
-        except (msgspec.ValidationError, tomllib.TOMLDecodeError) as error:
-            raise MissingDataError(f"the narratives {path.name} are not valid: {error}") from error
-        for name, topic in written.items():
+        for name, topic in _read(path, dict[str, _Written]).items():
             if name in found:
                 raise MissingDataError(f"the topic {name!r} of {path.name} stands there twice")
-            found[name] = _topic(name, topic)
+            found[name] = _topic(name, topic, further.pop(name, ()))
+    if further:
+        raise MissingDataError(f"{FURTHER.name} has no topics {', '.join(further)}")
     return tuple(found[name] for name in sorted(found))
 
 
-def _topic(name: str, written: _Written) -> Topic:
+def _read(path: Path, form: type[FormT]) -> FormT:
+    try:
+        return msgspec.convert(tomllib.loads(path.read_text("utf-8")), form)
+    except (msgspec.ValidationError, tomllib.TOMLDecodeError) as error:
+        raise MissingDataError(f"the narratives {path.name} are not valid: {error}") from error
+
+
+def _topic(name: str, written: _Written, further: tuple[str, ...]) -> Topic:
     situations = tuple(
         _situation(f"{name}/{index:02}", text) for index, text in enumerate(written.situations)
     )
@@ -116,6 +132,7 @@ def _topic(name: str, written: _Written) -> Topic:
         written.gists,
         written.facts,
         situations,
+        tuple(_situation(f"{name}/further/{at:02}", text) for at, text in enumerate(further)),
     )
 
 
