@@ -49,7 +49,7 @@ COMMANDS = {
     ),
     "feedback": (
         "stream_app.cli.commands.feedback:app",
-        "Corrections of labels: export corrected calls for training.",
+        "Correct the labels of calls; list corrections; export corrected calls for training.",
     ),
     "schemas": ("stream_app.cli.commands.schemas:app", "Export the schemas of the messages."),
 }
