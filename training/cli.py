@@ -66,4 +66,16 @@ COMMANDS = {
         "training.commands.classification.check:check_classification",
         "Check prepared calls: no text and no group may be in two splits.",
     ),
+    "classification": (
+        "training.commands.classification.train:train_classification",
+        "Train a model that labels calls: data, learning, calibration, figures, card.",
+    ),
+    "classification-evaluate": (
+        "training.commands.classification.evaluate:evaluate_classification",
+        "Measure a classification model on prepared rows: figures, plots, report.",
+    ),
+    "classification-export": (
+        "training.commands.classification.export:export_classification",
+        "Export a trained classification model to ONNX in int8, compare and measure it.",
+    ),
 }

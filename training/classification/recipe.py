@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import msgspec
-
 from training.classification.data_recipe import DataRecipe, check_recipe
+from training.classification.evaluation.recipe import EvaluationRecipe, wrong_evaluation
+from training.classification.learning.recipe import NetworkRecipe, wrong_numbers
+from training.core.errors import RecipeError
 from training.core.recipes import convert_recipe, read_tables
 
 if TYPE_CHECKING:
@@ -14,18 +15,16 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-class ClassificationRecipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class ClassificationRecipe(NetworkRecipe, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Everything that decides a run, apart from the data.
 
     Attributes:
-        name: Of the run.
         data: Its rows.
-        seed: Of everything that is drawn.
+        evaluation: What is measured.
     """
 
-    name: str
     data: DataRecipe
-    seed: int = 7
+    evaluation: EvaluationRecipe = EvaluationRecipe()
 
 
 def read_recipe(path: Path, changes: Sequence[str] = ()) -> ClassificationRecipe:
@@ -35,5 +34,8 @@ def read_recipe(path: Path, changes: Sequence[str] = ()) -> ClassificationRecipe
         ConfigurationError: It cannot be read, or is not valid.
     """
     recipe = convert_recipe(read_tables(path, changes), ClassificationRecipe, path)
-    check_recipe(recipe.data)
+    label_set = check_recipe(recipe.data)
+    wrong = [*wrong_numbers(recipe), *wrong_evaluation(recipe.evaluation, label_set)]
+    for complaint in wrong:
+        raise RecipeError(f"the recipe {path} is not valid: {complaint}")
     return recipe

@@ -1,1 +1,1 @@
-"""``callstream train classification-prepare`` and its sisters."""
+"""``callstream train classification`` and its sisters."""

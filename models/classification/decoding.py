@@ -1,0 +1,158 @@
+"""From the logits of windows to the labels of calls: pure functions of arrays.
+
+The live path and the evaluation of trained models answer with them, so that what is measured is
+what calls get.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from models.classification.label_set import LabelSet
+    from models.classification.manifest import Aggregation
+
+FloatArray = npt.NDArray[np.floating]
+
+
+class TaskColumns(NamedTuple):
+    """Where the labels of a task stand among the logits.
+
+    Attributes:
+        name: Of the task.
+        mode: ``single``: one label a row. ``multi``: each label holds or not.
+        start: First column.
+        stop: Behind the last column.
+    """
+
+    name: str
+    mode: Literal["single", "multi"]
+    start: int
+    stop: int
+
+    def probabilities(self, logits: FloatArray) -> FloatArray:
+        """Return the probabilities of the task's labels, of its own logits alone."""
+        if self.mode == "multi":
+            return np.asarray(1.0 / (1.0 + np.exp(-logits)))
+        raised = np.exp(logits - logits.max(axis=-1, keepdims=True))
+        return np.asarray(raised / raised.sum(axis=-1, keepdims=True))
+
+
+def columns_of(label_set: LabelSet) -> tuple[TaskColumns, ...]:
+    """Return where the labels of each task of a label set stand among the logits."""
+    columns, start = [], 0
+    for task in label_set.tasks:
+        columns.append(TaskColumns(task.name, task.mode, start, start + len(task.labels)))
+        start += len(task.labels)
+    return tuple(columns)
+
+
+def window_starts(tokens: int, room: int, overlap: int) -> list[int]:
+    """Return where the windows of a call begin: the last one ends with the call.
+
+    Args:
+        tokens: Of the call.
+        room: Tokens of a window.
+        overlap: Tokens that two windows share at least.
+    """
+    if tokens <= room:
+        return [0]
+    return [*range(0, tokens - room, room - overlap), tokens - room]
+
+
+def aggregated(
+    windows: Sequence[FloatArray], tasks: Sequence[TaskColumns], how: Aggregation
+) -> FloatArray:
+    """Return one row of logits for each call, shape (calls, labels).
+
+    Args:
+        windows: Logits of each call's windows, each of shape (windows, labels).
+        tasks: The columns of each.
+        how: ``mean`` or ``max`` of the logits, or ``weighted``: by task, the mean with the highest
+            probability of each window as its weight.
+    """
+    if not windows:
+        return np.zeros((0, tasks[-1].stop))
+    return np.stack([_of_call(each, tasks, how) for each in windows])
+
+
+def _of_call(windows: FloatArray, tasks: Sequence[TaskColumns], how: Aggregation) -> FloatArray:
+    if len(windows) == 1:
+        return np.asarray(windows[0])
+    if how == "mean":
+        return np.asarray(windows.mean(axis=0))
+    if how == "max":
+        return np.asarray(windows.max(axis=0))
+    found = np.empty(windows.shape[1])
+    for task in tasks:
+        own = windows[:, task.start : task.stop]
+        weight = task.probabilities(own).max(axis=1, keepdims=True)
+        found[task.start : task.stop] = (own * weight).sum(axis=0) / weight.sum()
+    return found
+
+
+def probabilities_of(
+    logits: FloatArray, tasks: Sequence[TaskColumns], temperatures: Mapping[str, float]
+) -> dict[str, FloatArray]:
+    """Return the probabilities of each task alone, each of shape (calls, labels).
+
+    Args:
+        logits: Of whole calls, shape (calls, labels).
+        tasks: The columns of each.
+        temperatures: By which the logits of a task are divided; 1 where it has none.
+    """
+    wide = logits.astype(np.float64)
+    return {
+        task.name: task.probabilities(
+            wide[:, task.start : task.stop] / temperatures.get(task.name, 1.0)
+        )
+        for task in tasks
+    }
+
+
+class Decided(NamedTuple):
+    """Answers to all tasks, by name.
+
+    Attributes:
+        probabilities: Of the labels, shape (calls, labels).
+        best: Index of the label given to each call, of tasks with one label a call.
+    """
+
+    probabilities: dict[str, FloatArray]
+    best: dict[str, npt.NDArray[np.int64]]
+
+
+def decide(probabilities: Mapping[str, FloatArray], label_set: LabelSet) -> Decided:
+    """Return the answers to all tasks; those of a task and its parent are a pair.
+
+    The joint probability of a label and its parent's label is the product of the two, 0 for pairs
+    that do not belong together, scaled to a sum of 1. The parent's is the sum over its labels; the
+    pair with the highest one is given.
+
+    Args:
+        probabilities: Of each task alone, shape (calls, labels).
+        label_set: Of the tasks.
+    """
+    decided = dict(probabilities)
+    best = {
+        task.name: decided[task.name].argmax(axis=1)
+        for task in label_set.tasks
+        if task.mode == "single"
+    }
+    for task in label_set.tasks:
+        if not task.parent:
+            continue
+        parents = np.array(label_set.parents(task))
+        joint = probabilities[task.name] * probabilities[task.parent][:, parents]
+        joint = joint / np.maximum(joint.sum(axis=1, keepdims=True), np.finfo(float).tiny)
+        above = np.zeros_like(probabilities[task.parent])
+        np.add.at(above.T, parents, joint.T)
+        decided[task.name], decided[task.parent] = joint, above
+        best[task.name] = joint.argmax(axis=1)
+        best[task.parent] = parents[best[task.name]]
+    return Decided(decided, best)

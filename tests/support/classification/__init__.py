@@ -1,0 +1,1 @@
+"""Classification in tests: a small label set, rows, trained models."""

@@ -1,0 +1,106 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+
+from models.classification.decoding import TaskColumns, aggregated
+from training.classification.evaluation.calibration import (
+    Calibration,
+    calibrate,
+    calibration_error,
+    read_calibration,
+    reliability,
+    write_calibration,
+)
+from training.core.errors import MissingDataError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+ONE, MANY = TaskColumns("one", "single", 0, 3), TaskColumns("many", "multi", 3, 5)
+
+
+def overconfident(rows: int) -> tuple[list[np.ndarray], np.ndarray]:
+    """Return logits three times too large for how often their labels hold, one window a row."""
+    random = np.random.default_rng(1)
+    honest = random.normal(size=(rows, 5)) * 1.5
+    labels = np.zeros((rows, 5), np.float32)
+    chances = ONE.probabilities(honest[:, :3])
+    drawn = (chances.cumsum(axis=1) > random.random((rows, 1))).argmax(axis=1)
+    labels[np.arange(rows), drawn] = 1
+    labels[:, 3:] = random.random((rows, 2)) < MANY.probabilities(honest[:, 3:])
+    return list(3.0 * honest[:, None, :]), labels
+
+
+def test_temperatures_undo_overconfidence_in_both_modes() -> None:
+    windows, labels = overconfident(4000)
+
+    found = calibrate(windows, labels, [ONE, MANY], overlap=8)
+
+    for task in ("one", "many"):
+        before, after = found.errors[task]
+        assert found.temperatures[task] == pytest.approx(3.0, rel=0.1)
+        assert before > 0.1
+        assert after < 0.03
+
+
+def test_a_task_without_labels_keeps_its_logits() -> None:
+    windows, labels = overconfident(50)
+    labels[:, 3:] = -1
+
+    found = calibrate(windows, labels, [ONE, MANY], overlap=8)
+
+    assert set(found.temperatures) == set(found.errors) == {"one"}
+
+
+def test_the_way_to_join_windows_is_the_one_that_answers_best() -> None:
+    """The label is in one window of three, and the others say another with less force."""
+    loud, quiet = [0.0, 9.0, 0.0, 0.0, 0.0], [6.0, 0.0, 0.0, 0.0, 0.0]
+    windows = [np.array([quiet, loud, quiet], np.float32)] * 20
+    labels = np.tile(np.array([0, 1, 0, -1, -1], np.float32), (20, 1))
+
+    found = calibrate(windows, labels, [ONE, MANY], overlap=8)
+
+    assert found.trials["mean"] == 0.0
+    assert found.trials["max"] == found.eval_avg_acc == 1.0
+    assert found.aggregation == "max"
+
+
+@pytest.mark.parametrize("how", ["mean", "max", "weighted"])
+def test_one_window_is_the_call(how: str) -> None:
+    window = np.array([[0.5, -1.0, 2.0, 0.0, 1.0]])
+
+    assert aggregated([window], [ONE, MANY], how).tolist() == window.tolist()  # type: ignore[arg-type]
+
+
+def test_certain_windows_weigh_more() -> None:
+    certain, even = [8.0, 0.0, 0.0, 0, 0], [0.0, 0.1, 0.0, 0, 0]
+    call = np.array([certain, even])
+
+    mean, weighted = (aggregated([call], [ONE, MANY], how)[0] for how in ("mean", "weighted"))
+
+    assert mean[0] == pytest.approx(4.0)
+    assert 5.0 < weighted[0] < 8.0
+
+
+def test_the_error_is_the_mean_distance_of_confidence_and_share() -> None:
+    confidence = np.array([0.9, 0.9, 0.9, 0.9, 0.3, 0.3])
+    is_right = np.array([True, True, True, False, False, False])
+
+    assert calibration_error(confidence, is_right) == pytest.approx((4 * 0.15 + 2 * 0.3) / 6)
+    assert [(each.answers, each.right) for each in reliability(confidence, is_right)] == [
+        (2, 0.0),
+        (4, 0.75),
+    ]
+
+
+def test_a_calibration_lies_in_the_folder_of_its_model(tmp_path: Path) -> None:
+    calibration = Calibration("max", {"max": 0.5}, {"one": 2.0}, {"one": (0.2, 0.1)}, 32, 0.5)
+
+    write_calibration(tmp_path, calibration)
+
+    assert read_calibration(tmp_path) == calibration
+    with pytest.raises(MissingDataError, match="classification-evaluate"):
+        read_calibration(tmp_path / "none")

@@ -1,0 +1,1 @@
+"""The evaluation of classification models: figures, calibration, reports, cards."""

@@ -1,0 +1,179 @@
+"""What the validation set decides after training: aggregation of windows, temperatures."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import msgspec
+import numpy as np
+
+from models.classification.decoding import aggregated
+from models.classification.manifest import Aggregation
+from training.classification.learning.accuracy import AVERAGE, accuracies
+from training.classification.learning.losses import ABSENT
+from training.core.errors import MissingDataError
+from training.core.json_files import write_json
+from training.text.losses import best_temperature, least_temperature
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    import numpy.typing as npt
+
+    from models.classification.decoding import TaskColumns
+
+    FloatArray = npt.NDArray[np.floating]
+
+CALIBRATION_NAME = "calibration.json"
+AGGREGATIONS: tuple[Aggregation, ...] = ("mean", "max", "weighted")
+BINS = 15
+EVEN = 0.5  # from which an answer is the more probable of two
+
+
+class Calibration(msgspec.Struct, frozen=True):
+    """What the validation set decided.
+
+    Attributes:
+        aggregation: Of the windows of a call, the one with the highest mean accuracy.
+        trials: Mean accuracy of each aggregation.
+        temperatures: By which the logits of each task are divided.
+        errors: Expected calibration error of each task, before and after.
+        overlap_tokens: That two windows share.
+        eval_avg_acc: Mean accuracy of the tasks over whole calls.
+    """
+
+    aggregation: Aggregation
+    trials: dict[str, float]
+    temperatures: dict[str, float]
+    errors: dict[str, tuple[float, float]]
+    overlap_tokens: int
+    eval_avg_acc: float
+
+
+class ReliabilityBin(msgspec.Struct, frozen=True):
+    """Answers of about the same confidence."""
+
+    answers: int
+    confidence: float
+    right: float
+
+
+def calibrate(
+    windows: Sequence[FloatArray],
+    labels: FloatArray,
+    tasks: Sequence[TaskColumns],
+    overlap: int,
+) -> Calibration:
+    """Return what fits the validation set best.
+
+    Args:
+        windows: Logits of each call's windows, each of shape (windows, labels).
+        labels: Of each call, as `training.classification.learning.losses` has them.
+        tasks: The columns of each.
+        overlap: Tokens that two windows share.
+
+    Source: Guo et al. 2017, arXiv:1706.04599, temperature scaling.
+    """
+    trials = {
+        name: accuracies(aggregated(windows, tasks, name), labels, tasks)[AVERAGE]
+        for name in AGGREGATIONS
+    }
+    best = max(AGGREGATIONS, key=lambda name: trials[name])  # of equal ones the first
+    logits = aggregated(windows, tasks, best)
+    temperatures, errors = {}, {}
+    for task in tasks:
+        wanted = labels[:, task.start : task.stop]
+        has_labels = wanted[:, 0] != ABSENT
+        if not has_labels.any():
+            continue
+        given = logits[has_labels, task.start : task.stop].astype(np.float64)
+        temperature = round(_temperature(given, wanted[has_labels], task), 4)
+        temperatures[task.name] = temperature
+        before, after = (
+            calibration_error(*confidences(each, wanted[has_labels], task))
+            for each in (given, given / temperature)
+        )
+        errors[task.name] = round(before, 5), round(after, 5)
+    return Calibration(
+        aggregation=best,
+        trials={name: round(value, 5) for name, value in trials.items()},
+        temperatures=temperatures,
+        errors=errors,
+        overlap_tokens=overlap,
+        eval_avg_acc=round(trials[best], 5),
+    )
+
+
+def confidences(
+    logits: FloatArray, wanted: FloatArray, task: TaskColumns
+) -> tuple[FloatArray, npt.NDArray[np.bool_]]:
+    """Return the confidence of each answer, and whether it is right.
+
+    A ``single`` task answers with its likeliest label; of a ``multi`` task each label is an answer,
+    that it holds or that it does not.
+
+    Args:
+        logits: Of the task, shape (rows, labels).
+        wanted: 1 for labels that hold, 0 for others; likewise.
+        task: One task.
+    """
+    probabilities = task.probabilities(logits)
+    if task.mode == "multi":
+        held = probabilities >= EVEN
+        given = np.where(held, probabilities, 1.0 - probabilities)
+        return given.ravel(), (held == (wanted == 1)).ravel()
+    best = probabilities.argmax(axis=1)
+    rows = np.arange(len(best))
+    return probabilities[rows, best], wanted[rows, best] == 1
+
+
+def reliability(
+    confidence: FloatArray, is_right: npt.NDArray[np.bool_]
+) -> tuple[ReliabilityBin, ...]:
+    """Return the share of right answers by confidence, in bins of equal width."""
+    places = np.minimum((confidence * BINS).astype(int), BINS - 1)
+    found = []
+    for place in range(BINS):
+        inside = places == place
+        if inside.any():
+            mean, share = float(confidence[inside].mean()), float(is_right[inside].mean())
+            found.append(ReliabilityBin(int(inside.sum()), round(mean, 5), round(share, 5)))
+    return tuple(found)
+
+
+def calibration_error(confidence: FloatArray, is_right: npt.NDArray[np.bool_]) -> float:
+    """Return the expected calibration error: the mean distance of confidence and share right."""
+    bins = reliability(confidence, is_right)
+    distance = sum(each.answers * abs(each.confidence - each.right) for each in bins)
+    return distance / max(len(confidence), 1)
+
+
+def write_calibration(folder: Path, calibration: Calibration) -> None:
+    """Write a calibration into a model's folder in one go."""
+    write_json(folder / CALIBRATION_NAME, calibration)
+
+
+def read_calibration(folder: Path) -> Calibration:
+    """Return the calibration of a model's folder.
+
+    Raises:
+        MissingDataError: It is missing, or not one.
+    """
+    path = folder / CALIBRATION_NAME
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=Calibration)
+    except OSError as error:
+        message = f"{path} is not there: `callstream train classification-evaluate` writes it"
+        raise MissingDataError(message) from error
+    except msgspec.DecodeError as error:
+        raise MissingDataError(f"{path} is not a calibration: {error}") from error
+
+
+def _temperature(logits: FloatArray, wanted: FloatArray, task: TaskColumns) -> float:
+    if task.mode == "single":
+        return best_temperature(logits, wanted.argmax(axis=1))
+    signs = np.where(wanted == 1, 1.0, -1.0)
+    return least_temperature(
+        lambda temperature: float(np.logaddexp(0.0, -signs * logits / temperature).mean())
+    )

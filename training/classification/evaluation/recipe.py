@@ -1,0 +1,69 @@
+"""The table ``[evaluation]`` of a recipe."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal
+
+import msgspec
+
+if TYPE_CHECKING:
+    from models.classification.label_set import LabelSet
+
+LEAST_RESAMPLES = 100  # fewer give no interval of 95 %
+Measure = Literal["precision", "recall"]
+
+
+class Target(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A figure of one label that is a target of its own.
+
+    Attributes:
+        task: Of the label set.
+        label: Of the task.
+        measure: Of this label against all others.
+    """
+
+    task: str
+    label: str
+    measure: Measure
+
+    @property
+    def name(self) -> str:
+        """Return its name in reports."""
+        return f"{self.measure} of {self.label} ({self.task})"
+
+
+class EvaluationRecipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What is measured, and on which windows.
+
+    Attributes:
+        targets: Figures of single labels, beside those of every task.
+        overlap_tokens: That two windows of a long call share.
+        batch: Windows of one run.
+        resamples: Of the bootstrap that gives the intervals.
+        confident_accuracy: Accuracy that answers above the threshold for abstention should have.
+    """
+
+    targets: tuple[Target, ...] = ()
+    overlap_tokens: int = 32
+    batch: int = 32
+    resamples: int = 1000
+    confident_accuracy: float = 0.9
+
+
+def wrong_evaluation(recipe: EvaluationRecipe, label_set: LabelSet) -> list[str]:
+    """Return what is wrong with the table, by setting."""
+    names = {task.name: task.names for task in label_set.tasks}
+    wrong = [
+        f"evaluation.targets: the label set has no {target.label!r} of {target.task!r}"
+        for target in recipe.targets
+        if target.label not in names.get(target.task, ())
+    ]
+    if recipe.batch < 1:
+        wrong.append("evaluation.batch must be 1 or more")
+    if recipe.resamples < LEAST_RESAMPLES:
+        wrong.append(f"evaluation.resamples must be {LEAST_RESAMPLES} or more")
+    if recipe.overlap_tokens < 0:
+        wrong.append("evaluation.overlap_tokens must be 0 or more")
+    if not 0 < recipe.confident_accuracy < 1:
+        wrong.append("evaluation.confident_accuracy lies between 0 and 1")
+    return wrong

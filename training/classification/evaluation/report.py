@@ -1,0 +1,150 @@
+"""The report of an evaluation, as Markdown."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from training.classification.evaluation.abstention import NONE
+from training.classification.evaluation.results import worst_labels
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+    from pathlib import Path
+
+    from training.classification.evaluation.results import Evaluation, SplitResult
+
+REPORT_NAME = "report.md"
+_WORST = 12
+_CONFUSIONS = 12
+
+
+def write_report(folder: Path, evaluation: Evaluation, plots: Iterable[Path]) -> None:
+    """Write the report into a folder, with links to the plots."""
+    lines = [f"# {evaluation.model}: figures", "", *report_lines(evaluation), ""]
+    lines += [f"![{path.stem}]({path.relative_to(folder).as_posix()})" for path in plots]
+    (folder / REPORT_NAME).write_text("\n".join(lines) + "\n", "utf-8")
+
+
+def report_lines(evaluation: Evaluation) -> Iterator[str]:
+    """Yield the lines of the report, without its title."""
+    yield f"Label set `{evaluation.label_set}`, measured as {evaluation.form}. Intervals: 95 %, by "
+    yield "the bootstrap over groups of rows."
+    yield ""
+    yield from _calibration(evaluation)
+    for split in evaluation.splits.values():
+        yield ""
+        yield from _split(split)
+
+
+def _calibration(evaluation: Evaluation) -> Iterator[str]:
+    found = evaluation.calibration
+    if found.trials:
+        trials = ", ".join(f"{name} {value:.2%}" for name, value in found.trials.items())
+        yield f"Windows of a call, mean accuracy on the validation set: {trials}; "
+        yield f"`{found.aggregation}` is used, with {found.overlap_tokens} tokens of overlap."
+        yield ""
+    yield from table(
+        ("task", "temperature", "calibration error before", "after"),
+        (
+            (
+                task,
+                f"{temperature:.3f}",
+                f"{found.errors[task][0]:.3f}" if task in found.errors else "",
+                f"{found.errors[task][1]:.3f}" if task in found.errors else "",
+            )
+            for task, temperature in found.temperatures.items()
+        ),
+    )
+    yield ""
+    if evaluation.abstention == NONE:
+        yield "No threshold for abstention makes the first task as accurate as wanted."
+    else:
+        yield (
+            f"From a confidence of {evaluation.abstention:.2f} the answers to the first task are "
+            "as accurate on the validation set as the recipe wants."
+        )
+
+
+def _split(split: SplitResult) -> Iterator[str]:
+    yield f"## {split.split}: {split.rows:,} calls, {split.long_calls:,} of several windows"
+    yield ""
+    yield f"Mean accuracy of the tasks: {split.avg_acc}."
+    yield ""
+    yield from _tasks(split)
+    if split.targets:
+        yield ""
+        yield from table(
+            ("target", "reached"), ((name, str(each)) for name, each in split.targets.items())
+        )
+    for title, parts in (("written or generated", split.parts), ("source", split.sources)):
+        yield ""
+        yield from table(
+            (title, "calls", "accuracy", "macro F1"),
+            (
+                (
+                    name,
+                    f"{part.rows:,}",
+                    "; ".join(f"{task} {each}" for task, each in part.accuracy.items()),
+                    "; ".join(f"{task} {each.value:.3f}" for task, each in part.macro_f1.items()),
+                )
+                for name, part in parts.items()
+            ),
+        )
+    for name, task in split.tasks.items():
+        yield ""
+        yield f"### {name}"
+        yield ""
+        yield from table(
+            ("label (lowest F1 first)", "precision", "recall", "F1", "calls"),
+            (
+                (
+                    each.label,
+                    f"{each.precision:.1%}",
+                    f"{each.recall:.1%}",
+                    f"{each.f1:.3f}",
+                    f"{each.has:,}",
+                )
+                for each in worst_labels(task.figures, _WORST)
+            ),
+        )
+        if task.confusions:
+            yield ""
+            yield from table(
+                ("is", "was answered", "calls"),
+                ((has, given, f"{count:,}") for has, given, count in task.confusions[:_CONFUSIONS]),
+            )
+
+
+def _tasks(split: SplitResult) -> Iterator[str]:
+    kinds = tuple(split.baselines)
+    yield from table(
+        (
+            *("task", "calls", "accuracy", "micro F1", "macro F1", "weighted F1"),
+            *("macro P / R", "calibration error", *(f"keywords: {kind}" for kind in kinds)),
+        ),
+        (
+            (
+                name,
+                f"{task.figures.rows:,}",
+                str(task.figures.accuracy),
+                str(task.figures.micro_f1),
+                str(task.figures.macro_f1),
+                str(task.figures.weighted_f1),
+                f"{task.figures.macro_precision:.1%} / {task.figures.macro_recall:.1%}",
+                f"{task.calibration_error:.3f}",
+                *(
+                    f"{split.baselines[kind][name]:.1%}" if name in split.baselines[kind] else ""
+                    for kind in kinds
+                ),
+            )
+            for name, task in split.tasks.items()
+        ),
+    )
+
+
+def table(header: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> Iterator[str]:
+    """Yield a table in Markdown."""
+    yield "| " + " | ".join(header) + " |"
+    yield "|" + "---|" * len(header)
+    for row in rows:
+        yield "| " + " | ".join(row) + " |"

@@ -1,0 +1,1 @@
+"""The export of trained classification models to the graphs that answer calls."""

@@ -1,0 +1,1 @@
+"""The classification network: its heads, what it reads, and how it learns."""
