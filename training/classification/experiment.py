@@ -9,7 +9,7 @@ import structlog
 from msgspec import convert
 
 from models.console import WorkProgress
-from training.classification.corpus.rows import SPLITS, read_rows, rows_path
+from training.classification.corpus.rows import SPLITS, Row, RowTurn, read_rows, rows_path
 from training.classification.evaluation.calibration import write_calibration
 from training.classification.evaluation.card import write_card
 from training.classification.evaluation.evaluator import evaluate
@@ -19,6 +19,7 @@ from training.classification.evaluation.recipe import EvaluationRecipe
 from training.classification.evaluation.report import write_report
 from training.classification.evaluation.results import write_evaluation
 from training.classification.export.exporter import Exported, ExportOptions, export_graph
+from training.classification.held_out import calls as held_out
 from training.classification.learning.history import read_record
 from training.classification.learning.inputs import read_calls
 from training.classification.learning.run import LearningFolders, LearningRows, learn
@@ -28,14 +29,15 @@ from training.core.devices import torch_threads
 from training.core.run_metrics import METRICS_NAME, MetricsLog
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from training.classification.corpus.rows import Row
+    from models.classification.label_set import LabelSet
     from training.classification.evaluation.results import Evaluation
     from training.classification.recipe import ClassificationRecipe
     from training.core.loop import Watcher
 
+HELD_OUT = "written_by_hand"
 RESULTS_FOLDER, FIGURES_FOLDER, CARD_NAME = "results", "figures", "README.md"
 log = structlog.get_logger(__name__)
 
@@ -90,16 +92,17 @@ def evaluate_classifier(model: Path, work: Path, recipe: EvaluationRecipe) -> Ev
     Raises:
         MissingDataError: There is no such model, or there are no rows.
     """
-    rows: dict[str, Sequence[Row]] = {**read_splits(work)}
+    is_exported = model.is_file()
+    measured, calibration = exported_model(model) if is_exported else (trained_model(model), None)
+    rows = {**read_splits(work), **held_out_rows(measured.label_set)}
     with torch_threads(1):
-        if model.is_file():
-            evaluation = evaluate(*exported_model(model), rows, recipe)
-            results = work / RESULTS_FOLDER / model.stem
-        else:
-            evaluation = evaluate(trained_model(model), None, rows, recipe)
-            results = model / RESULTS_FOLDER
-            write_calibration(model, evaluation.calibration)
-            write_card(model / CARD_NAME, read_record(model), evaluation)
+        evaluation = evaluate(measured, calibration, rows, recipe)
+    if is_exported:
+        results = work / RESULTS_FOLDER / model.stem
+    else:
+        results = model / RESULTS_FOLDER
+        write_calibration(model, evaluation.calibration)
+        write_card(model / CARD_NAME, read_record(model), evaluation)
     results.mkdir(parents=True, exist_ok=True)
     write_evaluation(results, evaluation)
     write_report(results, evaluation, draw_all(evaluation, results / FIGURES_FOLDER))
@@ -125,7 +128,9 @@ def export_classifier(model: Path, out: Path, work: Path, options: ExportOptions
         ModelIntegrityError: The graph differs too much from the network.
     """
     trained, record = load_classifier(model), read_record(model)
-    calls, _ = read_calls(read_splits(work)["test"], trained.tokenizer, trained.label_set)
+    splits = read_splits(work)
+    rows = splits["test"] or splits["validation"]  # a recipe may test on the validation set
+    calls, _ = read_calls(rows, trained.tokenizer, trained.label_set)
     exported = export_graph(model, out, calls.ids, options)
     recipe = convert(record.recipe.get("evaluation", {}), EvaluationRecipe)
     evaluation = evaluate_classifier(exported.manifest, work, recipe)
@@ -159,3 +164,21 @@ def read_splits(work: Path) -> dict[str, list[Row]]:
         MissingDataError: There are none.
     """
     return {split: read_rows(rows_path(work, split)) for split in SPLITS}
+
+
+def held_out_rows(label_set: LabelSet) -> dict[str, list[Row]]:
+    """Return the calls that were written by hand for a label set, as a test set of their own."""
+    if label_set.name != held_out.LABEL_SET:
+        return {}
+    calls = [call for call in held_out.read_held_out() if call.labels]
+    return {HELD_OUT: [_held_out_row(call) for call in calls]}
+
+
+def _held_out_row(call: held_out.HeldOutCall) -> Row:
+    return Row(
+        id=call.id,
+        source=HELD_OUT,
+        group=call.id,
+        turns=tuple(RowTurn(turn.party, turn.text) for turn in call.turns),
+        labels={task: (label,) for task, label in call.labels.items()},
+    )

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,6 +15,7 @@ from models.classification.label_set import load_label_set
 from models.classification.manifest import load_classification_manifest
 from models.onnx_session import open_session
 from models.store.manifest import verified_weights
+from schemas.errors import MissingExtraError
 from tests.support.classification.tiny import (
     LABEL_SET,
     learn_tiny,
@@ -22,20 +24,25 @@ from tests.support.classification.tiny import (
     tiny_rows,
     write_splits,
 )
-from tests.support.models.tiny_trained_turns import bert_config
+from tests.support.models.tiny_trained_turns import bert_config, write_encoder
 from training.classification.evaluation.measured import trained_model
 from training.classification.evaluation.recipe import EvaluationRecipe, Target
 from training.classification.evaluation.results import read_evaluation
 from training.classification.evaluation.scoring import GraphScorer, NetworkScorer
-from training.classification.experiment import evaluate_classifier, export_classifier
+from training.classification.experiment import (
+    evaluate_classifier,
+    export_classifier,
+    held_out_rows,
+)
 from training.classification.export.exporter import ExportOptions
 from training.classification.export.graph import trace
 from training.classification.learning.network import new_network
-from training.classification.learning.recipe import HeadRecipe
+from training.classification.learning.recipe import HeadRecipe, Learning
 from training.classification.learning.start import read_start, started_network
 from training.classification.learning.trained import load_classifier
 from training.classification.recipe import read_recipe
 from training.core.errors import MissingDataError
+from training.text.encoder_base import MINILM
 from training.text.quantise import quantise
 
 if TYPE_CHECKING:
@@ -238,7 +245,43 @@ def test_the_bundled_recipes_are_valid() -> None:
 
     recipes = {path.stem: read_recipe(path) for path in folder.glob("*.toml")}
 
-    assert recipes["contact-centre"].learning.max_tokens == 128
+    assert {"contact-centre", "helpline", "distilbert"} <= recipes.keys()
+    for name in ("contact-centre", "helpline"):
+        assert recipes[name].base.model == MINILM
+        assert recipes[name].learning.max_tokens == 128
+
+
+def test_the_documents_preset_has_its_settings() -> None:
+    recipe = read_recipe(_recipe("distilbert"))
+
+    assert recipe.base.model == "distilbert-base-uncased"
+    assert recipe.base.cuts == {}
+    assert recipe.head == HeadRecipe(pooling="first", dropout=0.1)
+    assert recipe.learning == Learning(
+        max_tokens=512, epochs=12, batch=16, learning_rate=2e-5, weight_decay=0.01
+    )
+    assert (recipe.data.validation_share, recipe.data.test_share) == (0.1, 0.0)
+
+
+def test_the_hand_written_calls_are_a_test_set_of_their_label_set_alone() -> None:
+    helpline, other = load_label_set("helpline"), load_label_set("contact-centre")
+
+    rows = held_out_rows(helpline)["written_by_hand"]
+
+    assert len(rows) >= 100
+    assert {task.name for task in helpline.tasks} == {task for row in rows for task in row.labels}
+    assert not any(row.is_synthetic for row in rows)
+    assert held_out_rows(other) == {}
+
+
+@pytest.mark.skipif(find_spec("mlflow") is not None, reason="MLflow is installed")
+def test_tracking_without_mlflow_is_one_error_that_says_what_to_install(tmp_path: Path) -> None:
+    recipe = tiny_network_recipe(
+        write_encoder(tmp_path / "encoder"), learning={"tracking": "mlflow"}
+    )
+
+    with pytest.raises(MissingExtraError, match=r"callstream\[mlflow\]"):
+        learn_tiny(tmp_path, recipe)
 
 
 def _recipe(name: str) -> Path:
