@@ -53,6 +53,12 @@ REGISTRY = (
     RegisteredAgent("transcribe", port_offset=0, threads=lambda settings: settings.asr.threads),
     RegisteredAgent("detect_turns", port_offset=1, threads=lambda settings: settings.turns.threads),
     RegisteredAgent("finalize", port_offset=2),
+    RegisteredAgent(
+        "classify",
+        port_offset=3,
+        threads=lambda settings: settings.classification.threads,
+        is_default=False,
+    ),
 )
 AGENTS = tuple(agent.name for agent in REGISTRY)
 DEFAULT_AGENTS = tuple(agent.name for agent in REGISTRY if agent.is_default)

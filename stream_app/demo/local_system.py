@@ -12,13 +12,14 @@ from types import TracebackType
 from typing import Self
 
 from schemas.errors import BrokerError, CallstreamError, ConfigurationError
-from stream_app.agents.registry import DEFAULT_AGENTS as AGENTS
+from stream_app.agents.registry import DEFAULT_AGENTS
 from stream_app.logs.logging import configure_logging
 from stream_app.settings import KafkaSettings, Settings
 from stream_app.transport.broker import EmbeddedBroker
 from stream_app.transport.topics import create_topics
 from stream_app.worker.supervisor import Supervisor
 
+AGENTS = (*DEFAULT_AGENTS, "classify")
 PARTITIONS = 2
 READY_TIMEOUT_S = 180.0  # loading weights takes a while on a busy machine
 MAX_STARTS = 3  # of one agent; an agent that needs more is broken

@@ -11,7 +11,7 @@ import stream_app
 from models.text.word_errors import Reference, read_reference
 from schemas import catalogue
 from schemas.errors import AudioFormatError, BrokerError, CallstreamError
-from stream_app.agents.registry import DEFAULT_AGENTS
+from stream_app.demo.local_system import AGENTS
 from stream_app.demo.report import Report, compare
 from stream_app.live.call_view import CallView
 from stream_app.live.following import RESULT_TOPICS, Arrival, Follower, follow
@@ -155,7 +155,7 @@ class DemoSession:
     @property
     def _is_answered(self) -> bool:
         """Whether everything has come that the agents make of a call."""
-        is_classified = self.view.classified is not None or CLASSIFY not in DEFAULT_AGENTS
+        is_classified = self.view.classified is not None or CLASSIFY not in AGENTS
         return self.view.finalized is not None and is_classified
 
     def take(self, arrivals: list[Arrival]) -> None:

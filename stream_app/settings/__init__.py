@@ -1,6 +1,7 @@
 """Settings of callstream: one root, and one file for each part of it."""
 
 from stream_app.settings.asr import AsrSettings
+from stream_app.settings.classification import ClassificationRoute, ClassificationSettings
 from stream_app.settings.inference import InferenceSettings
 from stream_app.settings.kafka import KafkaSettings
 from stream_app.settings.metrics import MetricsSettings
@@ -13,6 +14,8 @@ from stream_app.settings.worker import WorkerSettings
 
 __all__ = [
     "AsrSettings",
+    "ClassificationRoute",
+    "ClassificationSettings",
     "InferenceSettings",
     "KafkaSettings",
     "MetricsSettings",

@@ -11,6 +11,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
 
 from schemas.errors import ConfigurationError
 from stream_app.settings.asr import AsrSettings
+from stream_app.settings.classification import ClassificationSettings
 from stream_app.settings.inference import InferenceSettings
 from stream_app.settings.kafka import KafkaSettings
 from stream_app.settings.metrics import MetricsSettings
@@ -42,6 +43,7 @@ class Settings(BaseSettings):
     asr: AsrSettings = AsrSettings()
     segments: SegmentSettings = SegmentSettings()
     turns: TurnSettings = TurnSettings()
+    classification: ClassificationSettings = ClassificationSettings()
     stalls: StallSettings = StallSettings()
     overload: OverloadSettings = OverloadSettings()
     inference: InferenceSettings = InferenceSettings()

@@ -25,6 +25,11 @@ class TurnRoute(Part):
     language: str = ""
     threshold: float | None = Field(default=None, gt=0, le=1)
 
+    def as_text(self) -> str:
+        """Return it as an environment variable holds it."""
+        fields = self.model_dump(exclude={"variant"}, exclude_defaults=True)
+        return f"{self.variant}={','.join(f'{name}:{each}' for name, each in fields.items())}"
+
 
 class TurnSettings(Part):
     """How turns end.

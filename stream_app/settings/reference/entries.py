@@ -11,6 +11,7 @@ from typing import Any, Literal, Union, get_args, get_origin
 from pydantic import BaseModel, SecretStr
 from pydantic.fields import FieldInfo
 
+from stream_app.settings.classification import ClassificationRoute
 from stream_app.settings.part import Part
 from stream_app.settings.root import Settings, variable_of
 from stream_app.settings.turns import TurnRoute
@@ -103,18 +104,18 @@ def text_of(value: object) -> str:
     match value:
         case SecretStr():
             return HIDDEN if value.get_secret_value() else ""
-        case None:
-            return ""
         case bool():
             return str(value).lower()
-        case TurnRoute():
-            fields = value.model_dump(exclude={"variant"}, exclude_defaults=True)
-            return f"{value.variant}={','.join(f'{name}:{each}' for name, each in fields.items())}"
+        case TurnRoute() | ClassificationRoute():
+            return value.as_text()
+        case dict():
+            return ";".join(f"{name}={text_of(each)}" for name, each in value.items())
         case tuple():
-            separator = ";" if any(isinstance(each, TurnRoute) for each in value) else ","
+            is_routes = any(isinstance(each, TurnRoute | ClassificationRoute) for each in value)
+            separator = ";" if is_routes else ","
             return separator.join(text_of(each) for each in value)
         case _:
-            return str(value)
+            return "" if value is None else str(value)
 
 
 def _allowed(field: FieldInfo) -> str:
@@ -136,7 +137,7 @@ def _kind(annotation: Any) -> str:
     if get_origin(annotation) in {Union, types.UnionType}:
         kinds = [_kind(each) for each in get_args(annotation) if each is not types.NoneType]
         return " or ".join(kinds)
-    if get_origin(annotation) is tuple:
+    if get_origin(annotation) in {tuple, dict}:
         return "list"
     names: dict[object, str] = {
         bool: "`true` or `false`",

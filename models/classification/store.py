@@ -1,0 +1,190 @@
+"""The classification models of a process: one for each label set, chosen by the call's context."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from models.classification.classifier import Classifier
+from models.classification.label_set import load_label_set
+from models.store.layout import BUNDLED, SHADOW, ModelKind
+from models.store.manifest import WEIGHTS
+from models.store.versioned import VersionedStore
+from schemas.errors import CallstreamError, ConfigurationError, ModelIntegrityError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+    from pathlib import Path
+
+    from models.classification.label_set import LabelSet
+    from models.store.versioned import Refusal, Swap
+    from schemas.base import CallContext
+
+FOLDER = "classification"
+CLASSIFICATION_MODELS = ModelKind(
+    title="classification model",
+    bundled=FOLDER,
+    hint="give a folder or a manifest that `callstream train classification-export` wrote, or "
+    "'bundled'",
+)
+
+
+class LabelSetRoute(msgspec.Struct, frozen=True):
+    """Which calls a label set serves; an empty field fits all.
+
+    Attributes:
+        label_set: Its name.
+        queue: In which the caller waited.
+        domain: Subject of the call.
+        attributes: Of the call's context, that must have these values.
+    """
+
+    label_set: str
+    queue: str = ""
+    domain: str = ""
+    attributes: dict[str, str] = {}
+
+    def fits(self, context: CallContext) -> bool:
+        """Return whether it is meant for a call."""
+        return (
+            self.queue in {"", context.queue}
+            and self.domain in {"", context.domain}
+            and all(context.attributes.get(key) == value for key, value in self.attributes.items())
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Serving:
+    """What a label set is served by.
+
+    Attributes:
+        label_set: That of the model where there is one.
+        classifier: None where there are no weights.
+        error: Why there are none.
+    """
+
+    label_set: LabelSet
+    classifier: Classifier | None
+    error: str = ""
+
+
+class ClassificationModels:
+    """The models of a process, by label set. Any thread may call any method.
+
+    A label set without usable weights is served by its rules alone, and looked for again.
+
+    Args:
+        sources: By the name of the label set: ``bundled``, a manifest, a folder of one version, or
+            a folder of versions (see `models.store.layout`).
+        default: The label set of calls that no route fits.
+        routes: Which label set serves a call, the first that fits.
+        threads: For one run of a graph.
+        now: Wall clock in seconds.
+
+    Raises:
+        ConfigurationError: A route or the default names a label set that has no source, or a label
+            set is not valid.
+    """
+
+    def __init__(
+        self,
+        sources: Mapping[str, str],
+        *,
+        default: str,
+        routes: Sequence[LabelSetRoute] = (),
+        threads: int = 1,
+        now: Callable[[], float] = time.time,
+    ) -> None:
+        for name in (default, *(route.label_set for route in routes)):
+            if name not in sources:
+                raise ConfigurationError(
+                    f"calls are routed to the label set {name!r}, of which no model is named: "
+                    f"there are {', '.join(sorted(sources)) or 'none'}"
+                )
+        self._default = default
+        self._routes = tuple(routes)
+        self._open = partial(_open_store, threads=threads, now=now)
+        self._sources = dict(sources)
+        self._stores: dict[str, VersionedStore[Classifier]] = {}
+        self._errors: dict[str, str] = {}
+        self._label_sets: dict[str, LabelSet] = {}
+        for name in sources:
+            self._look(name)
+            if name not in self._stores:
+                self._label_sets[name] = load_label_set(name)
+
+    def label_set_for(self, context: CallContext) -> str:
+        """Return the name of the label set that serves a call."""
+        fitting = (route.label_set for route in self._routes if route.fits(context))
+        return next(fitting, self._default)
+
+    def of(self, label_set: str) -> Serving:
+        """Return what serves a label set now."""
+        store = self._stores.get(label_set)
+        if store is None:
+            return Serving(self._label_sets[label_set], None, self._errors[label_set])
+        (classifier,) = store.champion.models
+        return Serving(classifier.label_set, classifier)
+
+    def challenger(self, label_set: str) -> Classifier | None:
+        """Return the model that is asked the same and compared; None where there is none."""
+        store = self._stores.get(label_set)
+        models = store.version(SHADOW).models if store else ()
+        return models[0] if models else None
+
+    def serving(self) -> dict[str, tuple[Path, Classifier]]:
+        """Return manifest and model by the name of the label set, where there are weights."""
+        return {
+            name: next(iter(store.champion.loaded.items())) for name, store in self._stores.items()
+        }
+
+    def missing(self) -> dict[str, str]:
+        """Return why label sets have no weights, by their names."""
+        return dict(self._errors)
+
+    def refresh(self) -> list[Swap | Refusal]:
+        """Take up changed files, and weights that were missing; return what that led to."""
+        changes: list[Swap | Refusal] = []
+        for name in self._sources:
+            store = self._stores.get(name)
+            if store is None:
+                self._look(name)
+            else:
+                changes += store.refresh()
+        return changes
+
+    def _look(self, name: str) -> None:
+        try:
+            self._stores[name] = self._open(name, self._sources[name])
+            self._errors.pop(name, None)
+        except (CallstreamError, OSError) as error:
+            self._errors[name] = str(error)
+
+
+def _open_store(
+    name: str, source: str, *, threads: int, now: Callable[[], float]
+) -> VersionedStore[Classifier]:
+    path = str(WEIGHTS / FOLDER / f"{name}.json") if source == BUNDLED else source
+
+    def check(loaded: Mapping[Path, Classifier]) -> None:
+        """Refuse what is not one model of the label set."""
+        if len(loaded) != 1:
+            raise ModelIntegrityError(f"{path}: a version has one model, not {len(loaded)}")
+        (classifier,) = loaded.values()
+        if classifier.label_set.name != name:
+            raise ModelIntegrityError(
+                f"{path} has the label set {classifier.label_set.name!r}, not {name!r}"
+            )
+
+    return VersionedStore(
+        path,
+        CLASSIFICATION_MODELS,
+        partial(Classifier.load, threads=threads),
+        check=check,
+        others=(SHADOW,),
+        now=now,
+    )

@@ -1,0 +1,1 @@
+"""What the agent `classify` asks of a finalized call, and what the answer becomes."""

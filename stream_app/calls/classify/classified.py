@@ -1,0 +1,153 @@
+"""A finalized call as a question to a classification model, and the messages of its answer."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from models.classification.classifier import Answer, Classification, Passage
+from models.classification.label_set import AlertRule, LabelSet
+from models.languages import primary_subtag
+from schemas.base import Message
+from schemas.classification import CallClassified, TaskAnswer
+from schemas.operations import Alert
+from schemas.turns import FinalizedCall
+from stream_app.calls.identifiers import event_id
+
+AGENT = "classify"
+NO_ANALYTICS = "analytics"  # attribute of a call's context; "false" leaves the call alone
+
+
+@dataclass(frozen=True, slots=True)
+class ClassifyRequest:
+    """A call as its model gets it.
+
+    Attributes:
+        label_set: Name of the one that serves the call.
+        language: Of the call, as its context states it; that of its words where the recognizer
+            found that it does not serve it.
+    """
+
+    label_set: str
+    passages: tuple[Passage, ...]
+    language: str
+
+
+@dataclass(frozen=True, slots=True)
+class Classified:
+    """The answer of one model to a call.
+
+    Attributes:
+        model: Its name; empty where rules alone answered.
+        is_shadow: It is compared with the model that serves.
+    """
+
+    label_set: LabelSet
+    model: str
+    found: Classification
+    is_shadow: bool = False
+
+
+def request_of(call: FinalizedCall, label_set: str) -> ClassifyRequest | None:
+    """Return what the model of a label set gets; None for a call that is to be left alone."""
+    if call.context.attributes.get(NO_ANALYTICS) == "false":
+        return None
+    passages = tuple(Passage(turn.text, turn.party, turn.turn_id) for turn in call.turns)
+    return ClassifyRequest(label_set, passages, call.unserved_language or call.context.language)
+
+
+def is_served(language: str, label_set: LabelSet) -> bool:
+    """Return whether a label set is for calls in a language; one that is not stated always is."""
+    served = {primary_subtag(each) for each in label_set.languages}
+    return not language or not served or primary_subtag(language) in served
+
+
+def messages_of(call: FinalizedCall, answers: tuple[Classified, ...]) -> Iterator[Message]:
+    """Yield what a call was classified as by each model, and the alerts of the one that serves.
+
+    All ids follow from the call, the label set and the model, so that a repetition is known.
+    """
+    for each in answers:
+        yield _classified(call, each)
+        if not each.is_shadow:
+            yield from _alerts(call, each)
+
+
+def no_weights(call: FinalizedCall, label_set: str, reason: str) -> Alert:
+    """Return the alert that calls of a label set are answered by its rules alone."""
+    return Alert(
+        event_id=event_id(call.call_id, AGENT, "no_model", label_set),
+        call_id=call.call_id,
+        captured_at_ns=call.captured_at_ns,
+        kind="classification_without_model",
+        severity="warning",
+        source=AGENT,
+        details={"label_set": label_set, "reason": reason},
+    )
+
+
+def _classified(call: FinalizedCall, each: Classified) -> CallClassified:
+    label_set, found = each.label_set.versioned_name, each.found
+    kind = "shadow" if each.is_shadow else "classified"
+    return CallClassified(
+        event_id=event_id(call.call_id, kind, label_set, each.model or "none"),
+        call_id=call.call_id,
+        captured_at_ns=call.captured_at_ns,
+        label_set=label_set,
+        model=each.model,
+        answers=tuple(_answer(call, answer) for answer in found.answers),
+        abstained=found.abstained,
+        windows=found.windows,
+        second_opinion=found.second_opinion,
+        is_shadow=each.is_shadow,
+    )
+
+
+def _answer(call: FinalizedCall, answer: Answer) -> TaskAnswer:
+    return TaskAnswer(
+        task=answer.task,
+        labels=answer.labels,
+        evidence=tuple(call.turns[index].turn_id for index in answer.evidence),
+        raised_by=answer.raised_by,
+    )
+
+
+def _alerts(call: FinalizedCall, each: Classified) -> Iterator[Alert]:
+    label_set = each.label_set
+    answers = {answer.task: answer for answer in each.found.answers}
+    for rule in label_set.alerts:
+        answer = answers.get(rule.task)
+        if answer is not None and _applies(rule, answer):
+            yield Alert(
+                event_id=event_id(
+                    call.call_id, "alert", label_set.versioned_name, rule.kind, rule.label
+                ),
+                call_id=call.call_id,
+                captured_at_ns=call.captured_at_ns,
+                kind=rule.kind,
+                severity=rule.severity,
+                source=AGENT,
+                details=_details(call, each, rule, answer),
+            )
+
+
+def _applies(rule: AlertRule, answer: Answer) -> bool:
+    return any(
+        label.label == rule.label
+        and (bool(answer.raised_by) or label.confidence >= rule.confidence)
+        for label in answer.labels
+    )
+
+
+def _details(
+    call: FinalizedCall, each: Classified, rule: AlertRule, answer: Answer
+) -> dict[str, str]:
+    (confidence,) = (one.confidence for one in answer.labels if one.label == rule.label)
+    details = {
+        "label_set": each.label_set.versioned_name,
+        "model": each.model,
+        "task": rule.task,
+        "label": rule.label,
+        "confidence": f"{confidence:.3f}",
+        "rule": answer.raised_by,
+        "turn_id": call.turns[answer.evidence[0]].turn_id if answer.evidence else "",
+    }
+    return {name: value for name, value in details.items() if value}

@@ -1,0 +1,199 @@
+"""A finalized call becomes one classification and its alerts, with a model or without."""
+
+import os
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from schemas import catalogue
+from schemas.base import CallContext, Message
+from schemas.classification import CallClassified
+from schemas.operations import Alert
+from schemas.turns import FinalizedCall
+from stream_app.agents.definition import AgentDefinition
+from stream_app.agents.registry import define_agent
+from stream_app.calls.effects import Emit, Infer
+from stream_app.settings import Settings
+from tests.support.calls.call_messages import CALL, finalized
+from tests.support.models.tiny_classifier import LABEL_SET, write_classifier
+
+OTHER = LABEL_SET.replace('name = "tiny"', 'name = "other"')
+PHONE = ((0, 0, "hello"), (1, 1_000, "my phone number please"))
+
+
+def agent_of(models: dict[str, str], **fields: object) -> AgentDefinition:
+    part = {"models": models, "label_set": "tiny", "routes": (), **fields}
+    return define_agent("classify", Settings().replace(classification=part))
+
+
+@pytest.fixture
+def agent(tmp_path: Path) -> AgentDefinition:
+    return agent_of({"tiny": str(write_classifier(tmp_path))})
+
+
+def call_of(turns: tuple[tuple[int, int, str], ...] = PHONE, **context: object) -> FinalizedCall:
+    return msgspec.structs.replace(finalized(turns), context=CallContext(**context))  # type: ignore[arg-type]
+
+
+def answered(agent: AgentDefinition, *calls: FinalizedCall) -> list[list[Message]]:
+    """Return the messages of each call, all of them in one run of the model."""
+    assert agent.infer is not None
+    machines = [agent.create(call.call_id) for call in calls]
+    effects = [
+        m.feed(agent.decode(catalogue.encode(c)), 0) for m, c in zip(machines, calls, strict=True)
+    ]
+    requests = [each.request for part in effects for each in part if isinstance(each, Infer)]
+    results = iter(agent.infer(requests) if requests else [])
+    found = []
+    for machine, part in zip(machines, effects, strict=True):
+        is_asked = any(isinstance(each, Infer) for each in part)
+        all_effects = machine.resolve(next(results)) if is_asked else part
+        found.append([each.message for each in all_effects if isinstance(each, Emit)])
+        assert machine.is_closed
+    return found
+
+
+def classified(messages: list[Message]) -> CallClassified:
+    (found,) = (
+        each for each in messages if isinstance(each, CallClassified) and not each.is_shadow
+    )
+    return found
+
+
+def alerts(messages: list[Message]) -> dict[str, Alert]:
+    return {each.kind: each for each in messages if isinstance(each, Alert)}
+
+
+def test_a_call_has_labels_with_the_turns_that_carried_them(agent: AgentDefinition) -> None:
+    (messages,) = answered(agent, call_of())
+
+    found = classified(messages)
+    assert found.label_set == "tiny-2"
+    assert found.model.startswith("tiny@")
+    assert {a.task: a.labels[0].label for a in found.answers if a.labels} == {
+        "main": "Contact",
+        "sub": "Phone",
+        "flags": "Asks",
+        "priority": "Low",
+    }
+    assert found.answers[1].evidence == (finalized(PHONE).turns[1].turn_id,)
+    assert not alerts(messages).keys() & {"urgent", "classification_without_model"}
+
+
+def test_a_rule_of_the_label_set_raises_an_alert_that_names_turn_and_rule(
+    agent: AgentDefinition,
+) -> None:
+    (messages,) = answered(agent, call_of(((1, 0, "today"), (1, 2_000, "i need you here now"))))
+
+    alert = alerts(messages)["urgent"]
+    assert alert.severity == "critical"
+    assert alert.details["rule"] == "in_danger"
+    assert alert.details["turn_id"].endswith("/1/2000")
+    assert "need" not in str(alert.details)  # no words of the call
+
+
+def test_an_answer_below_the_confidence_of_a_rule_is_no_alert(agent: AgentDefinition) -> None:
+    unsure, sure = answered(
+        agent,
+        call_of(((1, 0, "um phone monday today"),)),
+        call_of(((1, 0, "phone number phone number phone"),)),
+    )
+
+    assert "certain_phone" not in alerts(unsure)
+    assert "certain_phone" in alerts(sure)
+
+
+def test_a_repeated_call_has_the_same_ids(agent: AgentDefinition) -> None:
+    first, second = answered(agent, call_of(), call_of())
+
+    assert first == second
+
+
+def test_private_calls_are_left_alone(agent: AgentDefinition) -> None:
+    assert answered(agent, call_of(attributes={"analytics": "false"})) == [[]]
+
+
+def test_a_language_that_the_label_set_does_not_have_is_abstained_from(
+    agent: AgentDefinition,
+) -> None:
+    stated = call_of(language="sw-TZ")
+    heard = msgspec.structs.replace(call_of(), unserved_language="sw")
+    danger = call_of(((1, 0, "he has a knife"),), language="sw")
+
+    messages = answered(agent, stated, heard, danger, call_of())
+
+    assert [classified(each).abstained for each in messages] == ["language"] * 3 + [""]
+    assert "urgent" in alerts(messages[2])
+
+
+def test_calls_of_two_label_sets_share_a_run_and_each_has_its_own(tmp_path: Path) -> None:
+    models = {
+        "tiny": str(write_classifier(tmp_path / "a")),
+        "other": str(write_classifier(tmp_path / "b", label_set=OTHER)),
+    }
+    routes = (
+        {"label_set": "other", "queue": "kids"},
+        {"label_set": "other", "attributes": {"t": "x"}},
+    )
+    agent = agent_of(models, routes=routes)
+
+    messages = answered(
+        agent,
+        call_of(queue="kids"),
+        call_of(queue="billing"),
+        call_of(queue="billing", attributes={"t": "x"}),
+        call_of(),
+    )
+
+    assert [classified(each).label_set for each in messages] == [
+        "other-2",
+        "tiny-2",
+        "other-2",
+        "tiny-2",
+    ]
+
+
+def test_without_weights_rules_answer_and_one_alert_says_so(tmp_path: Path) -> None:
+    models = {"tiny": str(write_classifier(tmp_path)), "helpline": str(tmp_path / "none")}
+    agent = agent_of(models, label_set="helpline")
+
+    first, second = answered(agent, call_of(((1, 0, "he has a knife and he is here"),)), call_of())
+
+    assert classified(first).abstained == classified(second).abstained == "no_model"
+    assert classified(first).model == ""
+    told = alerts(first)["classification_without_model"]
+    assert told.details["label_set"] == "helpline"
+    assert str(tmp_path / "none") in told.details["reason"]
+    assert "classification_without_model" not in alerts(second)
+
+
+def test_weights_that_come_later_are_taken_up(tmp_path: Path) -> None:
+    folder = tmp_path / "helpline"
+    text = LABEL_SET.replace('name = "tiny"', 'name = "helpline"')
+    agent = agent_of({"helpline": str(folder)}, label_set="helpline")
+    assert agent.watch is not None
+    (before,) = answered(agent, call_of())
+
+    write_classifier(folder, label_set=text)
+    agent.watch.look()
+    (after,) = answered(agent, call_of())
+
+    assert (classified(before).abstained, classified(after).abstained) == ("no_model", "")
+
+
+def test_a_challenger_answers_beside_and_raises_nothing(tmp_path: Path) -> None:
+    write_classifier(tmp_path / "tiny1")
+    write_classifier(tmp_path / "tiny2", strength=0.25)
+    (tmp_path / "aliases.json").write_text('{"champion": "tiny1", "shadow": "tiny2"}')
+    for path in tmp_path.rglob("*.*"):
+        os.utime(path, (1, 1))  # settled
+    agent = agent_of({"tiny": str(tmp_path)})
+
+    (messages,) = answered(agent, call_of(((1, 0, "phone number phone i need you now"),)))
+
+    (shadow,) = (m for m in messages if isinstance(m, CallClassified) and m.is_shadow)
+    assert shadow.model != classified(messages).model
+    assert shadow.event_id != classified(messages).event_id
+    assert [m.kind for m in messages if isinstance(m, Alert)].count("urgent") == 1
+    assert messages[0].call_id == CALL
