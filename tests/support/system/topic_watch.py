@@ -23,6 +23,7 @@ WATCHED = (
     catalogue.TRANSCRIPTS,
     catalogue.TURNS,
     catalogue.FINALIZED,
+    catalogue.CLASSIFICATIONS,
     catalogue.ALERTS,
     catalogue.CHECKPOINTS,
     catalogue.DEAD_LETTERS,
