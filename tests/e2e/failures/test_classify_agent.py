@@ -15,7 +15,7 @@ from schemas.operations import Alert
 from schemas.turns import FinalizedCall
 from tests.e2e.failures.test_answering_agents import closed, send
 from tests.support.calls.call_messages import finalized
-from tests.support.models.tiny_classifier import write_classifier
+from tests.support.classification.tiny_classifier import write_classifier
 from tests.support.system.fleet import Fleet
 from tests.support.system.scenario import Broker
 from tests.support.system.topic_watch import TopicWatch

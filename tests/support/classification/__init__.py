@@ -1,1 +1,1 @@
-"""Classification in tests: a small label set, rows, trained models."""
+"""Models that classify calls, made by the tests."""

@@ -16,7 +16,7 @@ from stream_app.agents.registry import define_agent
 from stream_app.calls.effects import Emit, Infer
 from stream_app.settings import Settings
 from tests.support.calls.call_messages import CALL, finalized
-from tests.support.models.tiny_classifier import LABEL_SET, write_classifier
+from tests.support.classification.tiny_classifier import LABEL_SET, write_classifier
 
 OTHER = LABEL_SET.replace('name = "tiny"', 'name = "other"')
 PHONE = ((0, 0, "hello"), (1, 1_000, "my phone number please"))

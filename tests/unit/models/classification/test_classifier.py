@@ -9,7 +9,7 @@ import pytest
 from models.classification.classifier import Classification, Classifier, Passage, classify_by_rules
 from models.classification.label_set import load_label_set
 from schemas.errors import ModelIntegrityError
-from tests.support.models.tiny_classifier import LABEL_SET, said, write_classifier
+from tests.support.classification.tiny_classifier import LABEL_SET, said, write_classifier
 
 WORDS = ("monday", "noon", "phone", "number", "thank", "please", "um", "the", "my", "week")
 
