@@ -44,8 +44,8 @@ class ClassificationSettings(Part):
             ``bundled``, or the path of a manifest, a folder of one version or of versions.
         label_set: That serves calls which no route fits.
         routes: Which label set serves a call, the first that fits: ``helpline=queue:children;
-            contact-centre=tenant:acme`` with ``queue``, ``domain``, or the name of an attribute of the call's
-            context.
+            contact-centre=tenant:acme`` with ``queue``, ``domain``, or the name of an attribute of
+            the call's context.
         threads: Of one run of a model.
         max_batch: Most calls in one run.
         refresh_s: Time between two looks for new files of the models.
