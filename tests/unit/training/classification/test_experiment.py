@@ -22,6 +22,7 @@ from tests.support.classification.tiny import (
     learn_well,
     tiny_network_recipe,
     tiny_rows,
+    write_label_set,
     write_splits,
 )
 from tests.support.models.tiny_trained_turns import bert_config, write_encoder
@@ -215,6 +216,59 @@ def test_a_training_from_a_trained_model_begins_with_its_accuracy(
 def test_a_start_that_is_none_is_named(tmp_path: Path, trained: Path) -> None:
     with pytest.raises(MissingDataError, match="name 'bundled', a folder"):
         read_start(str(tmp_path), load_label_set(trained / "labels.toml"))
+
+
+def test_the_commands_train_measure_and_export_own_calls(
+    run_train: Callable[..., Result], tmp_path: Path
+) -> None:
+    """From a JSON file of labelled calls to a manifest."""
+    recipe = _own_calls(tmp_path)
+    work, model, out = tmp_path / "work", tmp_path / "model", tmp_path / "out"
+
+    done = run_train("classification", recipe, "--data", tmp_path, "--work", work, "--out", model)
+    again = run_train("classification-evaluate", recipe, model, "--data", work)
+    exported = run_train(
+        "classification-export", model, "--data", work, "--out", out, "--least-agreement", 0.5
+    )
+
+    for result in (done, again, exported):
+        assert result.exit_code == 0, result.output
+    first, second = (_means(each.stdout) for each in (done, again))
+    assert first == second
+    assert len(first) == 2
+    assert load_classification_manifest(out / "own.json").tasks.keys() == {"main", "sub", "flags"}
+    assert (out / "own.md").read_text().startswith("# Classification: own\n")
+
+
+def _means(output: str) -> list[str]:
+    return [line for line in output.splitlines() if ": mean accuracy " in line]
+
+
+def _own_calls(folder: Path) -> Path:
+    """Write labelled calls and a recipe for them; return the recipe's path."""
+    calls = [
+        {"id": row.id, "text_transcript": row.turns[0].text, "labels": row.labels}
+        for row in tiny_rows(120, seed=1)
+    ]
+    (folder / "own.json").write_bytes(orjson.dumps(calls))
+    recipe = folder / "recipe.toml"
+    recipe.write_text(
+        f"""
+        name = "own"
+        [base]
+        model = "{write_encoder(folder / "encoder")}"
+        [learning]
+        max_tokens = 32
+        epochs = 1
+        [evaluation]
+        resamples = 100
+        [data]
+        label_set = "{write_label_set(folder / "labels.toml")}"
+        near_copy = 1.0
+        sources.own = {{ kind = "calls", path = "own.json" }}
+        """
+    )
+    return recipe
 
 
 @pytest.mark.parametrize(
