@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from models.classification.decoding import TaskColumns
     from models.classification.label_set import LabelSet, Task
+    from models.classification.rules import Raised
 
     FloatArray = npt.NDArray[np.floating]
     BoolArray = npt.NDArray[np.bool_]
@@ -93,6 +94,30 @@ def _task_answers(
         has = _one_of_several(given, has)
     answers = Answers(given, has, np.arange(len(rows)))
     return TaskAnswers(rows, answers, probabilities, task.mode == "multi")
+
+
+def with_rules(
+    found: Mapping[str, TaskAnswers], raised: Sequence[Mapping[str, Raised]]
+) -> dict[str, TaskAnswers]:
+    """Return the answers as calls get them: raised where the rules of the label set say so.
+
+    Args:
+        found: Answers of the model alone.
+        raised: Of each call, by task.
+    """
+    return {name: _raised(name, task, raised) for name, task in found.items()}
+
+
+def _raised(name: str, task: TaskAnswers, raised: Sequence[Mapping[str, Raised]]) -> TaskAnswers:
+    least = np.array([raised[row][name].label if name in raised[row] else -1 for row in task.rows])
+    answers = task.answers
+    lifted = least > answers.given.argmax(axis=1)
+    if task.is_multi or not lifted.any():
+        return task
+    given = answers.given.copy()
+    given[lifted] = False
+    given[lifted, least[lifted]] = True
+    return task._replace(answers=answers._replace(given=given))
 
 
 def _one_of_several(given: BoolArray, has: BoolArray) -> BoolArray:

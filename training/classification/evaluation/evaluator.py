@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from models.classification.decoding import aggregated
+from models.classification.rules import raised_labels
+from models.text.spoken_form import spoken_form
 from training.classification.evaluation.abstention import least_threshold, thresholds
-from training.classification.evaluation.answers import TaskAnswers, answer
+from training.classification.evaluation.answers import TaskAnswers, answer, with_rules
 from training.classification.evaluation.baseline import KINDS, KeywordBaseline
 from training.classification.evaluation.calibration import (
     Calibration,
@@ -36,6 +38,8 @@ from training.classification.learning.inputs import classified_text, read_calls
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from models.classification.label_set import LabelSet
+    from models.classification.rules import Raised
     from training.classification.corpus.rows import Row
     from training.classification.evaluation.measured import ModelToMeasure
     from training.classification.evaluation.recipe import EvaluationRecipe
@@ -62,6 +66,7 @@ class _ScoredSplit:
         room = model.windows.room
         self.windows = score_calls(model.scorer, calls.ids, room, overlap)
         self.texts = [classified_text(row, model.label_set) for row in self.rows]
+        self.raised = [_raised(row, model.label_set) for row in self.rows]
         names = {name: number for number, name in enumerate({row.group for row in self.rows})}
         self.groups = np.array([names[row.group] for row in self.rows], np.int64)
 
@@ -108,6 +113,14 @@ def evaluate(
     )
 
 
+def _raised(row: Row, label_set: LabelSet) -> dict[str, Raised]:
+    """Return what the rules of a label set raise in a row, by task."""
+    if not label_set.floor:
+        return {}
+    read = label_set.classified([turn.party for turn in row.turns])
+    return raised_labels(label_set, [spoken_form(row.turns[index].text) for index in read])
+
+
 def _baseline(model: ModelToMeasure, rows: Sequence[Row]) -> KeywordBaseline:
     calls, kept = read_calls(rows, model.tokenizer, model.label_set)
     texts = [classified_text(row, model.label_set) for row in kept]
@@ -145,6 +158,7 @@ class _Measuring:
             name: task._replace(answers=task.answers._replace(groups=split.groups[task.rows]))
             for name, task in found.items()
         }
+        ruled = with_rules(grouped, split.raised)
         baselines = {}
         if self._baseline is not None:
             baselines = {
@@ -155,26 +169,28 @@ class _Measuring:
             rows=len(split.rows),
             long_calls=sum(len(each) > 1 for each in split.windows),
             avg_acc=mean_accuracy(
-                [task.answers for task in grouped.values()], resamples=self._recipe.resamples
+                [task.answers for task in ruled.values()], resamples=self._recipe.resamples
             ),
-            tasks={name: self._task(name, task) for name, task in grouped.items()},
-            targets=self._targets(grouped),
-            sources=self._parts(grouped, [row.source for row in split.rows]),
+            tasks={name: self._task(name, task, ruled[name]) for name, task in grouped.items()},
+            targets=self._targets(ruled),
+            targets_without_rules=self._targets(grouped) if model.label_set.floor else {},
+            sources=self._parts(ruled, [row.source for row in split.rows]),
             parts=self._parts(
-                grouped, [GENERATED if row.is_synthetic else WRITTEN for row in split.rows]
+                ruled, [GENERATED if row.is_synthetic else WRITTEN for row in split.rows]
             ),
             baselines=baselines,
         )
 
-    def _task(self, name: str, task: TaskAnswers) -> TaskResult:
+    def _task(self, name: str, task: TaskAnswers, ruled: TaskAnswers) -> TaskResult:
+        """Return the figures of a task: of what calls get, and how certain the model was."""
         names = self._model.label_set.task(name).names
         is_multi = self._model.label_set.task(name).mode == "multi"
         confidence, is_right = task.certainty()
         return TaskResult(
-            figures=measure(name, names, task.answers, resamples=self._recipe.resamples),
+            figures=measure(name, names, ruled.answers, resamples=self._recipe.resamples),
             calibration_error=round(calibration_error(confidence, is_right), 5),
             bins=reliability(confidence, is_right),
-            confusions=() if is_multi else _confusions(task.answers, names),
+            confusions=() if is_multi else _confusions(ruled.answers, names),
             thresholds=() if is_multi else thresholds(confidence, is_right),
         )
 

@@ -73,8 +73,13 @@ def _split(split: SplitResult) -> Iterator[str]:
     yield from _tasks(split)
     if split.targets:
         yield ""
+        alone = split.targets_without_rules
         yield from table(
-            ("target", "reached"), ((name, str(each)) for name, each in split.targets.items())
+            ("target", "reached", *(("without the rules",) if alone else ())),
+            (
+                (name, str(each), *((str(alone[name]),) if name in alone else ()))
+                for name, each in split.targets.items()
+            ),
         )
     for title, parts in (("written or generated", split.parts), ("source", split.sources)):
         yield ""

@@ -64,7 +64,7 @@ class TaskResult(msgspec.Struct, frozen=True):
 
 
 class SplitResult(msgspec.Struct, frozen=True):
-    """A model on one split.
+    """A model on one split, its answers raised by the rules of the label set.
 
     Attributes:
         split: Its name.
@@ -73,6 +73,7 @@ class SplitResult(msgspec.Struct, frozen=True):
         avg_acc: Mean accuracy of all tasks that have labels.
         tasks: By name.
         targets: Figures of single labels that are targets of their own.
+        targets_without_rules: Likewise, of the model alone; empty where no rule raises a label.
         sources: By source of the rows.
         parts: Written by people, and generated.
         baselines: Accuracy of keywords, by their kind and the task.
@@ -84,6 +85,7 @@ class SplitResult(msgspec.Struct, frozen=True):
     avg_acc: Figure
     tasks: dict[str, TaskResult]
     targets: dict[str, Figure]
+    targets_without_rules: dict[str, Figure]
     sources: dict[str, PartResult]
     parts: dict[str, PartResult]
     baselines: dict[str, dict[str, float]]

@@ -10,7 +10,8 @@ import pytest
 from transformers import BertModel
 
 import training.classification
-from models.classification.decoding import decide
+from models.classification.classifier import Classifier, Passage
+from models.classification.decoding import aggregated, decide, probabilities_of
 from models.classification.label_set import load_label_set
 from models.classification.manifest import load_classification_manifest
 from models.onnx_session import open_session
@@ -26,10 +27,14 @@ from tests.support.classification.tiny import (
     write_splits,
 )
 from tests.support.models.tiny_trained_turns import bert_config, write_encoder
-from training.classification.evaluation.measured import trained_model
+from training.classification.evaluation.measured import exported_model, trained_model
 from training.classification.evaluation.recipe import EvaluationRecipe, Target
 from training.classification.evaluation.results import read_evaluation
-from training.classification.evaluation.scoring import GraphScorer, NetworkScorer
+from training.classification.evaluation.scoring import (
+    GraphScorer,
+    NetworkScorer,
+    score_calls,
+)
 from training.classification.experiment import (
     evaluate_classifier,
     export_classifier,
@@ -37,6 +42,7 @@ from training.classification.experiment import (
 )
 from training.classification.export.exporter import ExportOptions
 from training.classification.export.graph import trace
+from training.classification.learning.inputs import read_calls
 from training.classification.learning.network import new_network
 from training.classification.learning.recipe import HeadRecipe, Learning
 from training.classification.learning.start import read_start, started_network
@@ -131,6 +137,33 @@ def test_the_exported_graph_gives_the_labels_of_the_network(manifest: Path) -> N
     assert about.temperatures.keys() == about.tasks.keys()
     assert load_label_set(manifest.parent / about.label_set_file).versioned_name == "tiny-1"
     assert "mean accuracy" not in manifest.with_suffix(".md").read_text().splitlines()[0]
+
+
+def test_the_live_path_gives_the_labels_that_were_measured(manifest: Path) -> None:
+    """Of calls of one window and of several."""
+    model, calibration = exported_model(manifest)
+    rows = [*tiny_rows(12, seed=7), *tiny_rows(12, seed=8, words=90)]
+    calls, _ = read_calls(rows, model.tokenizer, model.label_set)
+    windows = score_calls(model.scorer, calls.ids, model.windows.room, calibration.overlap_tokens)
+    logits = aggregated(windows, model.tasks, calibration.aggregation)
+    measured = decide(
+        probabilities_of(logits, model.tasks, calibration.temperatures), model.label_set
+    )
+
+    classifier = Classifier.load(manifest)
+    live = classifier.classify(
+        [[Passage(turn.text, turn.party) for turn in row.turns] for row in rows]
+    )
+
+    assert max(map(len, windows)) > 1
+    for task in ("main", "sub"):
+        names = model.label_set.task(task).names
+        given = [
+            next(each for each in one.answers if each.task == task).labels[0].label for one in live
+        ]
+        assert given == [names[index] for index in measured.best[task]]
+        for row, one in enumerate(live):
+            assert np.allclose(one.probabilities[task], measured.probabilities[task][row])
 
 
 def test_an_int8_graph_gives_each_window_the_same_whatever_shares_its_batch(
