@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import structlog
 
 from models.classification.classifier import Classifier, classify_by_rules
-from models.classification.store import ClassificationModels, LabelSetRoute
+from models.classification.store import ClassificationModels
 from models.onnx_session import ONNX_ERRORS
 from schemas.base import Message
 from schemas.errors import CallstreamError
@@ -23,7 +23,8 @@ from stream_app.calls.classify.classified import (
     no_weights,
     request_of,
 )
-from stream_app.settings import ClassificationSettings, Settings
+from stream_app.classification import load_models
+from stream_app.settings import Settings
 
 log = structlog.get_logger(__name__)
 
@@ -39,17 +40,6 @@ def define(settings: Settings) -> AgentDefinition:
         max_batch=part.max_batch, watch=ModelWatch(part.refresh_s, agent.look)
     )
     return answering_agent(answering, agent.answer, options)
-
-
-def load_models(part: ClassificationSettings) -> ClassificationModels:
-    """Return the models that the settings name."""
-    routes = [
-        LabelSetRoute(route.label_set, route.queue, route.domain, route.attributes)
-        for route in part.routes
-    ]
-    return ClassificationModels(
-        part.models, default=part.label_set, routes=routes, threads=part.threads
-    )
 
 
 class _Classify:

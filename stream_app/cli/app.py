@@ -21,6 +21,10 @@ COMMANDS = {
         "stream_app.cli.commands.worker:worker",
         "Run agents in processes of their own; one that ends is started again.",
     ),
+    "serve": (
+        "stream_app.cli.commands.serve:serve",
+        "Answer HTTP requests: classify texts, take corrections of labels.",
+    ),
     "health": (
         "stream_app.cli.commands.health:health",
         "Ask every agent on this host whether it is ready, one line each.",

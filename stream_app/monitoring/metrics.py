@@ -2,23 +2,16 @@
 
 from importlib.metadata import version
 
-from prometheus_client import (
-    CollectorRegistry,
-    Counter,
-    Gauge,
-    GCCollector,
-    Histogram,
-    ProcessCollector,
-)
+from prometheus_client import CollectorRegistry, GCCollector, ProcessCollector
 
 from stream_app.calls.counters import CallCounters
 from stream_app.monitoring.catalogue import calls, inputs, model, outputs, process
 from stream_app.monitoring.catalogue.call_counters import KINDS, OWN_METRICS
-from stream_app.monitoring.catalogue.metric import Metric
+from stream_app.monitoring.families import Families
 from stream_app.monitoring.health import Health
 
 
-class Metrics:
+class Metrics(Families):
     """What an agent measures of itself; see the catalogue for what each metric means.
 
     Args:
@@ -27,8 +20,7 @@ class Metrics:
     """
 
     def __init__(self, agent: str, registry: CollectorRegistry | None = None) -> None:
-        self.registry = registry or CollectorRegistry()
-        self._agent = agent
+        super().__init__(agent, registry)
         self._register_inputs()
         self._register_calls()
         self._register_model()
@@ -131,31 +123,3 @@ class Metrics:
     def count_alert(self, kind: str) -> None:
         """Count an alert."""
         self._alerts.labels(self._agent, kind).inc()
-
-    def _counter(self, metric: Metric) -> Counter:
-        return self._counters(metric).labels(self._agent)
-
-    def _gauge(self, metric: Metric) -> Gauge:
-        return self._gauges(metric).labels(self._agent)
-
-    def _histogram(self, metric: Metric) -> Histogram:
-        return self._histograms(metric).labels(self._agent)
-
-    def _counters(self, metric: Metric) -> Counter:
-        return Counter(metric.full_name, metric.meaning, _labels(metric), registry=self.registry)
-
-    def _gauges(self, metric: Metric) -> Gauge:
-        return Gauge(metric.full_name, metric.meaning, _labels(metric), registry=self.registry)
-
-    def _histograms(self, metric: Metric) -> Histogram:
-        return Histogram(
-            metric.full_name,
-            metric.meaning,
-            _labels(metric),
-            buckets=metric.buckets,
-            registry=self.registry,
-        )
-
-
-def _labels(metric: Metric) -> tuple[str, ...]:
-    return ("agent", *metric.labels)

@@ -14,7 +14,8 @@ HEAD = """# Metrics
 
 Made from the code by `python -m stream_app.monitoring.page > docs/metrics.md`; a test compares.
 
-Each agent serves its metrics for Prometheus under `/metrics`, beside `/healthz` and `/readyz`.
+Each agent serves its metrics for Prometheus under `/metrics`, beside `/healthz` and `/readyz`;
+`callstream serve` does under `/metrics` of its own port, with `agent="api"`.
 Every metric below has the label `agent`; further labels are named. Units are in the names:
 seconds, or else a plain count. A counter starts at 0 with each process, which `rate()` and
 `increase()` allow for. Alerting rules are in `docker/alerts.yaml`, a dashboard is in

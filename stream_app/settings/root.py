@@ -10,6 +10,7 @@ from pydantic import ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
 
 from schemas.errors import ConfigurationError
+from stream_app.settings.api import ApiSettings
 from stream_app.settings.asr import AsrSettings
 from stream_app.settings.classification import ClassificationSettings
 from stream_app.settings.inference import InferenceSettings
@@ -49,6 +50,7 @@ class Settings(BaseSettings):
     inference: InferenceSettings = InferenceSettings()
     metrics: MetricsSettings = MetricsSettings()
     worker: WorkerSettings = WorkerSettings()
+    api: ApiSettings = ApiSettings()
 
     def replace(self, **parts: Mapping[str, object]) -> "Settings":
         """Return a copy with fields of some parts replaced, validated.

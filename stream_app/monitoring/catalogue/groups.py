@@ -2,7 +2,7 @@
 
 from types import ModuleType
 
-from stream_app.monitoring.catalogue import calls, inputs, model, outputs, process
+from stream_app.monitoring.catalogue import api, calls, inputs, model, outputs, process
 from stream_app.monitoring.catalogue.metric import Metric
 
 
@@ -16,5 +16,6 @@ GROUPS: dict[str, tuple[Metric, ...]] = {
     "Model": _metrics_of(model),
     "Output": _metrics_of(outputs),
     "Process": _metrics_of(process),
+    "HTTP server": _metrics_of(api),
 }
 METRICS: tuple[Metric, ...] = tuple(metric for group in GROUPS.values() for metric in group)

@@ -11,6 +11,7 @@ import pytest
 from schemas.operations import Alert
 from schemas.transcripts import SpeechActivity, TranscriptFinal
 from stream_app import calls
+from stream_app.api.http.metrics import ApiMetrics
 from stream_app.calls.counters import NAMES, NUMBERS, CallCounters
 from stream_app.monitoring.catalogue.groups import GROUPS, METRICS
 from stream_app.monitoring.metrics import Metrics
@@ -90,9 +91,12 @@ def test_a_counter_exists_before_it_counts() -> None:
 
 
 def test_the_registry_holds_the_catalogue_and_nothing_else() -> None:
+    """That of an agent and that of the HTTP server together."""
+    registries = (Metrics("toy").registry, ApiMetrics().registry)
     families = {
         (family.name, family.type, family.documentation)
-        for family in Metrics("toy").registry.collect()
+        for registry in registries
+        for family in registry.collect()
         if family.name.startswith("callstream_")
     }
 

@@ -23,6 +23,7 @@ from schemas.catalogue import (
     TRANSCRIPTS,
     TURNS,
 )
+from stream_app.api.http.metrics import ApiMetrics
 from stream_app.cli.app import app
 from stream_app.monitoring.metrics import Metrics
 from stream_app.settings import Settings, load_settings
@@ -213,7 +214,8 @@ def test_every_metric_that_is_named_exists(page: Page) -> None:
 @cache
 def _metrics() -> frozenset[str]:
     """Return the names of the metrics, with what Prometheus adds to them."""
-    families = Metrics("toy").registry.collect()
+    registries = (Metrics("toy").registry, ApiMetrics().registry)
+    families = [family for registry in registries for family in registry.collect()]
     suffixes = ("", "_total", "_sum", "_count", "_bucket")
     return frozenset(f"{family.name}{suffix}" for family in families for suffix in suffixes)
 
