@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, NamedTuple
 import msgspec
 import numpy as np
 
+from models.intervals import wilson
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -72,9 +74,9 @@ class TaskFigures(msgspec.Struct, frozen=True):
         rows: With labels for it.
         accuracy: Share of the rows with all labels right.
         micro_f1: Over all labels together; of a task with one label a row equal to the accuracy.
-        macro_f1: Mean over the labels that occur.
+        macro_f1: Mean over the labels that some row has.
         weighted_f1: Mean over the labels, weighted by the rows that have each.
-        macro_precision, macro_recall: Means over the labels that occur.
+        macro_precision, macro_recall: Means over the labels that some row has.
         weighted_precision, weighted_recall: Means weighted by the rows that have each label.
         labels: One by one.
     """
@@ -136,7 +138,7 @@ def measure(
     """
     whole, drawn = _counts(answers), _resampled(answers, resamples, seed)
     figure = {
-        name: _figure(score(whole), score(drawn))
+        name: _figure(score(whole), score(drawn), len(np.unique(answers.groups)))
         for name, score in (
             ("accuracy", _accuracy),
             ("micro_f1", _micro_f1),
@@ -145,7 +147,7 @@ def measure(
         )
     }
     precision, recall = _share(whole.right, whole.given), _share(whole.right, whole.has)
-    occurs, weight = (whole.has + whole.given) > 0, whole.has / max(whole.has.sum(), 1.0)
+    occurs, weight = whole.has > 0, whole.has / max(whole.has.sum(), 1.0)
     return TaskFigures(
         task=task,
         rows=len(answers.has),
@@ -175,14 +177,15 @@ def measure_label(
         of = counts.has if is_recall else counts.given
         return _share(counts.right[..., column], of[..., column])
 
-    return _figure(score(whole), score(drawn))
+    of = answers.has if is_recall else answers.given
+    return _figure(score(whole), score(drawn), len(np.unique(answers.groups[of[:, column]])))
 
 
 def mean_accuracy(answers: Sequence[Answers], *, resamples: int, seed: int = 0) -> Figure:
     """Return the mean accuracy of several tasks, with its interval."""
     whole = np.mean([_accuracy(_counts(each)) for each in answers], axis=0)
     drawn = np.mean([_accuracy(_resampled(each, resamples, seed)) for each in answers], axis=0)
-    return _figure(whole, drawn)
+    return _figure(whole, drawn, min(len(np.unique(each.groups)) for each in answers))
 
 
 def _counts(answers: Answers) -> _Counts:
@@ -234,7 +237,7 @@ def _micro_f1(counts: _Counts) -> FloatArray:
 
 
 def _macro_f1(counts: _Counts) -> FloatArray:
-    occurs = (counts.given + counts.has) > 0
+    occurs = counts.has > 0
     f1 = _share(2 * counts.right, counts.given + counts.has)
     return _share((f1 * occurs).sum(axis=-1), occurs.sum(axis=-1))
 
@@ -251,8 +254,15 @@ def _share(part: npt.ArrayLike, whole: npt.ArrayLike) -> FloatArray:
     return np.where(divisor == 0, 0.0, quotient)
 
 
-def _figure(value: FloatArray, drawn: FloatArray) -> Figure:
+def _figure(value: FloatArray, drawn: FloatArray, groups: int) -> Figure:
+    """Return a figure with its interval.
+
+    Where all groups or none are right every sample is alike: the interval is Wilson's then.
+    """
     low, high = np.percentile(drawn, _TAILS)
+    if float(value) in {0.0, 1.0}:
+        bounds = wilson(round(float(value)) * groups, groups)
+        low, high = min(low, bounds.low), max(high, bounds.high)
     return Figure(_rounded(value), _rounded(low), _rounded(high))
 
 

@@ -81,6 +81,24 @@ def test_rows_of_a_group_are_drawn_together() -> None:
     assert ten.high - ten.low == pytest.approx(once.high - once.low, rel=0.2)
 
 
+def test_a_few_calls_that_are_all_right_do_not_show_that_every_call_is() -> None:
+    each = np.eye(4, dtype=bool)[np.zeros(24, int)]
+
+    found = measure("t", NAMES, Answers(each, each, np.arange(24)), resamples=100).accuracy
+
+    assert (found.value, found.high) == (1.0, 1.0)
+    assert 0.85 < found.low < 0.87
+
+
+def test_labels_that_no_row_has_do_not_count_among_the_labels() -> None:
+    """They cost the precision of nothing, but the recall of what they were given instead of."""
+    has, given = np.eye(4, dtype=bool)[[0, 0, 1, 1]], np.eye(4, dtype=bool)[[0, 3, 1, 1]]
+
+    found = measure("t", NAMES, Answers(given, has, np.arange(4)), resamples=100)
+
+    assert found.macro_f1.value == pytest.approx((2 / 3 + 1) / 2, abs=1e-5)
+
+
 def test_a_label_is_a_target_of_its_own() -> None:
     answers, given, has = single()
 
