@@ -50,6 +50,10 @@ COMMANDS = {
         "benchmarks.turn_timing.command:turn_timing",
         "Measure false cut-offs against end-of-turn delay, beside silence and smart-turn.",
     ),
+    "api": (
+        "benchmarks.api.command:api",
+        "Measure how long the HTTP server takes to classify a text, on one core.",
+    ),
     "turn-model": (
         "benchmarks.turn_model.command:turn_model",
         "Measure what one run of the end-of-turn model takes on one thread, in int8 and fp32.",

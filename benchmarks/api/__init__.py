@@ -1,0 +1,1 @@
+"""Delay of a classification through the HTTP server."""
