@@ -70,6 +70,10 @@ COMMANDS = {
         "training.commands.classification.train:train_classification",
         "Train a model that labels calls: data, learning, calibration, figures, card.",
     ),
+    "classification-continue": (
+        "training.commands.classification.continuation:continue_classification",
+        "Train from the version that serves on; keep the next version if it is better.",
+    ),
     "classification-evaluate": (
         "training.commands.classification.evaluate:evaluate_classification",
         "Measure a classification model on prepared rows: figures, plots, report.",

@@ -67,7 +67,7 @@ def train_classifier(
             lambda step: progress.update(bar, description=f"data: {step}"),
         )
     rows = read_splits(folders.work)
-    with _watched(folders.work, recipe.name) as watcher:
+    with watched(folders.work, recipe.name) as watcher:
         learn(
             recipe,
             LearningRows(recipe.data.label_set, rows["train"], rows["validation"]),
@@ -146,7 +146,7 @@ def export_classifier(model: Path, out: Path, work: Path, options: ExportOptions
 
 
 @contextmanager
-def _watched(work: Path, name: str) -> Iterator[Callable[[int], Watcher]]:
+def watched(work: Path, name: str) -> Iterator[Callable[[int], Watcher]]:
     """Return a context in which a run is logged and shown, from the step on that it begins at."""
     work.mkdir(parents=True, exist_ok=True)
     with ExitStack() as stack:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from training.classification.continuous.recipe import ContinuousRecipe, wrong_continuation
 from training.classification.data_recipe import DataRecipe, check_recipe
 from training.classification.evaluation.recipe import EvaluationRecipe, wrong_evaluation
 from training.classification.learning.recipe import NetworkRecipe, wrong_numbers
@@ -21,10 +22,12 @@ class ClassificationRecipe(NetworkRecipe, frozen=True, kw_only=True, forbid_unkn
     Attributes:
         data: Its rows.
         evaluation: What is measured.
+        continuous: How sessions go on from the champion.
     """
 
     data: DataRecipe
     evaluation: EvaluationRecipe = EvaluationRecipe()
+    continuous: ContinuousRecipe = ContinuousRecipe()
 
 
 def read_recipe(path: Path, changes: Sequence[str] = ()) -> ClassificationRecipe:
@@ -35,7 +38,11 @@ def read_recipe(path: Path, changes: Sequence[str] = ()) -> ClassificationRecipe
     """
     recipe = convert_recipe(read_tables(path, changes), ClassificationRecipe, path)
     label_set = check_recipe(recipe.data)
-    wrong = [*wrong_numbers(recipe), *wrong_evaluation(recipe.evaluation, label_set)]
+    wrong = [
+        *wrong_numbers(recipe),
+        *wrong_evaluation(recipe.evaluation, label_set),
+        *wrong_continuation(recipe.continuous),
+    ]
     for complaint in wrong:
         raise RecipeError(f"the recipe {path} is not valid: {complaint}")
     return recipe

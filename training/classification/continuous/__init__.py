@@ -1,0 +1,1 @@
+"""Continuous learning: sessions that start from the champion and make the next version."""
