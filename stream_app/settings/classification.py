@@ -11,7 +11,7 @@ _OWN_FIELDS = frozenset({"queue", "domain"})
 
 
 def _bundled() -> dict[str, str]:
-    return {"contact-centre": "bundled", "helpline": "bundled"}
+    return {"contact-centre": "bundled"}
 
 
 class ClassificationRoute(Part):
