@@ -148,11 +148,22 @@ def decide(probabilities: Mapping[str, FloatArray], label_set: LabelSet) -> Deci
         if not task.parent:
             continue
         parents = np.array(label_set.parents(task))
-        joint = probabilities[task.name] * probabilities[task.parent][:, parents]
-        joint = joint / np.maximum(joint.sum(axis=1, keepdims=True), np.finfo(float).tiny)
+        joint = _joint(probabilities[task.name], probabilities[task.parent][:, parents])
         above = np.zeros_like(probabilities[task.parent])
         np.add.at(above.T, parents, joint.T)
         decided[task.name], decided[task.parent] = joint, above
         best[task.name] = joint.argmax(axis=1)
         best[task.parent] = parents[best[task.name]]
     return Decided(decided, best)
+
+
+def _joint(own: FloatArray, above: FloatArray) -> FloatArray:
+    """Return the products of two arrays of probabilities, each row scaled to a sum of 1.
+
+    Products are sums of logarithms here: two tasks that are certain of labels which do not belong
+    together have products that are all too small for a float.
+    """
+    tiny = np.finfo(float).tiny
+    logs = np.log(np.maximum(own, tiny)) + np.log(np.maximum(above, tiny))
+    raised = np.exp(logs - logs.max(axis=1, keepdims=True))
+    return np.asarray(raised / raised.sum(axis=1, keepdims=True))
