@@ -1,7 +1,18 @@
 """The classification models that the settings name, for whichever process asks them."""
 
-from models.classification.store import ClassificationModels, LabelSetRoute
+from collections.abc import Sequence
+
+import structlog
+
+from models.classification.classifier import Classifier, Passage, classify_by_rules
+from models.classification.store import ClassificationModels, LabelSetRoute, Serving
+from models.onnx_session import ONNX_ERRORS
+from schemas.classification import Abstention
+from schemas.errors import CallstreamError
+from stream_app.calls.classify.classified import Classified, ClassifyRequest, is_served
 from stream_app.settings import ClassificationSettings
+
+log = structlog.get_logger(__name__)
 
 
 def load_models(part: ClassificationSettings) -> ClassificationModels:
@@ -13,3 +24,74 @@ def load_models(part: ClassificationSettings) -> ClassificationModels:
     return ClassificationModels(
         part.models, default=part.label_set, routes=routes, threads=part.threads
     )
+
+
+def ask_models(
+    models: ClassificationModels, requests: Sequence[ClassifyRequest]
+) -> list[tuple[Classified, ...]]:
+    """Return the answer to each call, and that of a challenger behind it.
+
+    Raises:
+        InferenceError: A model that serves fails; a challenger costs no call its answer.
+    """
+    answers = [[answer] for answer in ask_champions(models, requests)]
+    for name, own in _by_label_set(requests).items():
+        challenger = models.challenger(name)
+        served = [n for n in own if answers[n][0].model]
+        if challenger is None or not served:
+            continue
+        calls = [requests[n].passages for n in served]
+        for n, compared in zip(served, _compared(challenger, calls), strict=False):
+            answers[n].append(compared)
+    return [tuple(each) for each in answers]
+
+
+def ask_champions(
+    models: ClassificationModels, requests: Sequence[ClassifyRequest]
+) -> list[Classified]:
+    """Return the answer to each call, of the models that serve.
+
+    Raises:
+        InferenceError: One of them fails.
+    """
+    found: dict[int, Classified] = {}
+    for name, own in _by_label_set(requests).items():
+        answers = _answers(models.of(name), [requests[n] for n in own])
+        found.update(zip(own, answers, strict=True))
+    return [found[number] for number in range(len(requests))]
+
+
+def _by_label_set(requests: Sequence[ClassifyRequest]) -> dict[str, list[int]]:
+    """Return which requests each label set serves."""
+    found: dict[str, list[int]] = {}
+    for number, request in enumerate(requests):
+        found.setdefault(request.label_set, []).append(number)
+    return found
+
+
+def _answers(serving: Serving, requests: Sequence[ClassifyRequest]) -> list[Classified]:
+    label_set, classifier = serving.label_set, serving.classifier
+
+    def by_rules(request: ClassifyRequest, reason: Abstention) -> Classified:
+        return Classified(label_set, "", classify_by_rules(label_set, request.passages, reason))
+
+    served = [n for n, each in enumerate(requests) if is_served(each.language, label_set)]
+    answers = [by_rules(each, "language") for each in requests]
+    if classifier is None:
+        for n in served:
+            answers[n] = by_rules(requests[n], "no_model")
+        return answers
+    found = classifier.classify([requests[n].passages for n in served])
+    for n, each in zip(served, found, strict=True):
+        answers[n] = Classified(label_set, classifier.name, each)
+    return answers
+
+
+def _compared(challenger: Classifier, calls: Sequence[Sequence[Passage]]) -> list[Classified]:
+    """Return the answers of a challenger; none if it fails, which costs no call its answer."""
+    try:
+        found = challenger.classify(calls)
+    except (CallstreamError, *ONNX_ERRORS) as error:
+        log.warning("classification_model.challenger_failed", reason=str(error))
+        return []
+    return [Classified(challenger.label_set, challenger.name, each, True) for each in found]

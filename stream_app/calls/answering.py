@@ -42,6 +42,7 @@ class Answering(Generic[SubjectT, RequestT, ResultT]):
             the model alone: a repeated answer is recognised by them.
         cost: Returns what a request counts against the agent's limit.
         has_history: Requests depend on the turns before. They are read again after a takeover.
+        count: Counts what a result says, beside its messages.
     """
 
     agent: str
@@ -50,6 +51,7 @@ class Answering(Generic[SubjectT, RequestT, ResultT]):
     messages: Callable[[SubjectT, ResultT], Sequence[Message]]
     cost: Callable[[RequestT], int] = lambda _: 1
     has_history: bool = False
+    count: Callable[[ResultT, CallCounters], None] = lambda _, __: None
 
 
 @dataclass(frozen=True)
@@ -219,6 +221,7 @@ class AnsweringCall(Generic[SubjectT, RequestT, ResultT]):
             self.counters.unanswered += 1
             return (self._settle(waiting.subject, waiting.offset),)
         messages = self._answering.messages(waiting.subject, result.result)
+        self._answering.count(result.result, self.counters)
         return [
             *(Emit(message) for message in messages),
             self._settle(waiting.subject, waiting.offset),

@@ -104,6 +104,8 @@ class CallCounters:
         "Read the reasons of their dead letters; such a call stays closed without an answer.",
     )
     left_alone: int = _count("Finalized calls and turns that the agent does not answer.")
+    shadow_agreed: int = _count("Answers of a challenger with the labels of the model that serves.")
+    shadow_differed: int = _count("Answers of a challenger with other labels, or none.")
     guarded: Counter[tuple[str, str]] = field(
         default_factory=Counter, metadata={"meaning": "Results that a guard refused or cut."}
     )

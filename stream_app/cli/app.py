@@ -55,6 +55,10 @@ COMMANDS = {
         "stream_app.cli.commands.feedback:app",
         "Correct the labels of calls; list corrections; export corrected calls for training.",
     ),
+    "backfill": (
+        "stream_app.cli.commands.backfill:app",
+        "Classify calls that are over again, with the present version of a model.",
+    ),
     "schemas": ("stream_app.cli.commands.schemas:app", "Export the schemas of the messages."),
 }
 

@@ -11,6 +11,7 @@ import msgspec
 from models.classification.corrections import labels_of
 from schemas.base import RUN_SEPARATOR, Party
 from schemas.errors import ConfigurationError
+from stream_app.calls.private_calls import is_private
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -19,8 +20,6 @@ if TYPE_CHECKING:
     from models.classification.corrections import Corrected, Corrections
     from models.classification.label_set import LabelSet
     from schemas.turns import FinalizedCall
-
-OPT_OUT = "analytics"  # attribute of a call's context: `false` leaves the call alone
 
 
 class SaidTurn(msgspec.Struct, frozen=True):
@@ -105,7 +104,7 @@ def _problem(call: FinalizedCall | None) -> str:
     """Return why a call must not be learnt from; empty where it may."""
     if call is None:
         return ""
-    if call.context.attributes.get(OPT_OUT, "").lower() == "false":
+    if is_private(call.context):
         return "with analytics: false"
     return "in a language that was not served" if call.unserved_language else ""
 

@@ -79,6 +79,7 @@ class Metrics(Families):
         self.durable_seconds = self._histogram(outputs.DURABLE_SECONDS)
         self._output_latency_seconds = self._histograms(outputs.OUTPUT_LATENCY_SECONDS)
         self._alerts = self._counters(outputs.ALERTS)
+        self._classified = self._counters(outputs.CLASSIFIED)
 
     def _register_process(self) -> None:
         info = self._gauges(process.BUILD_INFO)
@@ -123,3 +124,7 @@ class Metrics(Families):
     def count_alert(self, kind: str) -> None:
         """Count an alert."""
         self._alerts.labels(self._agent, kind).inc()
+
+    def count_classified(self, label_set: str, abstained: str) -> None:
+        """Count an answer about what a call is."""
+        self._classified.labels(self._agent, label_set, abstained).inc()

@@ -6,6 +6,7 @@ from collections.abc import Callable
 import msgspec
 
 from schemas.base import Message
+from schemas.classification import CallClassified
 from schemas.operations import Alert
 from schemas.transcripts import SpeechActivity
 from stream_app.monitoring.metrics import Metrics
@@ -16,7 +17,7 @@ UNKNOWN_NS = 0  # in place of the arrival of what no input in particular led to
 
 
 class OutputMeter:
-    """Counts alerts, and times all other outputs but speech activity, which says no more.
+    """Counts alerts and what calls were classified as; times all outputs but alerts and activity.
 
     Neither a gateway's clock nor a broker's is asked: the time begins when the input that decided
     the output came to the log, by this process's clock, see `LogClock`.
@@ -39,7 +40,10 @@ class OutputMeter:
         """
         if isinstance(message, Alert):
             self._metrics.count_alert(message.kind)
-        elif arrived_ns != UNKNOWN_NS and not isinstance(message, SpeechActivity):
+            return
+        if isinstance(message, CallClassified) and not message.is_shadow:
+            self._metrics.count_classified(message.label_set, message.abstained)
+        if arrived_ns != UNKNOWN_NS and not isinstance(message, SpeechActivity):
             latency_ns = self._clock_ns() - arrived_ns
             if latency_ns < BACKLOG_AGE_NS:  # else it was in the log before the process
                 self._metrics.observe_output(output_type(type(message)), latency_ns / NS)

@@ -10,10 +10,11 @@ from schemas.base import Message
 from schemas.classification import CallClassified, TaskAnswer
 from schemas.operations import Alert
 from schemas.turns import FinalizedCall
+from stream_app.calls.counters import CallCounters
 from stream_app.calls.identifiers import event_id
+from stream_app.calls.private_calls import is_private
 
 AGENT = "classify"
-NO_ANALYTICS = "analytics"  # attribute of a call's context; "false" leaves the call alone
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +49,7 @@ class Classified:
 
 def request_of(call: FinalizedCall, label_set: str) -> ClassifyRequest | None:
     """Return what the model of a label set gets; None for a call that is to be left alone."""
-    if call.context.attributes.get(NO_ANALYTICS) == "false":
+    if is_private(call.context):
         return None
     passages = tuple(Passage(turn.text, turn.party, turn.turn_id) for turn in call.turns)
     return ClassifyRequest(label_set, passages, call.unserved_language or call.context.language)
@@ -66,9 +67,31 @@ def messages_of(call: FinalizedCall, answers: tuple[Classified, ...]) -> Iterato
     All ids follow from the call, the label set and the model, so that a repetition is known.
     """
     for each in answers:
-        yield _classified(call, each)
+        yield answer_of(call, each)
         if not each.is_shadow:
             yield from _alerts(call, each)
+
+
+def count_agreement(answers: tuple[Classified, ...], counters: CallCounters) -> None:
+    """Count whether a challenger has the labels of the model that serves.
+
+    Calls that rules alone abstained from do not count: both have the same rules.
+    """
+    champion, *others = answers
+    for each in others:
+        if not champion.found.windows and not each.found.windows:
+            continue
+        agrees = _labels_of(each.found) == _labels_of(champion.found)
+        counters.shadow_agreed += agrees
+        counters.shadow_differed += not agrees
+
+
+def _labels_of(found: Classification) -> tuple[str, dict[str, tuple[str, ...]]]:
+    """Return why a call was abstained from, and its labels by task, in no order."""
+    labels = {
+        answer.task: tuple(sorted(each.label for each in answer.labels)) for answer in found.answers
+    }
+    return found.abstained, labels
 
 
 def no_weights(call: FinalizedCall, label_set: str, reason: str) -> Alert:
@@ -84,11 +107,23 @@ def no_weights(call: FinalizedCall, label_set: str, reason: str) -> Alert:
     )
 
 
-def _classified(call: FinalizedCall, each: Classified) -> CallClassified:
+def answer_id(call_id: str, label_set: str, model: str, *, is_shadow: bool = False) -> str:
+    """Return the id of an answer.
+
+    Args:
+        call_id: Of the call.
+        label_set: Name and version.
+        model: Name and version; empty where rules alone answer.
+        is_shadow: It is compared with the model that serves.
+    """
+    return event_id(call_id, "shadow" if is_shadow else "classified", label_set, model or "none")
+
+
+def answer_of(call: FinalizedCall, each: Classified) -> CallClassified:
+    """Return the message of the answer of one model."""
     label_set, found = each.label_set.versioned_name, each.found
-    kind = "shadow" if each.is_shadow else "classified"
     return CallClassified(
-        event_id=event_id(call.call_id, kind, label_set, each.model or "none"),
+        event_id=answer_id(call.call_id, label_set, each.model, is_shadow=each.is_shadow),
         call_id=call.call_id,
         captured_at_ns=call.captured_at_ns,
         label_set=label_set,

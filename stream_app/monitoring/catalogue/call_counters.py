@@ -37,6 +37,8 @@ OWN_METRICS: dict[str, Export] = {
     "predicted_ends": Export(calls.PREDICTED_ENDS),
     "withdrawn_ends": Export(calls.WITHDRAWN_ENDS),
     "abridged_calls": Export(calls.ABRIDGED_CALLS),
+    "shadow_agreed": Export(calls.SHADOW_AGREED),
+    "shadow_differed": Export(calls.SHADOW_DIFFERED),
 }
 KINDS: dict[str, SetAsideKind] = {
     each.name: SetAsideKind(each.metadata["meaning"], each.metadata["advice"])

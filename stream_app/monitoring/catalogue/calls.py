@@ -44,3 +44,14 @@ ABRIDGED_CALLS = Metric(
     "counter",
     "Finalized calls too large for one message, written without some of their turns.",
 )
+SHADOW_AGREED = Metric(
+    "shadow_agreed",
+    "counter",
+    "Calls for which a challenger gave the labels of the model that serves, in every task.",
+)
+SHADOW_DIFFERED = Metric(
+    "shadow_differed",
+    "counter",
+    "Calls for which a challenger gave other labels, or abstained where the other did not.",
+    "`callstream models drift classification` lists them, by task.",
+)

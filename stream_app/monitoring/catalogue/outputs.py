@@ -25,6 +25,15 @@ OUTPUT_LATENCY_SECONDS = Metric(
 ALERTS = Metric(
     "alerts", "counter", "Messages on `calls.alerts.v1`, by kind.", "Read them.", labels=("kind",)
 )
+CLASSIFIED = Metric(
+    "classified",
+    "counter",
+    "Answers about what a call is, by label set and by why it was abstained from (empty where it "
+    "was not); those of a challenger do not count.",
+    "`no_model`: weights are missing. A rising share of `uncertain`: calls are about what the "
+    "model has not learnt; `callstream models drift classification` shows what shifted.",
+    labels=("label_set", "abstained"),
+)
 DURABLE_SECONDS = Metric(
     "durable_seconds",
     "histogram",

@@ -197,3 +197,31 @@ def test_a_challenger_answers_beside_and_raises_nothing(tmp_path: Path) -> None:
     assert shadow.event_id != classified(messages).event_id
     assert [m.kind for m in messages if isinstance(m, Alert)].count("urgent") == 1
     assert messages[0].call_id == CALL
+
+
+def test_answers_of_a_challenger_are_counted_by_whether_they_agree(tmp_path: Path) -> None:
+    label_set = LABEL_SET.replace("min_words = 3", "min_words = 3\nmin_confidence = 0.9")
+    write_classifier(tmp_path / "tiny1", label_set=label_set)
+    write_classifier(tmp_path / "tiny2", label_set=label_set, strength=0.5)
+    (tmp_path / "aliases.json").write_text('{"champion": "tiny1", "shadow": "tiny2"}')
+    for path in tmp_path.rglob("*.*"):
+        os.utime(path, (1, 1))  # settled
+    agent = agent_of({"tiny": str(tmp_path)})
+    assert agent.infer is not None
+    texts = (
+        "phone number phone number phone number phone number",  # both are sure
+        "monday phone is",  # neither is
+        "phone number is",  # the challenger is not
+        "yes",  # neither was asked
+    )
+    machines = []
+    for number, text in enumerate(texts):
+        call = msgspec.structs.replace(call_of(((1, 0, text),)), call_id=f"c{number}")
+        machine = agent.create(call.call_id)
+        (infer,) = machine.feed(call, 0)
+        assert isinstance(infer, Infer)
+        machine.resolve(agent.infer([infer.request])[0])
+        machines.append(machine)
+
+    counted = [(m.counters.shadow_agreed, m.counters.shadow_differed) for m in machines]
+    assert counted == [(1, 0), (1, 0), (0, 1), (0, 0)]

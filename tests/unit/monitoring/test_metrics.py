@@ -6,8 +6,10 @@ import pkgutil
 from collections.abc import Iterator
 from pathlib import Path
 
+import msgspec
 import pytest
 
+from schemas.classification import CallClassified
 from schemas.operations import Alert
 from schemas.transcripts import SpeechActivity, TranscriptFinal
 from stream_app import calls
@@ -205,3 +207,20 @@ def test_alerts_are_counted_by_kind_and_activity_is_not_timed() -> None:
     labels = {"agent": "toy", "kind": "audio_after_end"}
     assert bench.metrics.registry.get_sample_value("callstream_alerts_total", labels) == 2
     assert bench.seen("count", output_type(SpeechActivity)) is None
+
+
+def test_what_calls_were_classified_as_is_counted_by_abstention_and_timed() -> None:
+    bench = Bench()
+    answer = CallClassified(
+        event_id="e", call_id="c", captured_at_ns=1, label_set="tiny-2", model="m",
+    )  # fmt: skip
+    uncertain = msgspec.structs.replace(answer, abstained="uncertain")
+    for message in (answer, answer, uncertain, msgspec.structs.replace(answer, is_shadow=True)):
+        bench.meter.note(message, bench.now_ns)
+
+    def counted(abstained: str) -> float | None:
+        labels = {"agent": "toy", "label_set": "tiny-2", "abstained": abstained}
+        return bench.metrics.registry.get_sample_value("callstream_classified_total", labels)
+
+    assert (counted(""), counted("uncertain")) == (2, 1)
+    assert bench.seen("count", "call_classified") == 4

@@ -1,0 +1,1 @@
+"""Answers again for calls that are over, by the present version of a model."""
