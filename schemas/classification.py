@@ -62,8 +62,8 @@ class CallClassified(Message, frozen=True, kw_only=True, tag="call_classified.v1
         is_shadow: By a challenger that is compared with the model that serves; not to be acted on.
         at_turn: Number of turns that a provisional answer rests on; -1 of a whole call.
         windows: How many pieces of the text the model read.
-        second_opinion: The sub-category whose description is nearest to the text; empty where
-            there are no category embeddings.
+        second_opinion: The sub-category that the call is most like, by category embeddings; empty
+            where the model has none.
     """
 
     label_set: Name

@@ -82,4 +82,8 @@ COMMANDS = {
         "training.commands.classification.export:export_classification",
         "Export a trained classification model to ONNX in int8, compare and measure it.",
     ),
+    "classification-embeddings": (
+        "training.commands.classification.embeddings:embed_classification",
+        "Write the category embeddings of an exported model, and report errors by near labels.",
+    ),
 }

@@ -16,6 +16,7 @@ from models.classification.evidence import candidates, strongest
 from models.classification.label_set import load_label_set
 from models.classification.manifest import load_classification_manifest
 from models.classification.rules import abstention, raised_labels
+from models.classification.similarity import CategoryEmbeddings
 from models.classification.windows import windows_of
 from models.onnx_session import ONNX_ERRORS, open_session
 from models.store.manifest import verified_weights
@@ -136,7 +137,9 @@ class Classifier:
         tokenizer: Tokenizer,
         label_set: LabelSet,
         manifest: ClassificationManifest,
+        embeddings: CategoryEmbeddings | None = None,
     ) -> None:
+        self._embeddings = embeddings
         self.name = manifest.versioned_name
         self.label_set = label_set
         self._session = session
@@ -175,7 +178,11 @@ class Classifier:
             raise ModelIntegrityError(f"{manifest_path}: its tasks are not those of its label set")
         tokenizer = load_tokenizer(folder / manifest.tokenizer_file)
         session = open_session(weights, device="cpu", threads=threads)
-        classifier = cls(session, tokenizer, label_set, manifest)
+        embeddings = None
+        if manifest.embeddings_folder:
+            place = folder / manifest.embeddings_folder
+            embeddings = CategoryEmbeddings(place, label_set, threads=threads)
+        classifier = cls(session, tokenizer, label_set, manifest, embeddings)
         try:
             logits = classifier._logits(classifier._tokens(PROBE))
         except (*ONNX_ERRORS, ValueError) as error:
@@ -236,15 +243,21 @@ class Classifier:
             probabilities_of(whole, self._columns, manifest.temperatures), self.label_set
         )
         probabilities = {name: values[0] for name, values in decided.probabilities.items()}
+        second = self._second_opinion(call, whole[0])
         first = self.label_set.tasks[0].name
         if float(probabilities[first].max()) < self.label_set.min_confidence:
             answers = _raised_answers(self.label_set, call.raised, call.chosen)
-            return Classification(answers, "uncertain", len(logits), "", probabilities)
+            return Classification(answers, "uncertain", len(logits), second, probabilities)
         answers = tuple(
             self._answer(task, probabilities[task.name], decided.best.get(task.name), call)
             for task in self.label_set.tasks
         )
-        return Classification(answers, "", len(logits), "", probabilities)
+        return Classification(answers, "", len(logits), second, probabilities)
+
+    def _second_opinion(self, call: _Read, logits: FloatArray) -> str:
+        if self._embeddings is None:
+            return ""
+        return self._embeddings.second_opinion(" ".join(filter(None, call.spoken)), logits)
 
     def _answer(self, task: Task, probabilities: FloatArray, best: Any, call: _Read) -> Answer:
         raised = call.raised.get(task.name)

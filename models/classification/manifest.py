@@ -31,7 +31,8 @@ class ClassificationManifest(WeightsManifest, frozen=True, kw_only=True):
         aggregation: How the windows of a call become one answer: ``mean`` or ``max`` of the
             logits, or ``weighted`` by the certainty of each window.
         padding: As `models.text.encoder.EncoderConfig` has it.
-        embeddings_folder: Folder beside the manifest with the category embeddings; empty without.
+        embeddings_folder: Folder beside the manifest with the category embeddings, whose files are
+            among ``other_files``; empty without.
         precision: Of the products with weights.
         encoder: The configuration of the encoder, as transformers names its settings.
         agreement: What the export measured against the trained model.

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from models.classification.drift import CONFIDENCE_BINS
+from models.classification.live.drift import CONFIDENCE_BINS
 from models.extras.matplotlib import Figure
 
 if TYPE_CHECKING:
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from matplotlib.axes import Axes
 
-    from models.classification.drift import Shift, TaskDrift
+    from models.classification.live.drift import Shift, TaskDrift
     from stream_app.drift.report import LiveReport
 
 _MOST_LABELS = 20

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from models.classification.agreement import Agreement, Answers, Rate, corrected_scores
-from models.classification.drift import LOOK_FROM, DriftReport, drift_report
+from models.classification.live.agreement import Agreement, Answers, Rate, corrected_scores
+from models.classification.live.drift import LOOK_FROM, DriftReport, drift_report
 from schemas.catalogue import CLASSIFICATIONS
 from schemas.classification import CallClassified
 from stream_app.feedback.export import read_corrections

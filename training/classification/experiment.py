@@ -25,6 +25,7 @@ from training.classification.learning.inputs import read_calls
 from training.classification.learning.run import LearningFolders, LearningRows, learn
 from training.classification.learning.trained import load_classifier
 from training.classification.prepare import prepare
+from training.classification.similarity.embeddings import write_embeddings
 from training.core.devices import torch_threads
 from training.core.run_metrics import METRICS_NAME, MetricsLog
 
@@ -119,7 +120,7 @@ def export_classifier(model: Path, out: Path, work: Path, options: ExportOptions
 
     Args:
         model: Folder of the trained model.
-        out: For graph, tokenizer, label set, manifest and card.
+        out: For graph, tokenizer, label set, category embeddings, manifest and card.
         work: Folder with the prepared rows.
         options: How to export.
 
@@ -132,6 +133,7 @@ def export_classifier(model: Path, out: Path, work: Path, options: ExportOptions
     rows = splits["test"] or splits["validation"]  # a recipe may test on the validation set
     calls, _ = read_calls(rows, trained.tokenizer, trained.label_set)
     exported = export_graph(model, out, calls.ids, options)
+    write_embeddings(exported.manifest, splits["train"])
     recipe = convert(record.recipe.get("evaluation", {}), EvaluationRecipe)
     evaluation = evaluate_classifier(exported.manifest, work, recipe)
     agreement = ", ".join(

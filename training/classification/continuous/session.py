@@ -37,6 +37,7 @@ from training.classification.export.exporter import ExportOptions, export_graph
 from training.classification.learning.inputs import read_calls
 from training.classification.learning.run import LearningFolders, LearningRows, learn
 from training.classification.learning.trained import load_classifier
+from training.classification.similarity.embeddings import write_embeddings
 from training.core.devices import torch_threads
 
 if TYPE_CHECKING:
@@ -220,6 +221,7 @@ class ContinuousSession:
                 exported = export_graph(network, partial, self._calls(network), options)
             except ModelIntegrityError as error:
                 return NOTHING, Decision(is_kept=False, reason=str(error))
+            write_embeddings(exported.manifest, self._rows.train)
             candidate = measure_model(
                 *exported_model(exported.manifest),
                 self._held_out,

@@ -146,7 +146,7 @@ def _bundled() -> list[ListedModel]:
 def _files(path: Path, manifests: Mapping[Path, WeightsManifest]) -> Iterator[Path]:
     manifest = manifests[path]
     for name in (manifest.file, *manifest.other_files):
-        file = path.with_name(name)
+        file = path.parent / name
         yield file
         if file in manifests:
             yield from _files(file, manifests)

@@ -11,8 +11,8 @@ import orjson
 import typer
 from rich.table import Table
 
-from models.classification.drift import LOOK_FROM
 from models.classification.label_set import load_label_set
+from models.classification.live.drift import LOOK_FROM
 from models.console import text_console
 from schemas.errors import MissingExtraError
 from stream_app.cli.commands.models.versions import KindArgument

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from models.classification.agreement import Answers, corrected_scores
 from models.classification.corrections import latest_corrections
+from models.classification.live.agreement import Answers, corrected_scores
 from schemas.classification import CallClassified, ScoredLabel, TaskAnswer
 from tests.support.models.classified_calls import CAPTURED_AT_NS, SHOP, answered, corrected
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from models.classification.drift import drift_report, shift
+from models.classification.live.drift import drift_report, shift
 from tests.support.models.classified_calls import answered
 
 LABELS = [f"label {number}" for number in range(40)]

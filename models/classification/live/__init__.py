@@ -1,0 +1,1 @@
+"""What live answers say of models: agreement, corrections, drift."""

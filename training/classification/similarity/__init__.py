@@ -1,0 +1,1 @@
+"""Category embeddings of exported models, and what they say of the model's errors."""
