@@ -18,9 +18,10 @@ def api(
     rounds: Annotated[int, typer.Option(min=1, help="Measured requests of each length.")] = 300,
     out: Annotated[Path, typer.Option(help="Folder for the JSON.")] = Path("runs/api"),
 ) -> None:
-    """Measure how long the HTTP server takes to classify a text, on one core, request by request.
+    """Measure how long the HTTP server takes to classify a text, on one core.
 
-    The model is that of the settings. The client runs on another core, where there is one.
+    Request by request. The model is that of the settings. The client runs on another core, where
+    there is one.
     """
     options = ApiOptions(label_set=label_set, tokens=tuple(numbers(tokens)), rounds=rounds)
     text_console().print(table(measure(options, out=out)))

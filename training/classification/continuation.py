@@ -23,7 +23,8 @@ from training.classification.continuous.rows import (
 from training.classification.continuous.session import ContinuousSession, SessionPlan
 from training.classification.corpus.rows import rows_path
 from training.classification.evaluation.evaluator import VALIDATION
-from training.classification.experiment import held_out_rows, read_splits, watched
+from training.classification.evaluation.held_out_rows import held_out_rows
+from training.classification.experiment import read_splits, watched
 from training.core.errors import RecipeError
 
 if TYPE_CHECKING:

@@ -9,17 +9,17 @@ import structlog
 from msgspec import convert
 
 from models.console import WorkProgress
-from training.classification.corpus.rows import SPLITS, Row, RowTurn, read_rows, rows_path
+from training.classification.corpus.rows import SPLITS, Row, read_rows, rows_path
 from training.classification.evaluation.calibration import write_calibration
 from training.classification.evaluation.card import write_card
 from training.classification.evaluation.evaluator import evaluate
 from training.classification.evaluation.figures import draw_all
+from training.classification.evaluation.held_out_rows import held_out_rows
 from training.classification.evaluation.measured import exported_model, trained_model
 from training.classification.evaluation.recipe import EvaluationRecipe
 from training.classification.evaluation.report import write_report
 from training.classification.evaluation.results import write_evaluation
 from training.classification.export.exporter import Exported, ExportOptions, export_graph
-from training.classification.held_out import calls as held_out
 from training.classification.learning.history import read_record
 from training.classification.learning.inputs import read_calls
 from training.classification.learning.run import LearningFolders, LearningRows, learn
@@ -33,12 +33,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from models.classification.label_set import LabelSet
     from training.classification.evaluation.results import Evaluation
     from training.classification.recipe import ClassificationRecipe
     from training.core.loop import Watcher
 
-HELD_OUT = "written_by_hand"
 RESULTS_FOLDER, FIGURES_FOLDER, CARD_NAME = "results", "figures", "README.md"
 log = structlog.get_logger(__name__)
 
@@ -166,21 +164,3 @@ def read_splits(work: Path) -> dict[str, list[Row]]:
         MissingDataError: There are none.
     """
     return {split: read_rows(rows_path(work, split)) for split in SPLITS}
-
-
-def held_out_rows(label_set: LabelSet) -> dict[str, list[Row]]:
-    """Return the calls that were written by hand for a label set, as a test set of their own."""
-    if label_set.name != held_out.LABEL_SET:
-        return {}
-    calls = [call for call in held_out.read_held_out() if call.labels]
-    return {HELD_OUT: [_held_out_row(call) for call in calls]}
-
-
-def _held_out_row(call: held_out.HeldOutCall) -> Row:
-    return Row(
-        id=call.id,
-        source=HELD_OUT,
-        group=call.id,
-        turns=tuple(RowTurn(turn.party, turn.text) for turn in call.turns),
-        labels={task: (label,) for task, label in call.labels.items()},
-    )

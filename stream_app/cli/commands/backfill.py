@@ -15,7 +15,10 @@ from stream_app.logs.printable import printable
 
 _MOST_FAILURES = 20
 
-app = typer.Typer(no_args_is_help=True, help="Answer calls that are over again.")
+app = typer.Typer(
+    no_args_is_help=True,
+    help="Classify calls that are over again, with the present version of a model.",
+)
 
 
 @app.callback()

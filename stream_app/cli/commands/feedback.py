@@ -24,7 +24,10 @@ LabelSetOption = Annotated[
 ]
 NS_PER_S = 1_000_000_000
 
-app = typer.Typer(no_args_is_help=True, help="Corrections of labels.")
+app = typer.Typer(
+    no_args_is_help=True,
+    help="Correct the labels of calls; list corrections; export corrected calls for training.",
+)
 
 
 @app.command()

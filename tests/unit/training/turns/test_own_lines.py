@@ -51,7 +51,7 @@ def prepared(folder: Path, *changes: str) -> DataReport:
 
 
 def test_the_example_of_the_docs_is_read_as_it_says(tmp_path: Path) -> None:
-    (example,) = re.findall(r"```json\n(.*?)```", DOCS.read_text("utf-8"), re.DOTALL)
+    example, *_ = re.findall(r"```json\n(.*?)```", DOCS.read_text("utf-8"), re.DOTALL)
     (tmp_path / "lines.jsonl").write_text(example)
 
     found = list(read_conversations("own", read_recipe(RECIPE).data.sources["own"], tmp_path))
