@@ -9,7 +9,7 @@ import sys
 import psutil
 import pytest
 
-from schemas.catalogue import AUDIO, DEAD_LETTERS
+from schemas.catalogue import AUDIO, DEAD_LETTERS, NAMES
 from schemas.errors import BrokerError, ConfigurationError
 from stream_app.settings import Settings
 from stream_app.transport.broker import EmbeddedBroker
@@ -168,9 +168,9 @@ def test_the_topics_are_created_once_and_are_as_wanted() -> None:
         states = asyncio.run(describe_topics(kafka))
         other = asyncio.run(describe_topics(kafka.model_copy(update={"partitions": 3})))
 
-    assert len(created) == len(states) == 10
+    assert len(created) == len(states) == len(NAMES)
     assert again == ()
-    assert [state.differences for state in states] == [()] * 10
+    assert [state.differences for state in states] == [()] * len(NAMES)
     assert other[0].differences == ("12 partitions instead of 3",)
     assert fresh.pid == 0
 
