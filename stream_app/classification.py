@@ -75,15 +75,17 @@ def _answers(serving: Serving, requests: Sequence[ClassifyRequest]) -> list[Clas
     def by_rules(request: ClassifyRequest, reason: Abstention) -> Classified:
         return Classified(label_set, "", classify_by_rules(label_set, request.passages, reason))
 
-    served = [n for n, each in enumerate(requests) if is_served(each.language, label_set)]
-    answers = [by_rules(each, "language") for each in requests]
-    if classifier is None:
-        for n in served:
-            answers[n] = by_rules(requests[n], "no_model")
-        return answers
-    found = classifier.classify([requests[n].passages for n in served])
-    for n, each in zip(served, found, strict=True):
-        answers[n] = Classified(label_set, classifier.name, each)
+    is_known = [is_served(each.language, label_set) for each in requests]
+    asked = [each.passages for each, known in zip(requests, is_known, strict=True) if known]
+    found = iter(classifier.classify(asked) if classifier else ())
+    answers = []
+    for request, known in zip(requests, is_known, strict=True):
+        if not known:
+            answers.append(by_rules(request, "language"))
+        elif classifier is None:
+            answers.append(by_rules(request, "no_model"))
+        else:
+            answers.append(Classified(label_set, classifier.name, next(found)))
     return answers
 
 

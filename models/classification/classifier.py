@@ -22,7 +22,7 @@ from models.onnx_session import ONNX_ERRORS, open_session
 from models.store.manifest import verified_weights
 from models.text.encoder import EncoderConfig, TextEncoder, load_tokenizer
 from models.text.spoken_form import spoken_form
-from schemas.classification import ScoredLabel
+from schemas.classification import MAX_EVIDENCE, ScoredLabel
 from schemas.errors import InferenceError, ModelIntegrityError
 
 if TYPE_CHECKING:
@@ -272,7 +272,7 @@ class Classifier:
             if raised is not None and raised.label > given[0]:
                 labels = (_scored(task, raised.label, probabilities),)
                 evidence = tuple(call.chosen[index] for index in raised.passages)
-                return Answer(task.name, labels, evidence[:64], raised.rule)
+                return Answer(task.name, labels, evidence[:MAX_EVIDENCE], raised.rule)
         return Answer(task.name, tuple(_scored(task, index, probabilities) for index in given))
 
     def _with_evidence(
@@ -352,7 +352,7 @@ def _raised_answers(
         Answer(
             task.name,
             (ScoredLabel(label=task.names[rule.label], confidence=NO_CONFIDENCE),),
-            tuple(chosen[index] for index in rule.passages)[:64],
+            tuple(chosen[index] for index in rule.passages)[:MAX_EVIDENCE],
             rule.rule,
         )
         for task in label_set.tasks
