@@ -153,7 +153,12 @@ def _alerts(call: FinalizedCall, each: Classified) -> Iterator[Alert]:
         if answer is not None and _applies(rule, answer):
             yield Alert(
                 event_id=event_id(
-                    call.call_id, "alert", label_set.versioned_name, rule.kind, rule.label
+                    call.call_id,
+                    "alert",
+                    label_set.versioned_name,
+                    rule.kind,
+                    rule.task,
+                    rule.label,
                 ),
                 call_id=call.call_id,
                 captured_at_ns=call.captured_at_ns,

@@ -93,6 +93,42 @@ def test_a_rule_of_the_label_set_raises_an_alert_that_names_turn_and_rule(
     assert "need" not in str(alert.details)  # no words of the call
 
 
+def test_two_rules_of_one_kind_and_label_in_different_tasks_are_two_alerts(
+    tmp_path: Path,
+) -> None:
+    second = LABEL_SET.replace(
+        "[[floor]]",
+        """[[tasks]]
+name = "danger"
+title = "Danger"
+is_ranked = true
+labels = [
+    { name = "Low", definition = "None" },
+    { name = "High", definition = "Some" },
+]
+
+[[alerts]]
+kind = "urgent"
+task = "danger"
+label = "High"
+
+[[floor]]
+name = "armed"
+task = "danger"
+label = "High"
+phrases = ["he has a knife"]
+
+[[floor]]""",
+    )
+    agent = agent_of({"tiny": str(write_classifier(tmp_path, label_set=second))})
+
+    (messages,) = answered(agent, call_of(((1, 0, "he has a knife and he is here"),)))
+
+    urgent = [each for each in messages if isinstance(each, Alert) and each.kind == "urgent"]
+    assert {each.details["task"] for each in urgent} == {"priority", "danger"}
+    assert len({each.event_id for each in urgent}) == 2
+
+
 def test_an_answer_below_the_confidence_of_a_rule_is_no_alert(agent: AgentDefinition) -> None:
     unsure, sure = answered(
         agent,
