@@ -6,6 +6,7 @@ import random
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from tests.support.classification.tiny_classifier import TASKS
 from tests.support.models.tiny_trained_turns import write_encoder
 from training.classification.corpus.rows import Row, RowTurn, Split, rows_path, write_rows
 from training.classification.learning.recipe import HeadRecipe, Learning, NetworkRecipe
@@ -18,38 +19,12 @@ if TYPE_CHECKING:
     from training.classification.learning.history import LearningRecord
     from training.core.loop import StepFigures
 
-LABEL_SET = """
+LABEL_SET = f"""
 name = "tiny"
 version = 1
 title = "Tiny"
 
-[[tasks]]
-name = "main"
-title = "Main"
-labels = [
-    { name = "Time", definition = "When something is" },
-    { name = "Contact", definition = "How to reach somebody" },
-]
-
-[[tasks]]
-name = "sub"
-title = "Sub"
-parent = "main"
-labels = [
-    { name = "Day", parent = "Time", definition = "Monday or today" },
-    { name = "Hour", parent = "Time", definition = "Noon or morning" },
-    { name = "Phone", parent = "Contact", definition = "A phone number" },
-]
-
-[[tasks]]
-name = "flags"
-title = "Flags"
-mode = "multi"
-labels = [
-    { name = "Polite", definition = "Says thank you" },
-    { name = "Asks", definition = "Says please" },
-]
-"""
+{TASKS}"""
 _SAID = {"Day": "monday", "Hour": "noon", "Phone": "number"}
 _MAIN = {"Day": "Time", "Hour": "Time", "Phone": "Contact"}
 _FILL = ("i", "my", "is", "the", "um", "all", "that")

@@ -6,26 +6,18 @@ Nothing here needs torch: workers and agents are tested with it.
 import hashlib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import msgspec
 import numpy as np
 import onnx
-from onnx import TensorProto, helper, numpy_helper
 
 from models.classification.classifier import Passage
 from models.classification.label_set import load_label_set
 from models.classification.manifest import FORMAT, Aggregation, ClassificationManifest
 from models.text.encoder import SpecialTokens
-from tests.support.models.tiny_turns import PIECES, tiny_tokenizer
+from tests.support.models.tiny_turns import PIECES, table_graph, tiny_tokenizer
 
-LABEL_SET = """
-name = "tiny"
-version = 2
-title = "Tiny"
-reads = "customer"
-min_words = 3
-
+TASKS = """
 [[tasks]]
 name = "main"
 title = "Main"
@@ -52,14 +44,22 @@ labels = [
     { name = "Polite", definition = "Says thank you" },
     { name = "Asks", definition = "Says please" },
 ]
+"""
+LABEL_SET = f"""
+name = "tiny"
+version = 2
+title = "Tiny"
+reads = "customer"
+min_words = 3
 
+{TASKS}
 [[tasks]]
 name = "priority"
 title = "Priority"
 is_ranked = true
 labels = [
-    { name = "Low", definition = "Nothing hurries" },
-    { name = "High", definition = "Somebody is in danger" },
+    {{ name = "Low", definition = "Nothing hurries" }},
+    {{ name = "High", definition = "Somebody is in danger" }},
 ]
 
 [[alerts]]
@@ -162,29 +162,4 @@ def _graph(tasks: Mapping[str, tuple[str, ...]], strength: float) -> onnx.ModelP
             table[PIECES.index(word), number] = strength
         if column[0] == "flags":
             table[PIECES.index("[CLS]"), number] = UNSAID
-    constants: dict[str, np.ndarray[tuple[int, ...], np.dtype[Any]]] = {
-        "table": table,
-        "last_axis": np.array([-1], np.int64),
-        "token_axis": np.array([1], np.int64),
-    }
-    nodes = [
-        helper.make_node("Gather", ["table", "input_ids"], ["rows"]),
-        helper.make_node("Cast", ["attention_mask"], ["mask"], to=TensorProto.FLOAT),
-        helper.make_node("Unsqueeze", ["mask", "last_axis"], ["weights"]),
-        helper.make_node("Mul", ["rows", "weights"], ["masked"]),
-        helper.make_node("ReduceSum", ["masked", "token_axis"], ["logits"], keepdims=0),
-    ]
-    inputs = [
-        helper.make_tensor_value_info(name, TensorProto.INT64, ["batch", "length"])
-        for name in ("input_ids", "attention_mask")
-    ]
-    output = helper.make_tensor_value_info("logits", TensorProto.FLOAT, ["batch", len(columns)])
-    graph = helper.make_graph(
-        nodes,
-        "tiny",
-        inputs,
-        [output],
-        [numpy_helper.from_array(value, name) for name, value in constants.items()],
-    )
-    opset = [helper.make_opsetid("", 17)]
-    return helper.make_model(graph, opset_imports=opset, ir_version=9)
+    return table_graph(table, (len(columns),))

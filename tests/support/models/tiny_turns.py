@@ -84,12 +84,23 @@ def write_turn_model(
 def _graph(tokens: int, variants: int, seed: int) -> onnx.ModelProto:
     """Return a graph that adds up a row of a table for each token."""
     table = np.random.default_rng(seed).normal(0, SPREAD, (tokens, variants * 2))
-    table = np.round(table / STEP) * STEP
+    return table_graph((np.round(table / STEP) * STEP).astype(np.float32), (variants, 2))
+
+
+def table_graph(
+    table: np.ndarray[Any, np.dtype[np.float32]], shape: Sequence[int]
+) -> onnx.ModelProto:
+    """Return a graph whose logits are the sums of a table's rows over the tokens of a text.
+
+    Args:
+        table: Shape (tokens, logits).
+        shape: Of the logits of a text.
+    """
     constants: dict[str, np.ndarray[tuple[int, ...], np.dtype[Any]]] = {
-        "table": table.astype(np.float32),
+        "table": table,
         "last_axis": np.array([-1], np.int64),
         "token_axis": np.array([1], np.int64),
-        "shape": np.array([0, variants, 2], np.int64),
+        "shape": np.array([0, *shape], np.int64),
     }
     nodes = [
         helper.make_node("Gather", ["table", "input_ids"], ["rows"]),
@@ -103,7 +114,7 @@ def _graph(tokens: int, variants: int, seed: int) -> onnx.ModelProto:
         helper.make_tensor_value_info(name, TensorProto.INT64, ["batch", "length"])
         for name in ("input_ids", "attention_mask")
     ]
-    output = helper.make_tensor_value_info("logits", TensorProto.FLOAT, ["batch", variants, 2])
+    output = helper.make_tensor_value_info("logits", TensorProto.FLOAT, ["batch", *shape])
     graph = helper.make_graph(
         nodes,
         "tiny",
