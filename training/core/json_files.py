@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import msgspec
 import orjson
 
+from training.core.errors import MissingDataError
+
 if TYPE_CHECKING:
     from pathlib import Path
+
+ContentT = TypeVar("ContentT")
 
 
 def write_json(path: Path, content: object) -> None:
@@ -18,3 +22,24 @@ def write_json(path: Path, content: object) -> None:
     values = msgspec.to_builtins(content, str_keys=True)
     partial.write_bytes(orjson.dumps(values, option=orjson.OPT_INDENT_2) + b"\n")
     partial.replace(path)
+
+
+def read_json(path: Path, kind: type[ContentT], *, what: str, written_by: str) -> ContentT:
+    """Return the content of a file that a command wrote.
+
+    Args:
+        path: Of the file.
+        kind: Of the content.
+        what: It is, as the error names it: ``a calibration``.
+        written_by: Name of the command.
+
+    Raises:
+        MissingDataError: It is missing, or of another form.
+    """
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=kind)
+    except OSError as error:
+        message = f"{path} is not there: `{written_by}` writes it"
+        raise MissingDataError(message) from error
+    except msgspec.DecodeError as error:
+        raise MissingDataError(f"{path} is not {what}: {error}") from error

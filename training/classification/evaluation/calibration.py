@@ -11,8 +11,7 @@ from models.classification.decoding import aggregated
 from models.classification.manifest import Aggregation
 from training.classification.learning.accuracy import AVERAGE, accuracies
 from training.classification.learning.losses import ABSENT
-from training.core.errors import MissingDataError
-from training.core.json_files import write_json
+from training.core.json_files import read_json, write_json
 from training.text.losses import best_temperature, least_temperature
 
 if TYPE_CHECKING:
@@ -160,14 +159,12 @@ def read_calibration(folder: Path) -> Calibration:
     Raises:
         MissingDataError: It is missing, or not one.
     """
-    path = folder / CALIBRATION_NAME
-    try:
-        return msgspec.json.decode(path.read_bytes(), type=Calibration)
-    except OSError as error:
-        message = f"{path} is not there: `callstream train classification-evaluate` writes it"
-        raise MissingDataError(message) from error
-    except msgspec.DecodeError as error:
-        raise MissingDataError(f"{path} is not a calibration: {error}") from error
+    return read_json(
+        folder / CALIBRATION_NAME,
+        Calibration,
+        what="a calibration",
+        written_by="callstream train classification-evaluate",
+    )
 
 
 def _temperature(logits: FloatArray, wanted: FloatArray, task: TaskColumns) -> float:

@@ -8,8 +8,7 @@ import msgspec
 
 from training.classification.evaluation.calibration import Calibration, ReliabilityBin
 from training.classification.evaluation.measures import Figure, LabelFigures, TaskFigures
-from training.core.errors import MissingDataError
-from training.core.json_files import write_json
+from training.core.json_files import read_json, write_json
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -154,11 +153,9 @@ def read_evaluation(folder: Path) -> Evaluation:
     Raises:
         MissingDataError: They are missing, or of another version.
     """
-    path = folder / RESULTS_NAME
-    try:
-        return msgspec.json.decode(path.read_bytes(), type=Evaluation)
-    except OSError as error:
-        message = f"{path} is not there: `callstream train classification-evaluate` writes it"
-        raise MissingDataError(message) from error
-    except msgspec.DecodeError as error:
-        raise MissingDataError(f"{path} is not an evaluation: {error}") from error
+    return read_json(
+        folder / RESULTS_NAME,
+        Evaluation,
+        what="an evaluation",
+        written_by="callstream train classification-evaluate",
+    )

@@ -6,8 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from training.core.errors import MissingDataError
-from training.core.json_files import write_json
+from training.core.json_files import read_json, write_json
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -70,11 +69,9 @@ def read_record(folder: Path) -> LearningRecord:
     Raises:
         MissingDataError: It is missing, or not one.
     """
-    path = folder / RECORD_NAME
-    try:
-        return msgspec.json.decode(path.read_bytes(), type=LearningRecord)
-    except OSError as error:
-        message = f"{path} is not there: `callstream train classification` writes it"
-        raise MissingDataError(message) from error
-    except msgspec.DecodeError as error:
-        raise MissingDataError(f"{path} is not a record of a training: {error}") from error
+    return read_json(
+        folder / RECORD_NAME,
+        LearningRecord,
+        what="a record of a training",
+        written_by="callstream train classification",
+    )

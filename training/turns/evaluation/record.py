@@ -6,8 +6,7 @@ from typing import TYPE_CHECKING, Literal
 
 import msgspec
 
-from training.core.errors import MissingDataError
-from training.core.json_files import write_json
+from training.core.json_files import read_json, write_json
 from training.turns.corpus.audit import Audit
 from training.turns.corpus.examples import Split
 from training.turns.corpus.prepare import SplitReport
@@ -91,12 +90,9 @@ def read_record(folder: Path) -> TrainingRecord:
     Raises:
         MissingDataError: It is missing, or of another version.
     """
-    path = folder / RECORD_NAME
-    try:
-        return msgspec.json.decode(path.read_bytes(), type=TrainingRecord)
-    except OSError as error:
-        message = f"{path} is not there: `callstream train turns` writes it"
-        raise MissingDataError(message) from error
-    except msgspec.DecodeError as error:
-        message = f"{path} is not a record of a trained model: {error}"
-        raise MissingDataError(message) from error
+    return read_json(
+        folder / RECORD_NAME,
+        TrainingRecord,
+        what="a record of a trained model",
+        written_by="callstream train turns",
+    )
