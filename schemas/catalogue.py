@@ -155,7 +155,7 @@ TOPICS: tuple[TopicSpec, ...] = (
     ),
     TopicSpec(TURNS, "json", 7 * DAY_MS, TurnTopicMessage, "`detect_turns`", is_input=True),
     TopicSpec(FINALIZED, "json", 30 * DAY_MS, FinalizedTopicMessage, "`finalize`", is_input=True),
-    TopicSpec(CLASSIFICATIONS, "json", 30 * DAY_MS, CallClassified, "`classify`, `classify_live`"),
+    TopicSpec(CLASSIFICATIONS, "json", 30 * DAY_MS, CallClassified, "`classify`"),
     TopicSpec(MODERATION, "json", 30 * DAY_MS),
     TopicSpec(INSIGHTS, "json", 30 * DAY_MS),
     TopicSpec(ALERTS, "json", 30 * DAY_MS, Alert, "every agent"),
