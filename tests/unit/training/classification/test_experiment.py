@@ -27,6 +27,7 @@ from tests.support.classification.tiny import (
     write_splits,
 )
 from tests.support.models.tiny_trained_turns import bert_config, write_encoder
+from training.classification.evaluation.held_out_rows import held_out_rows
 from training.classification.evaluation.measured import exported_model, trained_model
 from training.classification.evaluation.recipe import EvaluationRecipe, Target
 from training.classification.evaluation.results import read_evaluation
@@ -38,7 +39,6 @@ from training.classification.evaluation.scoring import (
 from training.classification.experiment import (
     evaluate_classifier,
     export_classifier,
-    held_out_rows,
 )
 from training.classification.export.exporter import ExportOptions
 from training.classification.export.graph import trace
