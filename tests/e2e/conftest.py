@@ -11,7 +11,7 @@ import pytest
 from schemas.audio import AudioMessage
 from stream_app.transport.broker import EmbeddedBroker
 from tests.kafka.cluster import KafkaCluster, create_topics
-from tests.kafka.running import with_topics
+from tests.kafka.running import forget_topics, with_topics
 from tests.support.calls.recorded_calls import recorded_call
 from tests.support.system.fleet import Fleet
 from tests.support.system.lanes import Lane, undisturbed
@@ -35,10 +35,15 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @contextmanager
 def running_broker(request: pytest.FixtureRequest) -> Iterator[Broker]:
-    """A new embedded broker, or the one cluster."""
+    """A new embedded broker, or the one cluster; a test may ask for topics that it alone uses."""
     if request.param == "kafka":
         cluster: KafkaCluster = request.getfixturevalue("kafka_cluster")
+        is_alone = request.node.get_closest_marker("own_topics") is not None
+        if is_alone:
+            forget_topics(cluster)
         yield Broker(with_topics(cluster, SETTINGS), cluster)
+        if is_alone:
+            forget_topics(cluster)
         return
     with EmbeddedBroker() as embedded:
         settings = embedded.settings(SETTINGS)

@@ -56,9 +56,14 @@ def with_topics(cluster: KafkaCluster, settings: Settings) -> Settings:
     return own
 
 
+def forget_topics(cluster: KafkaCluster) -> None:
+    """Have the next test make topics of its own, whatever its settings are."""
+    cluster.topics_of = None
+
+
 def without_topics(cluster: KafkaCluster, settings: Settings) -> Settings:
     """Return settings for a cluster that has no topics."""
     own = cluster.settings(settings)
-    cluster.topics_of = None
+    forget_topics(cluster)
     asyncio.run(delete(own.kafka, *existing(own.kafka)))
     return own

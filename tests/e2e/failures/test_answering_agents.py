@@ -31,7 +31,7 @@ from tests.support.system.sentiment_agents import (
 )
 from tests.support.system.topic_watch import TopicWatch, headers_of
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.own_topics]  # these agents read all of it
 
 CALLS = 80  # on four partitions
 CALLS_OF_TURNS = 16
@@ -177,6 +177,7 @@ async def check(broker: Broker, fleet: Fleet, plan_of: Callable[[str], Plan], ru
             worker.kill()
         await fleet.launch(plan.agent, worker="last").ready()
         await watch.until(lambda: closed(watch, plan.name) >= plan.call_ids, "end of every call")
+        await watch.catch_up()
 
         found = answers(watch)
         assert all(len(versions) == 1 for versions in found.values())

@@ -21,7 +21,7 @@ from tests.support.system.scenario import Broker
 from tests.support.system.topic_watch import TopicWatch
 from tests.support.waiting import until
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.own_topics]  # this agent reads all of it
 
 AGENT = "classify"
 CALLS = 60  # on four partitions
@@ -78,6 +78,7 @@ async def test_every_call_is_classified_once_though_workers_are_killed_and_the_m
             await send(settings.kafka, calls[2 * third :])
             every = {call.call_id for call in calls}
             await watch.until(lambda: closed(watch, AGENT) >= every, "end of every call")
+            await watch.catch_up()
             assert second.is_running
             fleet.assert_lanes_repeated()
         check(watch, calls, third)

@@ -75,8 +75,9 @@ async def test_lethal_messages_become_dead_letters_and_the_calls_beside_them_are
         ]
         offsets = [await run.feed.raw(catalogue.AUDIO, partition, bad, key) for key in keys]
         await run.assert_unchanged(timeout_s=TIMEOUT_S)
-        letters = [letter for letter in run.watch.of(catalogue.DEAD_LETTERS) if letter.key]
         await run.watch.until(lambda: bool(alerts(run, "input_quarantined", bad)), "alert")
+        await run.watch.catch_up()
+        letters = [letter for letter in run.watch.of(catalogue.DEAD_LETTERS) if letter.key]
 
     told = [headers_of(letter) for letter in letters]
     # one whose acknowledgement the next death took with it comes twice

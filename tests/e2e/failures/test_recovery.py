@@ -128,4 +128,4 @@ async def test_a_frozen_worker_wakes_as_a_zombie(fleet: Fleet, begin: Begin) -> 
         async with begin() as later:
             await later.assert_unchanged()
         assert all(zombie.is_running for zombie in zombies)
-        run.assert_equal()
+        await run.assert_equal()

@@ -44,7 +44,7 @@ async def test_a_call_id_that_is_used_again_costs_the_second_call_only(
         await fleet.launch("transcribe", worker="second").ready()
         await others.assert_unchanged()
         await run.watch.until(lambda: len(letters(run, used)) >= len(again), "dead letters")
-        run.assert_equal()
+        await run.assert_equal()
 
     assert set(letters(run, used)) == {catalogue.encode(message) for message in again}
     assert {alert["event_id"] for alert in alerts(run, used)} == {alerts(run, used)[0]["event_id"]}
@@ -74,7 +74,7 @@ async def test_the_input_of_closed_calls_may_be_read_again(
         for rest, partition in ends:
             await put(run, rest, partition)
         await run.watch.until_finalized(*(rest[0].call_id for rest, _ in ends))
-        run.assert_equal()
+        await run.assert_equal()
 
     assert not list(run.watch.of(catalogue.DEAD_LETTERS))
     assert not list(run.watch.of(catalogue.ALERTS))

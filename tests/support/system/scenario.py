@@ -73,10 +73,14 @@ class Run:
         """Send what is left and compare every call, to the byte, with the undisturbed one."""
         await self.feed.rest()
         await self.watch.until_finalized(*self.recorded, timeout_s=timeout_s)
-        self.assert_equal()
+        self._compare()
 
-    def assert_equal(self) -> None:
-        """Compare what there is now."""
+    async def assert_equal(self) -> None:
+        """Compare what is on the topics now."""
+        await self.watch.catch_up()
+        self._compare()
+
+    def _compare(self) -> None:
         for each, name in self.recorded.items():
             found = difference(self.watch.lane(each), self.expected[name])
             assert not found, f"call {name}: {found}"

@@ -13,7 +13,8 @@ from schemas.base import RUN_SEPARATOR
 from schemas.codec import decode_json
 from schemas.operations import Checkpoint
 from stream_app.settings import KafkaSettings
-from stream_app.transport.clients import create_reader
+from stream_app.transport.clients import TopicReader, create_reader
+from stream_app.transport.log_reader import BEGINNING, read_batches
 from tests.support.system.fleet import AGENTS
 from tests.support.system.lanes import LANE_TOPICS, Lane, lane_of
 from tests.support.waiting import until
@@ -35,12 +36,24 @@ class TopicWatch:
     """Reads all topics from their beginning, keeping what belongs to one run.
 
     Use it as a context manager.
+
+    A condition on one topic says nothing about the others: they have other leaders, and one of them
+    may answer later. `catch_up` comes before a comparison of what else there is.
+
+    Args:
+        kafka: Where the brokers are.
+        run: Part of the keys that are kept.
+        reader: That of the topics, not started.
     """
 
-    def __init__(self, kafka: KafkaSettings, run: str) -> None:
+    def __init__(self, kafka: KafkaSettings, run: str, reader: TopicReader | None = None) -> None:
         self.run = run
-        self._partitions = kafka.partitions
-        self._reader = create_reader(kafka)
+        self._kafka = kafka
+        self._places = [
+            TopicPartition(topic, number) for topic in WATCHED for number in range(kafka.partitions)
+        ]
+        self._next = dict.fromkeys(self._places, BEGINNING)
+        self._reader = reader or create_reader(kafka)
         self._records: list[ConsumerRecord] = []
         self._task: asyncio.Task[None] | None = None
 
@@ -62,13 +75,23 @@ class TopicWatch:
         await until(holds, lambda: f"{what}: {self}", limit_s=timeout_s)
 
     async def until_finalized(self, *call_ids: str, timeout_s: float = TIMEOUT_S) -> None:
-        """Wait until all calls are finalized and every agent has closed them."""
+        """Wait until all calls are finalized, every agent has closed them, and all is read."""
         calls = set(call_ids)
         await self.until(
             lambda: calls <= self.finalized(), f"end of {sorted(calls)}", timeout_s=timeout_s
         )
         wanted = {(agent, call) for agent in AGENTS for call in calls}
         await self.until(lambda: wanted <= self.closed(), "closed checkpoints of all agents")
+        await self.catch_up()
+
+    async def catch_up(self) -> None:
+        """Wait until everything is read that is on the topics now."""
+        ends = await asyncio.gather(*(self._ends(topic) for topic in WATCHED))
+        wanted = {place: end for found in ends for place, end in found.items()}
+        await self.until(
+            lambda: all(self._next[place] >= end for place, end in wanted.items()),
+            "everything on the topics",
+        )
 
     def finalized(self) -> set[str]:
         """Return the ids of the calls that are finalized."""
@@ -108,9 +131,8 @@ class TopicWatch:
     async def __aenter__(self) -> Self:
         """Begin to read."""
         await self._reader.start()
-        wanted = [TopicPartition(t, number) for t in WATCHED for number in range(self._partitions)]
-        self._reader.assign(wanted)
-        await self._reader.seek_to_beginning(*wanted)
+        self._reader.assign(self._places)
+        await self._reader.seek_to_beginning(*self._places)
         self._task = asyncio.create_task(self._read())
         return self
 
@@ -130,8 +152,18 @@ class TopicWatch:
         mark = f"{RUN_SEPARATOR}{self.run}"
         while True:
             batches = await self._reader.getmany(timeout_ms=100)
-            for records in batches.values():
+            for place, records in batches.items():
                 self._records += [record for record in records if mark in _key(record)]
+                self._next[place] = records[-1].offset + 1
+
+    async def _ends(self, topic: str) -> dict[TopicPartition, int]:
+        """Return the offset behind the last record of each partition that has unread ones."""
+        starts = {place.partition: self._next[place] for place in self._places if place[0] == topic}
+        ends: dict[TopicPartition, int] = {}
+        async for batch in read_batches(self._kafka, topic, starts):
+            for record in batch:
+                ends[TopicPartition(topic, record.partition)] = record.offset + 1
+        return ends
 
 
 def headers_of(record: ConsumerRecord) -> dict[str, str]:
