@@ -10,13 +10,14 @@ from aiokafka import ConsumerRecord, TopicPartition
 from schemas import catalogue
 from schemas.operations import Checkpoint
 from stream_app.runtime.memory.checkpoints import CheckpointStore
-from stream_app.settings import KafkaSettings, Settings
+from stream_app.settings import KafkaSettings
 from stream_app.transport.clients import TopicReader, start_producer
 from tests.support.calls.call_messages import finalized, turn_ended, turns_complete
 from tests.support.system.fleet import AGENTS
+from tests.support.system.scenario import Broker
 from tests.support.system.topic_watch import TopicWatch
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.own_topics]  # agents would read what is made up here
 TURNS = 5
 LATE_POLLS = 20
 
@@ -69,9 +70,9 @@ async def write_ended_call(kafka: KafkaSettings, call_id: str) -> None:
         await producer.stop()
 
 
-async def test_a_call_is_compared_once_all_its_topics_are_read(any_broker: Settings) -> None:
+async def test_a_call_is_compared_once_all_its_topics_are_read(broker: Broker) -> None:
     """Its end is seen on two topics while a third one is behind."""
-    run, kafka = secrets.token_hex(3), any_broker.kafka
+    run, kafka = secrets.token_hex(3), broker.settings.kafka
     call_id = f"late~{run}"
 
     async with TopicWatch(kafka, run, LateReader(kafka, catalogue.TURNS)) as watch:
@@ -83,8 +84,8 @@ async def test_a_call_is_compared_once_all_its_topics_are_read(any_broker: Setti
     assert len(lane[catalogue.FINALIZED]) == 1
 
 
-async def test_catching_up_reads_what_no_condition_asks_for(any_broker: Settings) -> None:
-    run, kafka = secrets.token_hex(3), any_broker.kafka
+async def test_catching_up_reads_what_no_condition_asks_for(broker: Broker) -> None:
+    run, kafka = secrets.token_hex(3), broker.settings.kafka
     call_id = f"late~{run}"
 
     async with TopicWatch(kafka, run, LateReader(kafka, catalogue.FINALIZED)) as watch:
