@@ -141,6 +141,16 @@ class TopicReader:
         offset: int | None = self._consumer.highwater(*self._on_brokers([partition]))
         return offset
 
+    async def end_offsets(self, partitions: Sequence[TopicPartition]) -> dict[TopicPartition, int]:
+        """Return the offset behind the last message of each partition.
+
+        A new leader answers once it knows that all acknowledged messages are before it. That of
+        the embedded broker may be too low.
+        """
+        asked = self._on_brokers(partitions)
+        found = await self._consumer.end_offsets(asked)
+        return {ours: found[theirs] for ours, theirs in zip(partitions, asked, strict=True)}
+
     async def position(self, partition: TopicPartition) -> int:
         """Return the offset of the next message to return."""
         offset: int = await self._consumer.position(*self._on_brokers([partition]))

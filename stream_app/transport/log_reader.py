@@ -46,8 +46,9 @@ async def read_batches(
         topic: Must exist.
         starts: First offset of each partition to read; ``BEGINNING`` is the first there is.
         ends: Offset before which to stop in each partition. Without, the end of the log as the
-            first answer of the brokers has it: their answer to a fetch, since the embedded
-            broker answers the request for the end offset with a wrong one.
+            brokers have it first: the higher one of their answers to the request for it and to a
+            fetch. The embedded broker's answer to the request may be too low, and the first
+            answer of a new leader to a fetch may leave out messages that were acknowledged.
 
     Raises:
         BrokerError: The brokers cannot be reached, or do not answer in time.
@@ -59,10 +60,10 @@ async def read_batches(
         async with asyncio.timeout(READ_TIMEOUT_S) as deadline:
             await reader.start()
             await _seek(reader, topic, starts)
-            open_ends = {TopicPartition(topic, number): None for number in starts} | {
-                TopicPartition(topic, number): end for number, end in (ends or {}).items()
-            }
-            async for batch in _batches(reader, open_ends):
+            known = {TopicPartition(topic, number): end for number, end in (ends or {}).items()}
+            places = [TopicPartition(topic, number) for number in starts]
+            least = await reader.end_offsets([each for each in places if each not in known])
+            async for batch in _batches(reader, dict.fromkeys(places) | known, least):
                 deadline.reschedule(asyncio.get_running_loop().time() + READ_TIMEOUT_S)
                 yield batch
     except (KafkaError, TimeoutError) as error:
@@ -83,7 +84,9 @@ async def _seek(reader: TopicReader, topic: str, starts: Mapping[int, int]) -> N
 
 
 async def _batches(
-    reader: TopicReader, ends: dict[TopicPartition, int | None]
+    reader: TopicReader,
+    ends: dict[TopicPartition, int | None],
+    least: Mapping[TopicPartition, int],
 ) -> AsyncIterator[Sequence[ConsumerRecord]]:
     while ends:
         batches = await reader.getmany(*ends, timeout_ms=POLL_MS, max_records=MAX_RECORDS)
@@ -91,8 +94,8 @@ async def _batches(
             end = ends[partition]
             yield records if end is None else [r for r in records if r.offset < end]
         for partition in list(ends):
-            if ends[partition] is None:
-                ends[partition] = reader.highwater(partition)
+            if ends[partition] is None and (seen := reader.highwater(partition)) is not None:
+                ends[partition] = max(seen, least[partition])
             end = ends[partition]
             if end is not None and await reader.position(partition) >= end:
                 del ends[partition]
