@@ -11,6 +11,7 @@ from aiokafka.errors import KafkaError
 from stream_app.settings import KafkaSettings
 from stream_app.transport.access.causes import broker_failure
 from stream_app.transport.clients import TopicReader, create_reader
+from stream_app.transport.stopping import stop_client
 
 BEGINNING = -1
 READ_TIMEOUT_S = 60.0
@@ -70,7 +71,7 @@ async def read_batches(
         what = f"{kafka.topic(topic)} cannot be read"
         raise broker_failure(what, error, kafka.sasl_username) from error
     finally:
-        await reader.stop()
+        await stop_client(reader)
 
 
 async def _seek(reader: TopicReader, topic: str, starts: Mapping[int, int]) -> None:

@@ -1,5 +1,6 @@
 """Reading a partition to its end: nothing that was acknowledged is left out."""
 
+import asyncio
 from collections.abc import Mapping, Sequence
 
 import pytest
@@ -112,3 +113,19 @@ async def test_what_comes_later_is_not_waited_for(monkeypatch: pytest.MonkeyPatc
     growing = Partition(marks=[3, RECORDS], end=3)
 
     assert await offsets_of(growing, monkeypatch) == [0, 1, 2]
+
+
+class LostBroker(Partition):
+    """A reader that is stopped while a broker is away."""
+
+    async def stop(self) -> None:
+        """Raise what aiokafka raises then, though nobody was cancelled."""
+        raise asyncio.CancelledError
+
+
+async def test_what_was_read_counts_though_a_broker_is_away_at_the_end(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    partition = LostBroker(marks=[RECORDS], end=RECORDS)
+
+    assert await offsets_of(partition, monkeypatch) == [*range(RECORDS)]
