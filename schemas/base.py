@@ -106,3 +106,7 @@ class CallContext(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
     language: Language = "en"
     hot_words: Annotated[tuple[HotWord, ...], Meta(max_length=MAX_HOT_WORDS)] = ()
     attributes: Annotated[dict[AttributeKey, AttributeValue], Meta(max_length=MAX_ATTRIBUTES)] = {}
+
+    def __hash__(self) -> int:
+        """Return a hash, as of any frozen message: a dictionary alone has none."""
+        return hash((*msgspec.structs.astuple(self)[:-1], *sorted(self.attributes.items())))

@@ -125,6 +125,7 @@ class TranscriptFinal(Message, frozen=True, kw_only=True, tag="transcript_final.
         model: Name and version of the weights.
         domain: Of the call, as its context says; routes it to a model of turns.
         revised: Earlier segments of its passage, all that were decoded with it, in order.
+        context: Of the call, without its hot words.
     """
 
     channel: Channel
@@ -146,6 +147,7 @@ class TranscriptFinal(Message, frozen=True, kw_only=True, tag="transcript_final.
     domain: Name = ""
     is_final: Literal[True] = True
     revised: Annotated[tuple[RevisedSegment, ...], Meta(max_length=MAX_REVISED_SEGMENTS)] = ()
+    context: CallContext = CallContext()
 
 
 Models = Annotated[dict[Name, Name], Meta(max_length=MAX_MODELS)]

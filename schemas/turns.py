@@ -73,6 +73,7 @@ class TurnEnded(Message, frozen=True, kw_only=True, tag="turn_ended.v1"):
         speech: Its intervals of speech, without the pauses between and without the segments in
             which the recognizer found no words.
         is_backchannel: A short acknowledgement that did not take the turn.
+        context: Of the call, without its hot words.
     """
 
     turn_id: Identifier
@@ -88,6 +89,7 @@ class TurnEnded(Message, frozen=True, kw_only=True, tag="turn_ended.v1"):
     reason: TurnEndReason
     probability: Ratio = -1.0
     is_backchannel: bool = False
+    context: CallContext = CallContext()
 
 
 class TurnRevised(Message, frozen=True, kw_only=True, tag="turn_revised.v1"):

@@ -21,7 +21,7 @@ from stream_app.calls.classify.classified import (
     no_weights,
     request_of,
 )
-from stream_app.classification import ask_models, load_models
+from stream_app.classification import ask_models, load_models, warn_of_missing
 from stream_app.settings import Settings
 
 log = structlog.get_logger(__name__)
@@ -31,6 +31,7 @@ def define(settings: Settings) -> AgentDefinition:
     """Return the definition of the agent; loads the models that there are."""
     part = settings.classification
     models = load_models(part)
+    warn_of_missing(models)
     agent = _Classify(models)
     answering = Answering(
         agent=AGENT,
@@ -56,7 +57,6 @@ class _Classify:
         self._models = models
         self._look = ModelLook(models.refresh, log, "classification_model")
         self._told: dict[str, str] = {}  # label sets without weights, and why
-        self._tell_missing()
 
     def request(self, call: FinalizedCall, _: Sequence[FinalizedCall]) -> ClassifyRequest | None:
         """Return what the model gets for a call."""
@@ -77,7 +77,3 @@ class _Classify:
         changes = self._look()
         self._told = {n: why for n, why in self._told.items() if n in self._models.missing()}
         return changes
-
-    def _tell_missing(self) -> None:
-        for label_set, reason in self._models.missing().items():
-            log.warning("classification_model.missing", label_set=label_set, reason=reason)

@@ -59,6 +59,12 @@ REGISTRY = (
         threads=lambda settings: settings.classification.threads,
         is_default=False,
     ),
+    RegisteredAgent(
+        "classify_live",
+        port_offset=4,
+        threads=lambda settings: settings.classification.threads,
+        is_default=False,
+    ),
 )
 AGENTS = tuple(agent.name for agent in REGISTRY)
 DEFAULT_AGENTS = tuple(agent.name for agent in REGISTRY if agent.is_default)

@@ -15,7 +15,7 @@ import msgspec
 from schemas.base import Message
 from schemas.codec import from_state, to_state
 from schemas.operations import Checkpoint
-from schemas.turns import CallTurnsComplete, FinalizedCall, TurnEnded
+from schemas.turns import CallTurnsComplete, FinalizedCall, TurnEnded, TurnRevised
 from stream_app.calls.counters import CallCounters
 from stream_app.calls.effects import Commit, Effect, Emit, Infer
 from stream_app.calls.ended_call import EndedCall
@@ -41,7 +41,10 @@ class Answering(Generic[SubjectT, RequestT, ResultT]):
         messages: Returns the answer. Its event ids are derived from the subject and the version of
             the model alone: a repeated answer is recognised by them.
         cost: Returns what a request counts against the agent's limit.
-        has_history: Requests depend on the turns before. They are read again after a takeover.
+        has_history: Requests depend on the turns before, in their latest revision. They are read
+            again after a takeover.
+        is_due: Returns whether a subject is to be answered at all, with the same arguments as
+            ``request``.
         count: Counts what a result says, beside its messages.
     """
 
@@ -51,6 +54,7 @@ class Answering(Generic[SubjectT, RequestT, ResultT]):
     messages: Callable[[SubjectT, ResultT], Sequence[Message]]
     cost: Callable[[RequestT], int] = lambda _: 1
     has_history: bool = False
+    is_due: Callable[[SubjectT, Sequence[SubjectT]], bool] = lambda _, __: True
     count: Callable[[ResultT, CallCounters], None] = lambda _, __: None
 
 
@@ -210,6 +214,8 @@ class AnsweringCall(Generic[SubjectT, RequestT, ResultT]):
         """Return the effects of one message of the topic."""
         if isinstance(message, self._answering.subject):
             return self._take(message, offset)
+        if isinstance(message, TurnRevised):
+            self._revise(message)
         if isinstance(message, CallTurnsComplete):
             return self._end(offset)
         return (Commit((offset,)),)
@@ -238,16 +244,19 @@ class AnsweringCall(Generic[SubjectT, RequestT, ResultT]):
         is_first = self._note(subject, offset)
         if self._is_answered(subject, offset):
             return (Commit((offset,)),)
+        if not self._answering.is_due(subject, earlier):
+            return (self._pass_over(subject, offset, is_first=is_first),)
         content = self._answering.request(subject, earlier)
         if content is None:
-            return (self._leave_alone(subject, offset, is_first=is_first),)
+            self.counters.left_alone += 1
+            return (self._pass_over(subject, offset, is_first=is_first),)
         self._waiting[subject.event_id] = _Waiting(subject, offset)
         cost = self._answering.cost(content)
         request = AnswerRequest(self._call_id, subject.event_id, content, cost)
         return (Infer(request, is_urgent=False, is_kept=True),)
 
-    def _leave_alone(self, subject: SubjectT, offset: int, *, is_first: bool) -> Commit:
-        self.counters.left_alone += 1
+    def _pass_over(self, subject: SubjectT, offset: int, *, is_first: bool) -> Commit:
+        """Return the commit of a subject that has no answer."""
         if not isinstance(subject, TurnEnded):
             return self._settle(subject, offset)
         return Commit((offset,), self._checkpoint() if is_first else None)
@@ -270,6 +279,15 @@ class AnsweringCall(Generic[SubjectT, RequestT, ResultT]):
         if is_first:
             self._state.first_offset = offset
         return is_first
+
+    def _revise(self, revised: TurnRevised) -> None:
+        """Take the words of a turn that ended, as they were heard later, into the history."""
+        for key, turn in reversed(self._history.items()):
+            if isinstance(turn, TurnEnded) and turn.turn_id == revised.turn_id:
+                self._history[key] = msgspec.structs.replace(
+                    turn, text=revised.text, words=revised.words
+                )
+                return
 
     def _is_answered(self, subject: SubjectT, offset: int) -> bool:
         """Return whether a turn was answered before; its content is not known any more."""

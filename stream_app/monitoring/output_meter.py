@@ -41,7 +41,9 @@ class OutputMeter:
         if isinstance(message, Alert):
             self._metrics.count_alert(message.kind)
             return
-        if isinstance(message, CallClassified) and not message.is_shadow:
+        if isinstance(message, CallClassified) and not (
+            message.is_shadow or message.is_provisional
+        ):
             self._metrics.count_classified(message.label_set, message.abstained)
         if arrived_ns != UNKNOWN_NS and not isinstance(message, SpeechActivity):
             latency_ns = self._clock_ns() - arrived_ns

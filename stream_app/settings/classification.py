@@ -49,6 +49,9 @@ class ClassificationSettings(Part):
         threads: Of one run of a model.
         max_batch: Most calls in one run.
         refresh_s: Time between two looks for new files of the models.
+        live_every: Turns between two provisional answers of `classify_live`, acknowledgements not
+            counted.
+        live_words: Latest words of the call that a provisional answer rests on, in whole turns.
     """
 
     models: Annotated[dict[str, str], NoDecode] = Field(default_factory=_bundled)
@@ -57,6 +60,8 @@ class ClassificationSettings(Part):
     threads: int = Field(default=1, ge=1)
     max_batch: int = Field(default=8, ge=1)
     refresh_s: float = Field(default=5.0, gt=0)
+    live_every: int = Field(default=4, ge=1)
+    live_words: int = Field(default=600, ge=1)
 
     @field_validator("models", mode="before")
     @classmethod

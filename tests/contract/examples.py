@@ -43,6 +43,8 @@ from tests.contract.audio_examples import AUDIO_EXAMPLES, CALL_ID, CAPTURED_AT_N
 
 GOLDEN = Path(__file__).parent / "golden"
 
+SPREAD_CONTEXT = msgspec.structs.replace(CONTEXT, hot_words=())
+
 HEALTH = ChannelHealth(
     level_dbfs=-46.5,
     noise_dbfs=-88.5,
@@ -130,6 +132,7 @@ JSON_EXAMPLES: tuple[msgspec.Struct, ...] = (
                 segment_id=f"{CALL_ID}/segment/1/200", start_ms=200, text="ja", words=WORDS[:1]
             ),
         ),
+        context=SPREAD_CONTEXT,
     ),
     CallTranscribed(
         event_id=f"{CALL_ID}/transcribed",
@@ -176,6 +179,7 @@ JSON_EXAMPLES: tuple[msgspec.Struct, ...] = (
         reason="silence",
         probability=0.9375,
         is_backchannel=True,
+        context=SPREAD_CONTEXT,
     ),
     TurnRevised(
         event_id=f"{CALL_ID}/turn_revised/1/1000/3000",

@@ -1,6 +1,6 @@
 """A finalized call as a question to a classification model, and the messages of its answer."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from models.classification.classifier import Answer, Classification, Passage
@@ -128,7 +128,7 @@ def answer_of(call: FinalizedCall, each: Classified) -> CallClassified:
         captured_at_ns=call.captured_at_ns,
         label_set=label_set,
         model=each.model,
-        answers=tuple(_answer(call, answer) for answer in found.answers),
+        answers=task_answers(found, [turn.turn_id for turn in call.turns]),
         abstained=found.abstained,
         windows=found.windows,
         second_opinion=found.second_opinion,
@@ -136,12 +136,21 @@ def answer_of(call: FinalizedCall, each: Classified) -> CallClassified:
     )
 
 
-def _answer(call: FinalizedCall, answer: Answer) -> TaskAnswer:
-    return TaskAnswer(
-        task=answer.task,
-        labels=answer.labels,
-        evidence=tuple(call.turns[index].turn_id for index in answer.evidence),
-        raised_by=answer.raised_by,
+def task_answers(found: Classification, turn_ids: Sequence[str]) -> tuple[TaskAnswer, ...]:
+    """Return the answers of a model as a message has them.
+
+    Args:
+        found: What the model says.
+        turn_ids: Of the passages that it read, in their order.
+    """
+    return tuple(
+        TaskAnswer(
+            task=answer.task,
+            labels=answer.labels,
+            evidence=tuple(turn_ids[index] for index in answer.evidence),
+            raised_by=answer.raised_by,
+        )
+        for answer in found.answers
     )
 
 

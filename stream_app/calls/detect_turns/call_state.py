@@ -2,6 +2,7 @@
 
 import msgspec
 
+from schemas.base import CallContext
 from stream_app.calls.detect_turns.overlap import Overlap
 from stream_app.calls.detect_turns.turn_state import ChannelTurns
 
@@ -14,6 +15,7 @@ class CallState(msgspec.Struct, kw_only=True, omit_defaults=True):
         turns: How many published turns have ended.
         changes: How many messages changed this state.
         is_doubtful: The words of a party do not look like the language that they were decoded as.
+        context: Of the call, as its latest final has it.
     """
 
     channels: list[ChannelTurns] = []
@@ -22,3 +24,4 @@ class CallState(msgspec.Struct, kw_only=True, omit_defaults=True):
     turns: int = 0
     changes: int = 0
     is_doubtful: bool = False
+    context: CallContext = CallContext()

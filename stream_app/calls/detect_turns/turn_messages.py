@@ -1,9 +1,11 @@
 """Messages that detect_turns writes."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 import msgspec
 
+from schemas.base import CallContext
 from schemas.transcripts import CallTranscribed, TranscriptFinal
 from schemas.turns import (
     CallTurnsComplete,
@@ -18,6 +20,20 @@ from stream_app.calls.detect_turns.judgement import JudgementRequest
 from stream_app.calls.detect_turns.overlap import Overlap
 from stream_app.calls.detect_turns.turn_state import ChannelTurns, EndedTurn, OpenTurn
 from stream_app.calls.identifiers import event_id, turn_id
+
+
+@dataclass(frozen=True, slots=True)
+class TurnEnd:
+    """The decision that a turn is over.
+
+    Attributes:
+        at_ms: Audio clock of the decision.
+        is_backchannel: The turn was a short acknowledgement.
+    """
+
+    at_ms: int
+    reason: TurnEndReason
+    is_backchannel: bool
 
 
 def started_message(call_id: str, channel: ChannelTurns, turn: OpenTurn, at_ms: int) -> TurnStarted:
@@ -38,9 +54,8 @@ def ended_message(
     call_id: str,
     channel: ChannelTurns,
     turn: OpenTurn,
-    decision: tuple[int, TurnEndReason],
-    *,
-    is_backchannel: bool,
+    end: TurnEnd,
+    context: CallContext,
 ) -> TurnEnded:
     """Return the message of a turn's end.
 
@@ -48,10 +63,9 @@ def ended_message(
         call_id: Of the call.
         channel: Of the turn.
         turn: That ended.
-        decision: Audio clock and reason of the end.
-        is_backchannel: It did not take the turn.
+        end: When and why it did.
+        context: Of the call.
     """
-    at_ms, reason = decision
     speech = turn.worded_speech
     return TurnEnded(
         event_id=event_id(call_id, "turn_ended", channel.channel, turn.start_ms),
@@ -62,14 +76,15 @@ def ended_message(
         party=channel.party,
         start_ms=turn.start_ms,
         end_ms=speech[-1].end_ms if speech else turn.end_ms,
-        at_ms=at_ms,
+        at_ms=end.at_ms,
         text=turn.text,
         segment_ids=tuple(turn.segment_ids),
         words=turn.words,
         speech=speech,
-        reason=reason,
+        reason=end.reason,
         probability=turn.probability,
-        is_backchannel=is_backchannel,
+        is_backchannel=end.is_backchannel,
+        context=context,
     )
 
 

@@ -20,6 +20,7 @@ from stream_app.calls.detect_turns.judgement import NO_PROBABILITY, variant_of
 from stream_app.calls.detect_turns.lane_reader import LaneMessage
 from stream_app.calls.detect_turns.overlap import OverlapTracker
 from stream_app.calls.detect_turns.turn_messages import (
+    TurnEnd,
     ended_message,
     interruption_message,
     revised_message,
@@ -233,11 +234,8 @@ class TurnTaking:
         self._overlaps.end_turn(channel, turn)
         self._state.turns += 1
         channel.remember(turn, at_ms)
-        return [
-            ended_message(
-                self._call_id, channel, turn, (at_ms, reason), is_backchannel=is_backchannel
-            )
-        ]
+        end = TurnEnd(at_ms, reason, is_backchannel)
+        return [ended_message(self._call_id, channel, turn, end, self._state.context)]
 
     def _interruptions(self, at_ms: int) -> list[Message]:
         return [

@@ -146,6 +146,7 @@ class CallTurns:
         return self._apply(message, offset)
 
     def _feed_final(self, final: TranscriptFinal, offset: int) -> list[Effect]:
+        self._state.context = final.context
         told = self._doubt(final)
         if self._state.is_doubtful and self._config.withholds_words:
             final = msgspec.structs.replace(final, text="", words=(), revised=())

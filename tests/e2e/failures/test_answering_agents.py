@@ -100,7 +100,7 @@ def turns(run: str) -> Plan:
             total += TRUE_SCORES[turn.text]
             scores[answer_id(turn)] = total
     rounds: list[Message] = [said[n] for n in range(len(TEXTS)) for said in by_call.values()]
-    ends = [_end(call_id) for call_id in call_ids]
+    ends = [turns_complete(len(TEXTS), call_id) for call_id in call_ids]
     half = len(rounds) // 2
     batches = (rounds[:half], [*rounds[half - 20 :], *(s[-1] for s in by_call.values()), *ends])
     return Plan(OF_TURNS, LIVE_AGENT, batches, scores, failing, frozenset(call_ids))
@@ -119,11 +119,6 @@ def _turns(call_id: str, is_failing: bool) -> list[TurnEnded]:
         )
         for n, text in enumerate(texts)
     ]
-
-
-def _end(call_id: str) -> Message:
-    end = turns_complete(len(TEXTS))
-    return msgspec.structs.replace(end, call_id=call_id, event_id=f"{call_id}/complete")
 
 
 async def send(kafka: KafkaSettings, messages: Iterable[Message]) -> None:

@@ -22,14 +22,20 @@ CallAnswering = Answering[FinalizedCall, str, int]
 AnyAnswering = Answering[Any, str, int]
 
 
-def of_turns(*, has_history: bool = False) -> TurnAnswering:
-    """Return an agent that counts the words of each turn, or of the call up to it."""
+def of_turns(*, has_history: bool = False, every: int = 1) -> TurnAnswering:
+    """Return an agent that counts the words of each turn, or of the call up to it.
+
+    Args:
+        has_history: Of the call up to it.
+        every: Turns for which there is one answer, with a history.
+    """
     return Answering(
         agent=AGENT,
         subject=TurnEnded,
         request=_turn_request,
         messages=_answer,
         has_history=has_history,
+        is_due=lambda _, earlier: (len(earlier) + 1) % every == 0,
     )
 
 

@@ -21,6 +21,7 @@ from schemas.turns import (
     Interruption,
     TurnEnded,
     TurnEndPredicted,
+    TurnRevised,
 )
 
 CALL = "call~r"
@@ -158,6 +159,21 @@ def turn_ended(channel: int, start_ms: int, end_ms: int, **fields: Any) -> TurnE
     return TurnEnded(**(defaults | fields))
 
 
+def turn_revised(turn: TurnEnded, text: str, at_ms: int) -> TurnRevised:
+    """Return the words of a turn as they were heard at a later time."""
+    return TurnRevised(
+        event_id=f"{turn.event_id}/revised/{at_ms}",
+        call_id=turn.call_id,
+        captured_at_ns=at_ns(at_ms),
+        turn_id=turn.turn_id,
+        channel=turn.channel,
+        party=turn.party,
+        at_ms=at_ms,
+        text=text,
+        words=len(text.split()),
+    )
+
+
 def interruption(at_ms: int) -> Interruption:
     """Return an interruption of the agent by the customer."""
     return Interruption(
@@ -175,11 +191,11 @@ def interruption(at_ms: int) -> Interruption:
     )
 
 
-def turns_complete(turns: int) -> CallTurnsComplete:
+def turns_complete(turns: int, call_id: str = CALL) -> CallTurnsComplete:
     """Return the end of the turns of the call."""
     return CallTurnsComplete(
-        event_id=f"{CALL}/call_turns_complete",
-        call_id=CALL,
+        event_id=f"{call_id}/call_turns_complete",
+        call_id=call_id,
         captured_at_ns=at_ns(81_489),
         at_ms=81_489,
         turns=turns,

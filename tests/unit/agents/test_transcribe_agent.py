@@ -133,6 +133,14 @@ def test_the_domain_of_the_call_reaches_every_transcript(play: Play) -> None:
     assert {message.domain for message in messages} == {"helpline"}
 
 
+def test_the_context_of_the_call_reaches_every_final_without_its_hot_words(play: Play) -> None:
+    _, durable = play(crashes=(60,))
+
+    finals = of_type(durable, TranscriptFinal)
+    assert len(finals) > 1
+    assert {final.context for final in finals} == {msgspec.structs.replace(CONTEXT, hot_words=())}
+
+
 def test_finals_are_exact_and_partials_start_from_the_one_before(play: Play) -> None:
     engine, _ = play()
     finals = [request for request in engine.asked if request.is_exact]

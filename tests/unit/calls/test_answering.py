@@ -20,7 +20,13 @@ from tests.support.calls.answering_worker import (
     of_calls,
     of_turns,
 )
-from tests.support.calls.call_messages import CALL, finalized, turn_ended, turns_complete
+from tests.support.calls.call_messages import (
+    CALL,
+    finalized,
+    turn_ended,
+    turn_revised,
+    turns_complete,
+)
 
 CALL_OF_TWO_WORDS = finalized(((0, 0, "two words"),))
 
@@ -124,6 +130,41 @@ def test_a_turn_that_was_left_alone_is_part_of_the_history_after_a_takeover_too(
     worker.read()
 
     assert [request.content for request in worker.asked] == [f"{IGNORED} b"]
+
+
+def test_a_turn_that_is_not_due_is_acknowledged_and_part_of_the_history() -> None:
+    """It is not one that is left alone: nothing keeps the agent from reading it."""
+    turns = [turn_ended(0, n, n * 100, text=f"t{n}") for n in range(7)]
+    worker = AnsweringWorker([*turns, turns_complete(7)], of_turns(has_history=True, every=3))
+    for _ in range(4):
+        worker.read()
+    worker.take_over()
+    for _ in range(8):
+        worker.read()
+
+    assert [request.content for request in worker.asked] == ["t0 t1 t2", "t0 t1 t2 t3 t4 t5"]
+    assert worker.machine.counters.left_alone == 0
+    worker.finish()
+    assert worker.is_closed
+    assert worker.is_all_acknowledged
+
+
+def test_the_history_has_a_turn_as_it_was_heard_last() -> None:
+    """Before and after a takeover alike; a revision of an unknown turn changes nothing."""
+    first, second = turn_ended(0, 0, 900, text="by"), turn_ended(1, 1_000, 1_900, text="b")
+    third = turn_ended(0, 2_000, 2_900, text="c")
+    revised = [turn_revised(first, "buy", 2_000), turn_revised(third, "?", 2_000)]
+    worker = AnsweringWorker([first, second, *revised, third], of_turns(has_history=True))
+    for _ in range(5):
+        worker.read()
+    contents = [request.content for request in worker.asked]
+    worker.answer()
+    worker.take_over()
+    for _ in range(5):
+        worker.read()
+
+    assert contents == ["by", "by b", "buy b c"]
+    assert [request.content for request in worker.asked] == contents[1:]
 
 
 def test_a_checkpoint_of_a_long_call_stays_small() -> None:

@@ -35,6 +35,13 @@ class CallFacts(msgspec.Struct, frozen=True, kw_only=True):
         return len(self.parties), self.sample_rate_hz
 
     @property
+    def spread_context(self) -> CallContext:
+        """Return the context without hot words, as transcripts and turns carry it."""
+        if not self.context.hot_words:
+            return self.context
+        return msgspec.structs.replace(self.context, hot_words=())
+
+    @property
     def is_on_hold(self) -> bool:
         """Return whether the last hold has no end yet."""
         if not self.held_at_ms:

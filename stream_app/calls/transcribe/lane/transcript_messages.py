@@ -81,8 +81,9 @@ def final_message(
         language=hypothesis.language,
         model=result.model,
         rejected=result.rejected,
-        domain=request.domain,
+        domain=request.call_context.domain,
         revised=tuple(_revised(one, request, style) for one in result.revised),
+        context=request.call_context,
     )
 
 
@@ -126,7 +127,7 @@ def partial_message(
         stable_words=len(_styled(settled, style, language)),
         stability=round(partial.stability, 4),
         language=language,
-        domain=request.domain,
+        domain=request.call_context.domain,
     )
 
 

@@ -116,7 +116,7 @@ class CallRequests:
             is_final=is_final,
             draft=() if is_final else self._partials_of(channel).draft,
             is_exact=is_final or self._config.is_deterministic,
-            domain=facts.context.domain,
+            call_context=facts.spread_context,
             party=facts.parties[channel],
         )
 

@@ -8,7 +8,7 @@ from models.asr.core.requests import DecodeOptions, SpeechEngine, SpeechRequest
 from models.asr.guards import DEFAULT_GUARDS, GuardConfig, apply_guards
 from models.audio.samples import SAMPLE_RATE_HZ, FloatArray, no_samples
 from models.languages import primary_subtag
-from schemas.base import Party
+from schemas.base import CallContext, Party
 from stream_app.calls.transcribe.recognition.passages import (
     Passage,
     RevisedHypothesis,
@@ -19,6 +19,7 @@ from stream_app.calls.transcribe.segmenter.segments import Span
 LOOP = "loop"  # a reason beside the guards' names: words are kept, but their repetition was cut
 FAILED = "failed"  # another: the recognizer made no hypothesis
 CROSSTALK = "crosstalk"  # another: the segment is an echo of another channel
+NO_CONTEXT = CallContext()
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
@@ -34,7 +35,8 @@ class RecognitionRequest:
         is_final: A fresh decode of the whole segment; else of its audio so far.
         draft: Tokens of the segment's last partial, for a decode that need not be exact.
         is_exact: The result must not depend on what is decoded beside it.
-        domain: Of the call; the recognizer does not use it, the readers of the transcript do.
+        call_context: Without its hot words; the readers of the transcript use it, the recognizer
+            does not.
         party: Who speaks on the channel, for the same readers.
     """
 
@@ -49,7 +51,7 @@ class RecognitionRequest:
     is_final: bool
     draft: tuple[int, ...] = ()
     is_exact: bool = True
-    domain: str = ""
+    call_context: CallContext = NO_CONTEXT
     party: Party = "unknown"
     passage: tuple[Span, ...] = ()
     context: FloatArray = field(default_factory=no_samples)

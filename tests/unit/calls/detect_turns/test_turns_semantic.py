@@ -5,11 +5,12 @@ from collections.abc import Sequence
 import msgspec
 import pytest
 
-from schemas.base import Message
+from schemas.base import CallContext, Message
 from schemas.transcripts import TranscriptFinal
 from schemas.turns import CallTurnsComplete
 from stream_app.calls.detect_turns.endpointing import TurnConfig
 from stream_app.calls.detect_turns.turns import CallTurns
+from stream_app.calls.effects import Commit, Emit
 from tests.support.calls.turn_judges import FakeRouter, SayingJudge, drive, one, questions
 from tests.support.calls.turn_lanes import (
     AGENT,
@@ -207,6 +208,33 @@ def test_the_domain_of_the_call_chooses_the_model() -> None:
     run([*number([activity(AGENT, "start", 96, 0, is_speech=True), spoken])], router=router)
 
     assert router.asked == [("agent", "helpline", "en")]
+
+
+def test_every_turn_carries_the_context_of_its_call() -> None:
+    """Also one that ends after the machine was restored, by silence."""
+    context = CallContext(queue="billing", attributes={"analytics": "false"})
+    said = (Said(AGENT, 0, 1_000, "hello"), Said(CUSTOMER, 4_000, 5_000, "good morning"))
+    messages = [
+        msgspec.structs.replace(each, context=context)
+        if isinstance(each, TranscriptFinal)
+        else each
+        for each in lane(said)
+    ]
+    last = max(n for n, each in enumerate(messages) if isinstance(each, TranscriptFinal))
+    call = CallTurns(CALL_ID, DEFAULTS)
+    before = [
+        effect for n, each in enumerate(messages[: last + 1]) for effect in call.feed(each, n)
+    ]
+    stored = [e.checkpoint for e in before if isinstance(e, Commit) and e.checkpoint is not None]
+    restored = CallTurns.restore(stored[-1], DEFAULTS)
+    after = [
+        effect for n, each in enumerate(messages[last + 1 :]) for effect in restored.feed(each, n)
+    ]
+
+    turns = ended([e.message for e in (*before, *after) if isinstance(e, Emit)])
+
+    assert [turn.party for turn in turns] == ["agent", "customer"]
+    assert {turn.context for turn in turns} == {context}
 
 
 def test_the_end_of_the_call_names_the_models() -> None:
