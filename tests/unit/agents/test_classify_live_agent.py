@@ -24,9 +24,11 @@ def agent_of(models: dict[str, str], **fields: object) -> AgentDefinition:
     return define_agent("classify_live", Settings().replace(classification=part))
 
 
-def turns_of(texts: Sequence[str] = TEXTS, **fields: object) -> list[TurnEnded]:
+def turns_of(texts: Sequence[str] = TEXTS, channel: int = 1, **fields: object) -> list[TurnEnded]:
     return [
-        turn_ended(1, n * 1_000, n * 1_000 + 900, text=text, words=len(text.split()), **fields)
+        turn_ended(
+            channel, n * 1_000, n * 1_000 + 900, text=text, words=len(text.split()), **fields
+        )
         for n, text in enumerate(texts)
     ]
 
@@ -67,7 +69,7 @@ def test_every_second_turn_has_an_answer_that_says_that_the_call_goes_on(tmp_pat
 def test_acknowledgements_do_not_count_as_turns(tmp_path: Path) -> None:
     agent = agent_of({"tiny": str(write_classifier(tmp_path))})
     first, *others = turns_of()
-    murmurs = turns_of(("mm", "yes"), is_backchannel=True)
+    murmurs = turns_of(("mm", "yes"), channel=0, is_backchannel=True)
 
     found = answered(agent, [first, *murmurs, *others])
 
