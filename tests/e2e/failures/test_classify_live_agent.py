@@ -18,7 +18,7 @@ from tests.support.system.fleet import Fleet
 from tests.support.system.scenario import Broker
 from tests.support.system.topic_watch import TopicWatch
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.own_topics]  # this agent reads all of it
 
 AGENT = "classify_live"
 CALLS = 24  # on four partitions
@@ -93,6 +93,7 @@ async def test_every_due_turn_is_answered_once_though_workers_are_killed(
             await second.ready()
             await send(settings.kafka, [*rounds[half - 2 * CALLS :], *ends])
             await watch.until(lambda: closed(watch, AGENT) >= calls.keys(), "end of every call")
+            await watch.catch_up()
             fleet.assert_lanes_repeated()
         check(watch, calls)
 
