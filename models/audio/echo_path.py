@@ -76,10 +76,8 @@ def fit_filter(copy: FloatArray, reference: FloatArray, taps: int) -> FloatArray
     last = reference[:-taps:-1].astype(np.float64)
     changes = _outer_diagonals(before) - _outer_diagonals(last)
     diagonals = np.concatenate((first_row[None], first_row + np.cumsum(changes, axis=0)))
-    rows, columns = _upper_triangle(taps)
-    matrix = np.empty((taps, taps))
-    matrix[rows, columns] = matrix[columns, rows] = diagonals[rows, columns - rows]
-    matrix[np.diag_indices(taps)] += DIAGONAL_LOAD * first_row[0] + TINY
+    matrix = diagonals.ravel()[_places(taps)]
+    matrix.ravel()[:: taps + 1] += DIAGONAL_LOAD * first_row[0] + TINY
     return np.linalg.solve(matrix, wanted).astype(np.float32)
 
 
@@ -96,14 +94,20 @@ def _outer_diagonals(values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]
     """Return values[i] * values[i + k] at [i, k], 0 beyond the end, shape (n, n + 1)."""
     count = len(values)
     padded = np.concatenate((values, np.zeros(count + 1)))
-    shifted = np.lib.stride_tricks.sliding_window_view(padded, count + 1)[:count]
-    return values[:, None] * shifted
+    return values[:, None] * padded[_shifts(count)]
 
 
 @cache
-def _upper_triangle(size: int) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]:
-    rows, columns = np.triu_indices(size)
-    return rows, columns
+def _shifts(count: int) -> npt.NDArray[np.intp]:
+    """Return i + k at [i, k], shape (count, count + 1)."""
+    return np.arange(count)[:, None] + np.arange(count + 1)
+
+
+@cache
+def _places(size: int) -> npt.NDArray[np.intp]:
+    """Return where the diagonals of a symmetric matrix have its elements, shape (size, size)."""
+    rows, columns = np.indices((size, size))
+    return np.asarray(np.minimum(rows, columns) * size + np.abs(rows - columns), np.intp)
 
 
 @cache

@@ -5,6 +5,13 @@ import numpy as np
 from models.audio.samples import FloatArray, no_samples
 from stream_app.calls.transcribe.crosstalk.block_grid import STEP_BLOCKS, BlockGrid
 
+KEPT_ENERGIES = 64  # blocks
+
+
+def mean_square(samples: FloatArray) -> float:
+    """Return the energy of samples."""
+    return float(np.dot(samples, samples)) / len(samples)
+
 
 class ComparedAudio:
     """The recent audio of a channel, averaged to the rate of comparison; silence before it.
@@ -22,6 +29,7 @@ class ComparedAudio:
         self._factor = grid.factor
         self._kept = grid.history // grid.factor + 2 * STEP_BLOCKS * grid.compared
         self._buffer = np.zeros(2 * self._kept, dtype=np.float32)
+        self._energies: dict[int, float] = {}
         self._begin(start)
 
     def append(self, start: int, samples: FloatArray) -> None:
@@ -45,6 +53,7 @@ class ComparedAudio:
 
     def _begin(self, start: int) -> None:
         self._buffer[:] = 0
+        self._energies.clear()
         self._filled = self._kept  # of the buffer; all before the first sample is silence
         self._first = start // self._factor - self._kept
         self._rest = np.zeros(start % self._factor, dtype=np.float32)
@@ -54,12 +63,15 @@ class ComparedAudio:
         """Return compared samples [start, end), shape (end - start,); a view, not to be kept."""
         return self._buffer[start - self._first : end - self._first]
 
-    def energies(self, block: int, count: int) -> list[float]:
-        """Return the mean square of each of ``count`` blocks from ``block`` on."""
-        audio = self.between(block * self._size, (block + count) * self._size)
-        blocks = audio.reshape(count, self._size)
-        means: list[float] = (np.einsum("ij,ij->i", blocks, blocks) / self._size).tolist()
-        return means
+    def energy(self, block: int) -> float:
+        """Return the mean square of a block all of which has come."""
+        known = self._energies.get(block)
+        if known is None:
+            if len(self._energies) >= KEPT_ENERGIES:
+                self._energies.clear()
+            audio = self.between(block * self._size, (block + 1) * self._size)
+            known = self._energies[block] = mean_square(audio)
+        return known
 
     def _averaged(self, samples: FloatArray) -> FloatArray:
         audio = np.concatenate((self._rest, samples))

@@ -1,7 +1,7 @@
-"""Crosstalk of a call: what a channel has of another one is passed on as silence.
+"""Crosstalk of a call: what a channel has of another one is passed on as noise of the line.
 
 While no echo is known, audio is passed on as it comes. Once it is known how an echo comes about
-(`echo_tracker`), each block of the grid is passed on when it is whole, as silence where the echo
+(`echo_tracker`), each block of the grid is passed on when it is whole, as noise where the echo
 explains it. What was passed on before that was known is marked, so that a segment that is made of
 it has no words.
 
@@ -20,6 +20,7 @@ from stream_app.calls.counters import CallCounters
 from stream_app.calls.transcribe.crosstalk.block_grid import BLOCK_MS, STEP_BLOCKS, BlockGrid
 from stream_app.calls.transcribe.crosstalk.echo_state import EchoState
 from stream_app.calls.transcribe.crosstalk.echo_tracker import EchoTracker
+from stream_app.calls.transcribe.crosstalk.line_noise import line_noise
 from stream_app.calls.transcribe.input.sequence_point import to_position
 
 SNAPSHOT_STEPS = 2
@@ -27,11 +28,12 @@ MIN_CHANNELS = 2
 
 
 class _Echo(NamedTuple):
-    """Audio of a channel that is nothing but echo, by positions."""
+    """Audio of a channel that is nothing but echo, by positions, and the energy of its noise."""
 
     channel: int
     start: int
     end: int
+    noise: float
 
 
 class Crosstalk:
@@ -94,31 +96,25 @@ class Crosstalk:
             self._skip_to(start)
         first = self._position
         waiting = self._waiting(start, audio)
-        silent: list[_Echo] = []
+        echoes: list[_Echo] = []
         for part in range(0, len(audio[0]), self._grid.step):  # a filled gap is long
             for known, samples in zip(self._tracker.audio, audio, strict=True):
                 known.append(start + part, samples[part : part + self._grid.step])
-            silent += self._advance(min(start + part + self._grid.step, start + len(audio[0])))
+            echoes += self._advance(min(start + part + self._grid.step, start + len(audio[0])))
         passed = self._position - first
         if passed == len(waiting[0]):
             self._held = []
         else:
             self._held = [samples[passed:] for samples in waiting]
-        return [
-            (first, _without(samples[:passed], [s for s in silent if s.channel == channel], first))
-            for channel, samples in enumerate(waiting)
-        ]
+        return self._without(echoes, first, [samples[:passed] for samples in waiting])
 
     def flush(self) -> list[tuple[int, FloatArray]]:
         """Return the audio that waited, as `insert` does: what it is was not decided any more."""
         first, held = self._position, self._held or [no_samples()] * self._channels
         self._held = []
         self._position += len(held[0]) if held else 0
-        silent = self._tracker.last_copies
-        return [
-            (first, np.zeros_like(samples) if channel in silent else samples)
-            for channel, samples in enumerate(held)
-        ]
+        copies = self._tracker.last_copies
+        return self._without([self._echo(n, first, self._position) for n in copies], first, held)
 
     def stop(self) -> list[tuple[int, FloatArray]]:
         """Return the audio that waited, as `flush` does; from now on all is passed on as it comes.
@@ -212,21 +208,22 @@ class Crosstalk:
             end: Position up to which audio has come.
         """
         tracker = self._tracker
-        silent: list[_Echo] = []
+        echoes: list[_Echo] = []
         while True:
             step_end = (tracker.step + 1) * self._grid.step
             until, known = self._next_block(min(end, step_end))
             if known <= min(end, step_end) and until > self._position:
                 if tracker.wait is not None:
                     block = self._position // self._grid.block
-                    silent += [_Echo(n, self._position, until) for n in tracker.copies_in(block)]
+                    copies = tracker.copies_in(block)
+                    echoes += [self._echo(n, self._position, until) for n in copies]
                 self._position = until
             elif step_end <= end:
                 tracker.end_step()
                 if tracker.step % SNAPSHOT_STEPS == 0:
                     self._states.append(tracker.state(self._position))
             else:
-                return silent
+                return echoes
 
     def _next_block(self, end: int) -> tuple[int, int]:
         """Return up to where audio is passed on next, and how much must have come for it.
@@ -240,12 +237,19 @@ class Crosstalk:
         until = (self._position // self._grid.block + 1) * self._grid.block
         return until, until + wait
 
+    def _echo(self, channel: int, start: int, end: int) -> _Echo:
+        return _Echo(channel, start, end, self._tracker.floors[channel])
 
-def _without(samples: FloatArray, echoes: Sequence[_Echo], first: int) -> FloatArray:
-    """Return audio that begins at ``first`` with silence in place of echoes."""
-    if not echoes:
-        return samples
-    audio = samples.copy()
-    for echo in echoes:
-        audio[echo.start - first : echo.end - first] = 0
-    return audio
+    def _without(
+        self, echoes: Sequence[_Echo], first: int, audio: Sequence[FloatArray]
+    ) -> list[tuple[int, FloatArray]]:
+        """Return audio that begins at ``first`` with noise in place of echoes."""
+        if not echoes:
+            return [(first, samples) for samples in audio]
+        heard = list(audio)
+        for channel in {echo.channel for echo in echoes}:
+            heard[channel] = audio[channel].copy()
+        for channel, start, end, energy in echoes:
+            noise = line_noise(start, end, energy=energy, factor=self._grid.factor)
+            heard[channel][start - first : end - first] = noise
+        return [(first, samples) for samples in heard]

@@ -20,7 +20,7 @@ from stream_app.calls.transcribe.crosstalk.block_grid import (
     STEP_BLOCKS,
     BlockGrid,
 )
-from stream_app.calls.transcribe.crosstalk.compared_audio import ComparedAudio
+from stream_app.calls.transcribe.crosstalk.compared_audio import ComparedAudio, mean_square
 from stream_app.calls.transcribe.crosstalk.echo_state import TAPS, EchoPath, Pair, as_text
 
 TAPS_BEFORE = 16  # of the filter before the delay, which is not exact
@@ -32,6 +32,8 @@ EXPLAINED = 0.5  # of the energy; or all but noise
 LEAST_EXPLAINED = 0.06  # of audio that the filter was not fitted to
 LEAST_EXPLAINED_TWICE = 0.01  # if the delay was found twice
 TESTED_BLOCKS = 5
+GOOD_LEFTOVER = 0.02  # of the energy: a filter that leaves so little is not fitted anew
+CLEAR_LEFTOVER = 0.25  # of the energy: no filter explains so much by chance
 NOISE = 2.0  # times its floor is nothing but noise
 TINY = 1e-12
 
@@ -81,37 +83,57 @@ class EchoSearch:
         return self._path(heard, found.samples, least), heard
 
     def refit(self, path: EchoPath) -> EchoPath:
-        """Return a path with its filter fitted anew, or as it is where that explains nothing."""
+        """Return a path with its filter fitted anew.
+
+        It stays as it is where it explains nearly all, and where a new one explains nothing.
+        """
+        kept = msgspec.structs.replace(path, fitted_step=self._step)
+        audio, reference = self._fitted_audio(path.copy, path.source, path.first)
+        left = mean_square(residual(audio, reference, path.filter_taps))
+        if left <= max(GOOD_LEFTOVER * mean_square(audio), NOISE * self._floors[path.copy]):
+            return kept
         peak = int(np.argmax(np.abs(path.filter_taps)))
         first = path.first + peak - TAPS_BEFORE
         first = first if path.first < 0 else max(first, 0)
-        fitted = self._fitted(path.copy, path.source, first, LEAST_EXPLAINED_TWICE)
-        return fitted or msgspec.structs.replace(path, fitted_step=self._step)
+        fitted = self._fitted(path.copy, path.source, first)
+        if fitted is None or fitted.leftover <= CLEAR_LEFTOVER:
+            return fitted or kept
+        return fitted if self._explains(fitted, LEAST_EXPLAINED_TWICE) else kept
 
     def _path(self, pair: Pair, delay: int, least: float) -> EchoPath | None:
         copy, source = pair.second, pair.first
         if delay < 0:
             copy, source, delay = source, copy, -delay
-        path = self._fitted(copy, source, max(delay - TAPS_BEFORE, 0), least)
-        if path is None or path.gain <= LOUDER:
+        path = self._fitted(copy, source, max(delay - TAPS_BEFORE, 0))
+        if path is None or not self._explains(path, least):
+            return None
+        if path.gain <= LOUDER:
             return path
         first = -delay - TAPS_BEFORE if delay > TAPS_BEFORE else 0
-        return self._fitted(source, copy, first, least)
+        path = self._fitted(source, copy, first)
+        return path if path is not None and self._explains(path, least) else None
 
-    def _fitted(self, copy: int, source: int, first: int, least: float) -> EchoPath | None:
+    def _fitted_audio(self, copy: int, source: int, first: int) -> tuple[FloatArray, FloatArray]:
+        """Return the audio of a copy to which a filter is fitted, and that which it filters."""
         end = self._end + min(first, 0)  # of what has its original
         start = end - FITTED_BLOCKS * self._grid.compared
         audio = self._audio[copy].between(start, end)
-        reference = self._audio[source].between(start - first - TAPS + 1, end - first)
-        if _explained(audio, reference, TESTED_BLOCKS * self._grid.compared) < least:
-            return None
+        return audio, self._audio[source].between(start - first - TAPS + 1, end - first)
+
+    def _explains(self, path: EchoPath, least: float) -> bool:
+        """Return whether a filter explains so much of audio that it was not fitted to."""
+        audio, reference = self._fitted_audio(path.copy, path.source, path.first)
+        return _explained(audio, reference, TESTED_BLOCKS * self._grid.compared) >= least
+
+    def _fitted(self, copy: int, source: int, first: int) -> EchoPath | None:
+        audio, reference = self._fitted_audio(copy, source, first)
         text = as_text(fit_filter(audio, reference, TAPS))
         path = EchoPath(copy=copy, source=source, first=first, taps=text, fitted_step=self._step)
         rest = residual(audio, reference, path.filter_taps)
-        energy, left, floor = _energy(audio), _energy(rest), self._floors[copy]
+        energy, left, floor = mean_square(audio), mean_square(rest), self._floors[copy]
         if left > max((1 - EXPLAINED) * energy, NOISE * floor):
             return None
-        gain = _energy(audio - rest) / max(_energy(reference[TAPS - 1 :]), TINY)
+        gain = mean_square(audio - rest) / max(mean_square(reference[TAPS - 1 :]), TINY)
         leftover = max(left - floor, 0.0) / max(energy, TINY)
         return msgspec.structs.replace(path, leftover=round(leftover, 4), gain=round(gain, 6))
 
@@ -124,8 +146,4 @@ def _explained(audio: FloatArray, reference: FloatArray, tested: int) -> float:
     taps = fit_filter(audio[:-tested], reference[:-tested], TAPS)
     last = audio[-tested:]
     rest = residual(last, reference[-tested - TAPS + 1 :], taps)
-    return 1 - _energy(rest) / max(_energy(last), TINY)
-
-
-def _energy(samples: FloatArray) -> float:
-    return float(np.dot(samples, samples)) / len(samples)
+    return 1 - mean_square(rest) / max(mean_square(last), TINY)

@@ -13,6 +13,8 @@ from schemas.base import Channel
 
 TAPS = 96  # 12 ms at 8 kHz: the filters of a line
 TAPS_TEXT = 4 * (TAPS * 2 // 3)
+SPECTRUM = 16 * TAPS  # points
+BETWEEN_BINS = 1.02  # the highest gain to the highest at a point of the spectrum, in energy
 EQUAL_GAIN = 2.0  # in energy: no more apart
 
 
@@ -52,6 +54,12 @@ class EchoPath(msgspec.Struct, frozen=True, kw_only=True, dict=True, omit_defaul
     def filter_taps(self) -> FloatArray:
         """Return the filter, shape (TAPS,)."""
         return np.frombuffer(b64decode(self.taps), np.float16).astype(np.float32)
+
+    @cached_property
+    def most_gain(self) -> float:
+        """Return by how much the filter may raise the energy of a sound of any frequency."""
+        response = np.abs(np.fft.rfft(self.filter_taps, SPECTRUM))
+        return BETWEEN_BINS * float(response.max()) ** 2
 
 
 class Pair(msgspec.Struct, frozen=True, array_like=True):

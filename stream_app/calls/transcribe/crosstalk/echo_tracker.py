@@ -1,12 +1,10 @@
 """The echoes between the channels of a call, followed step by step."""
 
+import math
 from collections.abc import Sequence
 from itertools import combinations
 
-import numpy as np
-
 from models.audio.echo_path import residual
-from models.audio.samples import FloatArray
 from stream_app.calls.counters import CallCounters
 from stream_app.calls.transcribe.crosstalk.block_grid import (
     BLOCK_MS,
@@ -15,7 +13,7 @@ from stream_app.calls.transcribe.crosstalk.block_grid import (
     BlockGrid,
 )
 from stream_app.calls.transcribe.crosstalk.block_marks import BlockMarks
-from stream_app.calls.transcribe.crosstalk.compared_audio import ComparedAudio
+from stream_app.calls.transcribe.crosstalk.compared_audio import ComparedAudio, mean_square
 from stream_app.calls.transcribe.crosstalk.echo_search import NOISE, TAPS_BEFORE, EchoSearch
 from stream_app.calls.transcribe.crosstalk.echo_state import TAPS, EchoPath, EchoState, Pair
 
@@ -32,6 +30,7 @@ OWN_BLOCKS = 4  # passed on behind two in which the party itself speaks
 REVERSE_SAMPLES = 64
 EQUAL_BLOCKS = 3_000 // BLOCK_MS
 STEP_BITS = (1 << STEP_BLOCKS) - 1
+NO_COPIES: frozenset[int] = frozenset()
 ALL_BITS = (1 << FITTED_BLOCKS) - 1
 
 
@@ -57,7 +56,7 @@ class EchoTracker:
         self._grid = grid
         self._counters = counters
         self._since = state.since
-        self._floors = list(state.floors)
+        self.floors = list(state.floors)
         self._loud = list(state.loud)
         self._explained = list(state.explained)
         self._own_until = list(state.own_until)
@@ -65,7 +64,7 @@ class EchoTracker:
         self._pairs = {(pair.first, pair.second): pair for pair in state.pairs}
         self._echoes = [0] * len(state.loud)
         self._found = [0] * len(state.loud)
-        self.last_copies: frozenset[int] = frozenset()
+        self.last_copies = NO_COPIES
         self.step = state.step
         self.copied = list(state.copied)
         start = max(state.step * grid.step - grid.history, state.since)
@@ -85,7 +84,7 @@ class EchoTracker:
             step=self.step,
             since=self._since,
             passed=passed,
-            floors=tuple(self._floors),
+            floors=tuple(self.floors),
             loud=tuple(self._loud),
             explained=tuple(self._explained),
             own_until=tuple(self._own_until),
@@ -102,16 +101,14 @@ class EchoTracker:
 
     def copies_in(self, block: int) -> frozenset[int]:
         """Return the channels on which the next block is nothing but echo."""
-        copies = frozenset(
-            path.copy for path in self._paths if self._is_echo(path, block, self._own_until)
-        )
+        found = [path.copy for path in self._paths if self._is_echo(path, block, self._own_until)]
+        copies = self.last_copies = frozenset(found) if found else NO_COPIES
         for channel in copies:
             self._found[channel] += self._has_sound(channel, block)
             if block // STEP_BLOCKS == self.step:
                 self._echoes[channel] |= 1 << (STEP_BLOCKS - 1 - block % STEP_BLOCKS)
             else:
                 self.marks[channel].silence(block)
-        self.last_copies = copies
         return copies
 
     def end_step(self) -> None:
@@ -137,7 +134,8 @@ class EchoTracker:
     def _listen(self) -> None:
         """Take in which blocks of the step have a sound, and the level of the noise."""
         for channel, audio in enumerate(self.audio):
-            energies = audio.energies(self.step * STEP_BLOCKS, STEP_BLOCKS)
+            first = self.step * STEP_BLOCKS
+            energies = [audio.energy(block) for block in range(first, first + STEP_BLOCKS)]
             floor = self._raise_floor(channel, min(energies))
             loud = 0
             for energy in energies:
@@ -147,15 +145,14 @@ class EchoTracker:
             self._echoes[channel] = 0
 
     def _raise_floor(self, channel: int, energy: float) -> float:
-        if len(self._floors) <= channel:
-            self._floors.append(MOST_FLOOR)
-        floor = min(energy, self._floors[channel] * FLOOR_RISE, MOST_FLOOR)
-        self._floors[channel] = max(floor, LEAST_FLOOR)
-        return self._floors[channel]
+        if len(self.floors) <= channel:
+            self.floors.append(MOST_FLOOR)
+        floor = min(energy, self.floors[channel] * FLOOR_RISE, MOST_FLOOR)
+        self.floors[channel] = max(floor, LEAST_FLOOR)
+        return self.floors[channel]
 
     def _has_sound(self, channel: int, block: int) -> bool:
-        (energy,) = self.audio[channel].energies(block, 1)
-        return energy > NOISE * self._floors[channel]
+        return self.audio[channel].energy(block) > NOISE * self.floors[channel]
 
     def _mark_before(self, path: EchoPath, end: int) -> int:
         """Return how many blocks with a sound that was passed on turn out to be an echo.
@@ -181,13 +178,19 @@ class EchoTracker:
             own_until: Of each channel, where the blocks come in order; changed in place.
         """
         size, channel = self._grid.compared, path.copy
+        floor, energy = self.floors[channel], self.audio[channel].energy(block)
+        if energy <= NOISE * floor:
+            return False
         start = block * size
         at = start - path.first
         reference = self.audio[path.source].between(at - TAPS + 1, at + size)
-        if _energy(reference) <= LOUD_SOURCE * self._floors[path.source]:
+        source = mean_square(reference)
+        if source <= LOUD_SOURCE * self.floors[path.source]:
             return False
-        audio, floor = self.audio[channel].between(start, start + size), self._floors[channel]
-        energy, left = _energy(audio), _energy(residual(audio, reference, path.filter_taps))
+        left = _least_left(energy, path.most_gain * source * len(reference) / size)
+        if left <= max(OWN_LEFTOVER * energy, OWN_NOISE * floor):
+            audio = self.audio[channel].between(start, start + size)
+            left = mean_square(residual(audio, reference, path.filter_taps))
         if own_until is not None:
             if left > max(OWN_LEFTOVER * energy, OWN_NOISE * floor):
                 is_second = own_until[channel] >= block
@@ -213,7 +216,7 @@ class EchoTracker:
 
     def _search(self, first: int, second: int) -> EchoPath | None:
         """Return an echo between two channels that was not known."""
-        search = EchoSearch(self._grid, self.audio, self._floors, self.step)
+        search = EchoSearch(self._grid, self.audio, self.floors, self.step)
         fitting = [path for path in self._paths if self._fits(path, {first, second})]
         if fitting:
             due = [p for p in fitting if self.step - p.fitted_step >= REFIT_STEPS]
@@ -254,5 +257,6 @@ def _allowed(path: EchoPath) -> float:
     return min(max(LEFTOVER_MARGIN * path.leftover, LEAST_LEFTOVER), MOST_LEFTOVER)
 
 
-def _energy(samples: FloatArray) -> float:
-    return float(np.dot(samples, samples)) / len(samples)
+def _least_left(energy: float, echo: float) -> float:
+    """Return the energy that is left of a sound at least without an echo of at most ``echo``."""
+    return (math.sqrt(energy) - math.sqrt(echo)) ** 2 if energy > echo else 0.0
