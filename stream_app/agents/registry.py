@@ -57,7 +57,6 @@ REGISTRY = (
         "classify",
         port_offset=3,
         threads=lambda settings: settings.classification.threads,
-        is_default=False,
     ),
     RegisteredAgent(
         "classify_live",

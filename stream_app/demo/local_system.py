@@ -19,7 +19,6 @@ from stream_app.transport.broker import EmbeddedBroker
 from stream_app.transport.topics import create_topics
 from stream_app.worker.supervisor import Supervisor
 
-AGENTS = (*DEFAULT_AGENTS, "classify")
 PARTITIONS = 2
 READY_TIMEOUT_S = 180.0  # loading weights takes a while on a busy machine
 MAX_STARTS = 3  # of one agent; an agent that needs more is broken
@@ -40,7 +39,7 @@ class LocalSystem:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._open = ExitStack()
-        self._starts = {name: _Starts() for name in AGENTS}
+        self._starts = {name: _Starts() for name in DEFAULT_AGENTS}
         self._supervisor: Supervisor | None = None
         self._log: Path | None = None
         self._broker_checked_s = 0.0
@@ -64,7 +63,7 @@ class LocalSystem:
         )
         say("creating the topics")
         await create_topics(self._settings.kafka)
-        say(f"starting the agents: {', '.join(AGENTS)}")
+        say(f"starting the agents: {', '.join(DEFAULT_AGENTS)}")
         self._supervisor = self._open.enter_context(self._agents())
         await self._await_ready(say)
 
@@ -104,7 +103,7 @@ class LocalSystem:
         own_lines = self._open.enter_context(self._log.open("a"))
         worker = self._settings.worker
         configure_logging(worker.log_level, worker.log_format, stream=own_lines)
-        return Supervisor(self._settings, AGENTS, log_file=log)
+        return Supervisor(self._settings, log_file=log)
 
     async def _await_ready(self, say: Callable[[str], None]) -> None:
         supervisor = self._supervisor
@@ -112,7 +111,7 @@ class LocalSystem:
             async with asyncio.timeout(READY_TIMEOUT_S):
                 while supervisor is not None and not supervisor.is_ready:
                     self.check()
-                    say(f"waiting for {', '.join(AGENTS)} to load their models and join")
+                    say(f"waiting for {', '.join(DEFAULT_AGENTS)} to load their models and join")
                     await asyncio.sleep(_LOOK_EVERY_S)
         except TimeoutError as error:
             message = f"the agents were not ready in {READY_TIMEOUT_S:.0f} s"

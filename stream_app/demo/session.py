@@ -11,7 +11,6 @@ import stream_app
 from models.text.word_errors import Reference, read_reference
 from schemas import catalogue
 from schemas.errors import AudioFormatError, BrokerError, CallstreamError
-from stream_app.demo.local_system import AGENTS
 from stream_app.demo.report import Report, compare
 from stream_app.live.call_view import CallView
 from stream_app.live.following import RESULT_TOPICS, Arrival, Follower, follow
@@ -29,7 +28,6 @@ _ASSETS = Path(stream_app.__file__).parent / "assets"
 DEMO_CALL = _ASSETS / "demo_call" / "call.wav"  # synthetic, with an exact reference
 REAL_CALL = _ASSETS / "real_call" / "call.wav"  # two people, without a reference
 FOLLOWED_TOPICS = (catalogue.AUDIO, *RESULT_TOPICS, catalogue.DEAD_LETTERS)
-CLASSIFY = "classify"
 SILENCE_LIMIT_S = 60.0  # without a message of the call: none will come any more
 
 
@@ -155,8 +153,7 @@ class DemoSession:
     @property
     def _is_answered(self) -> bool:
         """Whether everything has come that the agents make of a call."""
-        is_classified = self.view.classified is not None or CLASSIFY not in AGENTS
-        return self.view.finalized is not None and is_classified
+        return self.view.finalized is not None and self.view.classified is not None
 
     def take(self, arrivals: list[Arrival]) -> None:
         """Show and measure what has arrived."""

@@ -13,6 +13,7 @@ import pytest
 import soundfile
 
 from schemas import catalogue
+from stream_app.agents.registry import DEFAULT_AGENTS
 from stream_app.settings import KafkaSettings
 from tests.support.calls.recorded_calls import RATE_HZ, demo_audio
 from tests.support.system.command_line import CALLSTREAM, environment
@@ -125,5 +126,5 @@ def test_the_agents_end_with_a_killed_supervisor(broker: Broker, tmp_path: Path)
         supervisor.kill()
         gone, alive = psutil.wait_procs(agents, timeout=STOP_TIMEOUT_S)
 
-    assert len(gone) == 3
+    assert len(gone) == len(DEFAULT_AGENTS)
     assert alive == []

@@ -12,7 +12,8 @@ from schemas.errors import (
     CallstreamError,
     ConfigurationError,
 )
-from stream_app.demo.local_system import AGENTS, LocalSystem
+from stream_app.agents.registry import DEFAULT_AGENTS
+from stream_app.demo.local_system import LocalSystem
 from stream_app.demo.session import DEMO_CALL, REAL_CALL, DemoSession, load_call
 from stream_app.settings import Settings
 from tests.support.calls.call_messages import (
@@ -116,7 +117,7 @@ class FakeSupervisor:
     failure = ""
 
     def __init__(self) -> None:
-        self.pid_of = {name: 1 + number for number, name in enumerate(AGENTS)}
+        self.pid_of = {name: 1 + number for number, name in enumerate(DEFAULT_AGENTS)}
 
     def pid(self, name: str) -> int:
         """Return the process id."""
