@@ -54,6 +54,10 @@ COMMANDS = {
         "benchmarks.api.command:api",
         "Measure how long the HTTP server takes to classify a text, on one core.",
     ),
+    "alerts": (
+        "benchmarks.alerts.command:alerts",
+        "Measure how soon after a finalized call its alert can be read.",
+    ),
     "turn-model": (
         "benchmarks.turn_model.command:turn_model",
         "Measure what one run of the end-of-turn model takes on one thread, in int8 and fp32.",

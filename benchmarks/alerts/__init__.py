@@ -1,0 +1,1 @@
+"""How soon after a finalized call its alert is there."""
