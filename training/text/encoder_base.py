@@ -38,6 +38,7 @@ class EncoderRecipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         model: An encoder: a folder, a name on the hub, or one of `models.fetching.catalogue`, such
             as ``minilm``, which a machine without a hub can have too.
         layers: How many of its first layers are kept; 0 keeps all.
+        keeps_last: The base's last layer takes the place of the last one that is kept.
         vocabulary: How many word pieces are kept: special tokens and ASCII characters, then the
             most frequent of the training texts, and where these have fewer, the base's first
             ones; 0 keeps all.
@@ -46,6 +47,7 @@ class EncoderRecipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     model: str
     layers: int = 0
+    keeps_last: bool = False
     vocabulary: int = 0
     positions: int = 0
 
@@ -75,6 +77,8 @@ def cut_encoder(
     with without_remarks(), torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         model, tokenizer = _load(source, recipe)
+        if recipe.keeps_last:
+            _take_last_layer(model, source)
     if recipe.vocabulary:
         kept = frequent_pieces(tokenizer, texts(), recipe.vocabulary)
         tokenizer = keep_pieces(tokenizer, kept)
@@ -147,6 +151,21 @@ def _cut_layers(config: PreTrainedConfig, recipe: EncoderRecipe) -> None:
         message = f"base.layers: {recipe.model} has {config.num_hidden_layers} layers"
         raise RecipeError(message)
     config.num_hidden_layers = recipe.layers
+
+
+def _take_last_layer(model: PreTrainedModel, source: str) -> None:
+    base = AutoModel.from_pretrained(source, dtype=torch.float32)
+    _layers_of(model)[-1].load_state_dict(_layers_of(base)[-1].state_dict())
+
+
+def _layers_of(model: PreTrainedModel) -> nn.ModuleList:
+    count = model.config.num_hidden_layers
+    lists = (each for each in model.modules() if isinstance(each, nn.ModuleList))
+    found = next((each for each in lists if len(each) == count), None)
+    if found is None:
+        message = f"base.keeps_last: a {model.config.model_type} has no list of its layers"
+        raise RecipeError(message)
+    return found
 
 
 def _keep_rows(model: PreTrainedModel, kept: list[int], padding: int | None) -> None:

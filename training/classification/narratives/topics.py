@@ -16,7 +16,7 @@ from training.core.errors import MissingDataError
 FormT = TypeVar("FormT")
 
 CONTENT = Path(__file__).parent / "content"
-FURTHER = CONTENT / "further.toml"
+FURTHER = "further_*.toml"
 PRIORITIES = {"H": "High", "M": "Medium", "L": "Low"}
 Who = Literal["child", "parent", "adult", "self", "friend"]
 Concern = Literal[
@@ -96,7 +96,7 @@ def all_topics() -> tuple[Topic, ...]:
     Raises:
         MissingDataError: A file is not of the form, or a topic lacks phrasings for a split.
     """
-    further = _read(FURTHER, dict[str, tuple[str, ...]])
+    further = _further()
     found: dict[str, Topic] = {}
     for path in sorted(CONTENT.glob("topics_*.toml")):
         for name, topic in _read(path, dict[str, _Written]).items():
@@ -104,8 +104,17 @@ def all_topics() -> tuple[Topic, ...]:
                 raise MissingDataError(f"the topic {name!r} of {path.name} stands there twice")
             found[name] = _topic(name, topic, further.pop(name, ()))
     if further:
-        raise MissingDataError(f"{FURTHER.name} has no topics {', '.join(further)}")
+        raise MissingDataError(f"{FURTHER} names what is no topic: {', '.join(further)}")
     return tuple(found[name] for name in sorted(found))
+
+
+def _further() -> dict[str, tuple[str, ...]]:
+    """Return the situations for training alone, of all files that have some, by topic."""
+    found: dict[str, tuple[str, ...]] = {}
+    for path in sorted(CONTENT.glob(FURTHER)):
+        for name, situations in _read(path, dict[str, tuple[str, ...]]).items():
+            found[name] = (*found.get(name, ()), *situations)
+    return found
 
 
 def _read(path: Path, form: type[FormT]) -> FormT:

@@ -66,6 +66,18 @@ def test_layers_are_cut_from_the_top(encoder: Path, tmp_path: Path) -> None:
     assert all(torch.equal(kept[name], p) for name, p in cut.encoder.layer[0].state_dict().items())
 
 
+def test_the_last_layer_can_stay_the_last_one(encoder: Path, tmp_path: Path) -> None:
+    recipe = BaseRecipe(model=str(encoder), layers=1, keeps_last=True)
+    make_base(recipe, list, tmp_path, seed=1)
+
+    whole, cut = AutoModel.from_pretrained(encoder), AutoModel.from_pretrained(tmp_path)
+
+    (layer,) = cut.encoder.layer
+    first, last = whole.encoder.layer[0].state_dict(), whole.encoder.layer[-1].state_dict()
+    assert all(torch.equal(last[name], p) for name, p in layer.state_dict().items())
+    assert not all(torch.equal(first[name], p) for name, p in layer.state_dict().items())
+
+
 def test_any_text_still_is_tokenised(encoder: Path, tmp_path: Path) -> None:
     """Words whose piece is gone are spelled, and only strange characters are unknown."""
     recipe = BaseRecipe(model=str(encoder), vocabulary=150)
