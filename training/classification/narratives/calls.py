@@ -37,6 +37,7 @@ _FORM_WEIGHTS: dict[Split, tuple[int, ...]] = {
     "validation": (78, 12, 10),
     "test": (78, 12, 10),
 }
+_SHORT_CORE = 5  # words; a note of less is too short for a label
 _SHORT, _USUAL_LENGTH, _LONG = 0.15, 0.45, 0.9  # chance of each optional part of a call
 
 
@@ -232,7 +233,8 @@ class Composer:
         return fitting or list(views.other)
 
     def _note(self, priority: str) -> None:
-        if self._perhaps():
+        is_short = len(self._situation.core.split()) < _SHORT_CORE
+        if is_short or self._perhaps():
             self._say("unknown", self._content.speech.notes)
         self._say("unknown", [self._situation.core])
         for detail in self._situation.details:
