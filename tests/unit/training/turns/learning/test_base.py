@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -109,7 +110,7 @@ def test_the_tail_of_a_long_text_stays(encoder: Path, tmp_path: Path) -> None:
     ],
 )
 def test_what_cannot_be_cut_is_refused(
-    encoder: Path, tmp_path: Path, changes: dict[str, int], complaint: str
+    encoder: Path, tmp_path: Path, changes: dict[str, Any], complaint: str
 ) -> None:
     """The message names the setting."""
     with pytest.raises(RecipeError, match=complaint):
