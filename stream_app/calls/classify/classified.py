@@ -64,7 +64,8 @@ def is_served(language: str, label_set: LabelSet) -> bool:
 def messages_of(call: FinalizedCall, answers: tuple[Classified, ...]) -> Iterator[Message]:
     """Yield what a call was classified as by each model, and the alerts of the one that serves.
 
-    All ids follow from the call, the label set and the model, so that a repetition is known.
+    The id of an answer follows from the call, the label set and the model, so that a repetition is
+    known. That of an alert leaves the model out: a person is told once, whichever version says it.
     """
     for each in answers:
         yield answer_of(call, each)
