@@ -224,8 +224,8 @@ class CallView:
 
     @_take.register
     def _(self, message: CallClassified) -> list[Line]:
-        if message.is_provisional and self.classified is not None:
-            return []  # the call is over, and has its answer
+        if message.is_provisional and self.finalized is not None:
+            return []  # late: the call is over
         if not message.is_provisional:
             self.classified = message
         kind = "labels so far" if message.is_provisional else "labels"

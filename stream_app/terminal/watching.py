@@ -1,6 +1,7 @@
 """The calls of a running system, shown as they happen."""
 
 from schemas.base import RUN_SEPARATOR
+from schemas.classification import CallClassified
 from stream_app.live.call_view import CallView, Line
 from stream_app.live.following import Arrival, Follower
 from stream_app.terminal.screen import Screen
@@ -37,6 +38,9 @@ class Watch:
         message = arrival.message
         if message is None:
             return []
+        is_known = message.call_id in self._views
+        if isinstance(message, CallClassified) and message.is_provisional and not is_known:
+            return []  # late: the call is over, and nothing would end its view
         view = self._views.pop(message.call_id, None) or CallView(message.call_id)
         lines = view.feed(message, arrival.arrived_at_ns)
         if not view.is_over:

@@ -2,8 +2,9 @@
 
 import pytest
 
+from stream_app.live.call_view import CallView
 from stream_app.live.labels_text import labels_text
-from tests.support.calls.call_messages import classified
+from tests.support.calls.call_messages import CALL, classified, finalized
 
 
 @pytest.mark.parametrize(
@@ -23,3 +24,15 @@ def test_a_rule_is_said_beside_the_reason_why_the_model_gave_nothing() -> None:
     message = classified(abstained="no_model", answers=classified().answers[1:])
 
     assert labels_text(message) == "priority High (rule card_stolen); otherwise none: no weights"
+
+
+def test_labels_so_far_are_not_said_of_a_call_that_is_over() -> None:
+    view = CallView(CALL)
+    so_far = classified(is_provisional=True, at_turn=4)
+
+    (before,) = view.feed(so_far, 0)
+    view.feed(finalized(), 0)
+
+    assert before.text.startswith("labels so far")
+    assert view.feed(so_far, 0) == []
+    assert view.classified is None

@@ -215,7 +215,9 @@ def test_what_calls_were_classified_as_is_counted_by_abstention_and_timed() -> N
         event_id="e", call_id="c", captured_at_ns=1, label_set="tiny-2", model="m",
     )  # fmt: skip
     uncertain = msgspec.structs.replace(answer, abstained="uncertain")
-    for message in (answer, answer, uncertain, msgspec.structs.replace(answer, is_shadow=True)):
+    shadow = msgspec.structs.replace(answer, is_shadow=True)
+    provisional = msgspec.structs.replace(answer, is_provisional=True, at_turn=4)
+    for message in (answer, answer, uncertain, shadow, provisional):
         bench.meter.note(message, bench.now_ns)
 
     def counted(abstained: str) -> float | None:
@@ -223,4 +225,4 @@ def test_what_calls_were_classified_as_is_counted_by_abstention_and_timed() -> N
         return bench.metrics.registry.get_sample_value("callstream_classified_total", labels)
 
     assert (counted(""), counted("uncertain")) == (2, 1)
-    assert bench.seen("count", "call_classified") == 4
+    assert bench.seen("count", "call_classified") == 5

@@ -70,6 +70,19 @@ def test_labels_of_a_call_that_goes_on_leave_it_on_the_screen() -> None:
     assert [view.call_id for view in screen.shown] == [CALL]
 
 
+def test_labels_of_a_call_that_come_after_its_end_bring_it_back_to_no_screen() -> None:
+    """`classify_live` may be behind: nothing would ever take the call away again."""
+    screen = FakeScreen()
+    watch = Watch(screen)
+
+    watch.take([other(CALL, "one"), arrival(finalized())])
+    lines = list(screen.lines)
+    watch.take([arrival(classified(is_provisional=True, at_turn=4))])
+
+    assert screen.lines == lines
+    assert screen.shown == []
+
+
 def test_watching_for_days_takes_no_more_memory() -> None:
     screen = FakeScreen()
     watch = Watch(screen)
