@@ -1,11 +1,15 @@
 """What holds for all tests."""
 
+import logging
 import os
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
+import structlog
 from hypothesis import settings
 
+from stream_app.logs.log_limiter import RepeatLimiter
 from tests.kafka.cluster import KafkaCluster
 from tests.kafka.running import running_cluster
 
@@ -24,3 +28,24 @@ def kafka_cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[KafkaClu
     """Three nodes of Apache Kafka for all tests of a process, started when one first asks."""
     with running_cluster(tmp_path_factory.mktemp("kafka")) as cluster:
         yield cluster
+
+
+@pytest.fixture(autouse=True)
+def own_logs(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Leave the logs of the process as the next test expects them.
+
+    What a test runs may set up logs as a command does, and a logger that had kept this set-up would
+    pass over lines that a later test asks for.
+    """
+    configure = structlog.configure
+
+    def configure_uncached(**options: Any) -> None:
+        configure(**{**options, "cache_logger_on_first_use": False})
+
+    monkeypatch.setattr(structlog, "configure", configure_uncached)
+    yield
+    structlog.reset_defaults()
+    root = logging.getLogger()
+    for handler in [each for each in root.handlers if isinstance(each, RepeatLimiter)]:
+        root.removeHandler(handler)
+    root.setLevel(logging.WARNING)

@@ -2,7 +2,6 @@
 
 import io
 import logging
-from collections.abc import Iterator
 
 import orjson
 import pytest
@@ -124,16 +123,11 @@ def test_endless_kinds_fill_no_memory(log: Log, monkeypatch: pytest.MonkeyPatch)
 
 
 @pytest.fixture(params=["json"])
-def output(request: pytest.FixtureRequest) -> Iterator[io.StringIO]:
-    """What is logged, set up as a worker does it; the set-up is undone afterwards."""
-    root = logging.getLogger()
-    handlers, level = root.handlers[:], root.level
+def output(request: pytest.FixtureRequest) -> io.StringIO:
+    """What is logged, set up as a worker does it."""
     stream = io.StringIO()
     configure_logging("info", request.param, stream=stream, agent="transcribe")
-    yield stream
-    root.handlers[:] = handlers
-    root.setLevel(level)
-    structlog.reset_defaults()
+    return stream
 
 
 def test_a_broken_connection_of_the_kafka_client_is_a_few_lines(output: io.StringIO) -> None:
