@@ -1,0 +1,1 @@
+"""Training of the call analytics: data, two back-ends, evaluation, export."""

@@ -1,0 +1,1 @@
+"""Analysed calls to learn from: prepared, generated, split once."""
