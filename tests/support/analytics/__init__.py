@@ -1,0 +1,1 @@
+"""What tests of the call analytics share."""

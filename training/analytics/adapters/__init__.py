@@ -1,0 +1,1 @@
+"""LoRA adapters of language models: PEFT, MLX and GGUF forms, conversion, fusing, the bundle."""
