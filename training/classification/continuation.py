@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from models.classification.history import ModelHistory, read_history
 from models.classification.label_set import load_label_set
+from models.store.history import ModelHistory, read_history
 from training.classification.continuous.champion import find_champion
 from training.classification.continuous.rows import (
     CORRECTIONS,

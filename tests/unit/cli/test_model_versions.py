@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING
 
 import orjson
 import pytest
+from msgspec.structs import replace
 from typer.testing import CliRunner
 
-from models.classification.history import ModelHistory, RowsUsed, Session, write_history
+from models.store.history import ModelHistory, RowsUsed, Session, write_history
 from models.store.layout import read_aliases
 from stream_app.cli.app import app
 from tests.support.models.stored_models import write_word
@@ -70,6 +71,31 @@ def test_versions_are_listed_with_what_serves(folder: Path) -> None:
     assert listed[2]["eval_avg_acc"] == 0.92
     assert listed[0]["eval_avg_acc"] is None
     assert "92.00%" in table
+
+
+def test_versions_of_analytics_are_compared_by_a_score_of_their_own(tmp_path: Path) -> None:
+    """All commands serve them; a file of figures of the other kind shows no score."""
+    for number in (1, 2):
+        write_word(tmp_path / f"shop{number}", f"word {number}")
+    first, second = session(1), session(2)
+    sessions = (
+        first,
+        replace(second, metrics={"eval_score": 0.71}, champion_metrics={"eval_score": 0.7}),
+    )
+    write_history(tmp_path, ModelHistory(name="shop", validation=FROZEN, sessions=sessions))
+    folder = ("--folder", str(tmp_path))
+
+    listed = orjson.loads(models("list", "analytics", *folder, "--json").stdout)
+    shown = models("show", "analytics", "2", *folder)
+    compared = models("compare", "analytics", "1", "2", *folder)
+    promoted = models("promote", "analytics", "2", *folder)
+    rolled_back = models("rollback", "analytics", *folder)
+
+    assert [row["eval_score"] for row in listed] == [0.71, None]
+    assert "eval_score" in shown.stdout
+    assert compared.exit_code == 0
+    assert promoted.stdout == "champion: shop2\n"
+    assert rolled_back.stdout == "champion: shop1, no longer shop2\n"
 
 
 def test_a_version_is_shown_with_its_start_rows_and_figures(folder: Path) -> None:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from models.classification.versions import champion_of
 from models.store.files import find_manifests
 from models.store.layout import BUNDLED
 from models.store.manifest import bundled_manifest
+from models.store.numbered import champion_of
 from schemas.errors import ModelNotFoundError
 from training.classification.evaluation.calibration import CALIBRATION_NAME, read_calibration
 from training.classification.evaluation.measured import exported_model, trained_model

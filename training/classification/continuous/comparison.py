@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from training.classification.continuous.decision import AVERAGE, Measured
 from training.classification.evaluation.evaluator import VALIDATION, evaluate
+from training.measuring.decision import AVERAGE, Measured
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

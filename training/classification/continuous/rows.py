@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
 
-from models.classification.history import RowsUsed
+from models.store.history import RowsUsed
 from training.classification.corpus.rows import read_rows, spoken_text
 from training.classification.sources.protocol import Reading
 from training.classification.sources.readers import read_source

@@ -12,15 +12,14 @@ from typing import TYPE_CHECKING, NamedTuple
 import msgspec
 import structlog
 
-from models.classification.history import ModelHistory, RowsUsed, Session, write_history
 from models.classification.manifest import load_classification_manifest
-from models.classification.versions import number_of
+from models.store.history import ModelHistory, RowsUsed, Session, write_history
 from models.store.layout import versions_in
 from models.store.manifest import write_manifest
+from models.store.numbered import number_of
 from schemas.errors import ModelIntegrityError
 from training.classification.continuous.champion import NETWORK
 from training.classification.continuous.comparison import measure_model
-from training.classification.continuous.decision import AVERAGE, Decision, Measured, decide
 from training.classification.continuous.rows import (
     CORRECTIONS,
     LEARNT,
@@ -39,6 +38,7 @@ from training.classification.learning.run import LearningFolders, LearningRows, 
 from training.classification.learning.trained import load_classifier
 from training.classification.similarity.embeddings import write_embeddings
 from training.core.devices import torch_threads
+from training.measuring.decision import AVERAGE, Decision, Measured, decide
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence

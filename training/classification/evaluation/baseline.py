@@ -5,11 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
-from sklearn.feature_extraction.text import TfidfVectorizer  # type: ignore[import-untyped]
-from sklearn.preprocessing import normalize  # type: ignore[import-untyped]
 
 from models.text.spoken_form import spoken_form
 from training.classification.learning.losses import ABSENT
+from training.measuring.keywords import MIN_TEXTS, WordVectors, scores
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -22,9 +21,6 @@ if TYPE_CHECKING:
     FloatArray = npt.NDArray[np.float32]
 
 KINDS = DEFINITIONS, TRAINING_WORDS = "definitions", "training words"
-_WORD = r"\S+"
-_MIN_ROWS = 2  # that a word stands in, to count
-_MAX_WORDS = 30_000
 
 
 class KeywordBaseline:
@@ -50,22 +46,16 @@ class KeywordBaseline:
     ) -> None:
         self._tasks = {task.name: task for task in tasks}
         definitions = [_description(task) for task in label_set.tasks]
-        self._vectors = TfidfVectorizer(
-            token_pattern=_WORD,
-            min_df=_MIN_ROWS,
-            max_features=_MAX_WORDS,
-            sublinear_tf=True,
-        ).fit([*texts, *(text for texts in definitions for text in [*texts] * _MIN_ROWS)])
-        rows = self._vectors.transform(texts)
+        self._vectors = WordVectors(
+            [*texts, *(text for texts in definitions for text in [*texts] * MIN_TEXTS)]
+        )
         self._centres = {
             DEFINITIONS: {
-                task.name: self._vectors.transform(described)
+                task.name: self._vectors.of(described)
                 for task, described in zip(label_set.tasks, definitions, strict=True)
             },
             TRAINING_WORDS: {
-                task.name: normalize(
-                    np.asarray((labels[:, task.start : task.stop] == 1).T.astype(float) @ rows)
-                )
+                task.name: self._vectors.centres(texts, labels[:, task.start : task.stop] == 1)
                 for task in tasks
             },
         }
@@ -78,14 +68,12 @@ class KeywordBaseline:
             texts: In spoken form.
             labels: Of them.
         """
-        vectors, found = self._vectors.transform(texts), {}
+        vectors, found = self._vectors.of(texts), {}
         for name, task in self._tasks.items():
             wanted = labels[:, task.start : task.stop]
             rows = np.flatnonzero(wanted[:, 0] != ABSENT)
             if task.mode == "single" and len(rows):
-                scores = vectors[rows] @ self._centres[kind][name].T
-                scores = scores.toarray() if hasattr(scores, "toarray") else np.asarray(scores)
-                best = scores.argmax(axis=1)
+                best = scores(vectors[rows], self._centres[kind][name]).argmax(axis=1)
                 found[name] = round(float((wanted[rows, best] == 1).mean()), 5)
         return found
 

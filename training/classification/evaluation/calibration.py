@@ -12,6 +12,7 @@ from models.classification.manifest import Aggregation
 from training.classification.learning.accuracy import AVERAGE, accuracies
 from training.classification.learning.losses import ABSENT
 from training.core.json_files import read_json, write_json
+from training.measuring.reliability import calibration_error
 from training.text.losses import best_temperature, least_temperature
 
 if TYPE_CHECKING:
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
 
 CALIBRATION_NAME = "calibration.json"
 AGGREGATIONS: tuple[Aggregation, ...] = ("mean", "max", "weighted")
-BINS = 15
 EVEN = 0.5  # from which an answer is the more probable of two
 
 
@@ -48,14 +48,6 @@ class Calibration(msgspec.Struct, frozen=True):
     errors: dict[str, tuple[float, float]]
     overlap_tokens: int
     eval_avg_acc: float
-
-
-class ReliabilityBin(msgspec.Struct, frozen=True):
-    """Answers of about the same confidence."""
-
-    answers: int
-    confidence: float
-    right: float
 
 
 def calibrate(
@@ -125,27 +117,6 @@ def confidences(
     best = probabilities.argmax(axis=1)
     rows = np.arange(len(best))
     return probabilities[rows, best], wanted[rows, best] == 1
-
-
-def reliability(
-    confidence: FloatArray, is_right: npt.NDArray[np.bool_]
-) -> tuple[ReliabilityBin, ...]:
-    """Return the share of right answers by confidence, in bins of equal width."""
-    places = np.minimum((confidence * BINS).astype(int), BINS - 1)
-    found = []
-    for place in range(BINS):
-        inside = places == place
-        if inside.any():
-            mean, share = float(confidence[inside].mean()), float(is_right[inside].mean())
-            found.append(ReliabilityBin(int(inside.sum()), round(mean, 5), round(share, 5)))
-    return tuple(found)
-
-
-def calibration_error(confidence: FloatArray, is_right: npt.NDArray[np.bool_]) -> float:
-    """Return the expected calibration error: the mean distance of confidence and share right."""
-    bins = reliability(confidence, is_right)
-    distance = sum(each.answers * abs(each.confidence - each.right) for each in bins)
-    return distance / max(len(confidence), 1)
 
 
 def write_calibration(folder: Path, calibration: Calibration) -> None:

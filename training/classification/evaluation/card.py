@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from training.classification.evaluation.report import report_lines, table
+from training.classification.evaluation.report import report_lines
+from training.measuring.markdown import table
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

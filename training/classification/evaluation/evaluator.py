@@ -13,15 +13,9 @@ from models.text.spoken_form import spoken_form
 from training.classification.evaluation.abstention import least_threshold, thresholds
 from training.classification.evaluation.answers import TaskAnswers, answer, with_rules
 from training.classification.evaluation.baseline import KINDS, KeywordBaseline
-from training.classification.evaluation.calibration import (
-    Calibration,
-    calibrate,
-    calibration_error,
-    reliability,
-)
+from training.classification.evaluation.calibration import Calibration, calibrate
 from training.classification.evaluation.measures import (
     Answers,
-    Figure,
     mean_accuracy,
     measure,
     measure_label,
@@ -34,6 +28,7 @@ from training.classification.evaluation.results import (
 )
 from training.classification.evaluation.scoring import score_calls
 from training.classification.learning.inputs import classified_text, read_calls
+from training.measuring.reliability import calibration_error, reliability
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -43,6 +38,7 @@ if TYPE_CHECKING:
     from training.classification.corpus.rows import Row
     from training.classification.evaluation.measured import ModelToMeasure
     from training.classification.evaluation.recipe import EvaluationRecipe
+    from training.measuring.bootstrap import Figure
 
 TRAIN, VALIDATION = "train", "validation"
 _CONFUSIONS = 25

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import msgspec
 import numpy as np
 
-from models.intervals import wilson
+from training.measuring.bootstrap import Figure, figure_of, resampled_sums, rounded, share
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -16,21 +16,6 @@ if TYPE_CHECKING:
 
     BoolArray = npt.NDArray[np.bool_]
     FloatArray = npt.NDArray[np.float64]
-
-_TAILS = (2.5, 97.5)  # percentiles of a 95 % interval
-_RESAMPLES_AT_ONCE = 100
-
-
-class Figure(msgspec.Struct, frozen=True):
-    """A figure with its 95 % interval."""
-
-    value: float
-    low: float
-    high: float
-
-    def __str__(self) -> str:
-        """Return it in percent."""
-        return f"{self.value:.1%} ({100 * self.low:.1f}-{100 * self.high:.1f})"
 
 
 class LabelFigures(msgspec.Struct, frozen=True):
@@ -138,7 +123,7 @@ def measure(
     """
     whole, drawn = _counts(answers), _resampled(answers, resamples, seed)
     figure = {
-        name: _figure(score(whole), score(drawn), len(np.unique(answers.groups)))
+        name: figure_of(score(whole), score(drawn), len(np.unique(answers.groups)))
         for name, score in (
             ("accuracy", _accuracy),
             ("micro_f1", _micro_f1),
@@ -146,18 +131,18 @@ def measure(
             ("weighted_f1", _weighted_f1),
         )
     }
-    precision, recall = _share(whole.right, whole.given), _share(whole.right, whole.has)
+    precision, recall = share(whole.right, whole.given), share(whole.right, whole.has)
     occurs, weight = whole.has > 0, whole.has / max(whole.has.sum(), 1.0)
     return TaskFigures(
         task=task,
         rows=len(answers.has),
         **figure,
-        macro_precision=_rounded(precision[occurs].mean() if occurs.any() else 0.0),
-        macro_recall=_rounded(recall[occurs].mean() if occurs.any() else 0.0),
-        weighted_precision=_rounded((precision * weight).sum()),
-        weighted_recall=_rounded((recall * weight).sum()),
-        micro_precision=_rounded(_share(whole.right.sum(), whole.given.sum())),
-        micro_recall=_rounded(_share(whole.right.sum(), whole.has.sum())),
+        macro_precision=rounded(precision[occurs].mean() if occurs.any() else 0.0),
+        macro_recall=rounded(recall[occurs].mean() if occurs.any() else 0.0),
+        weighted_precision=rounded((precision * weight).sum()),
+        weighted_recall=rounded((recall * weight).sum()),
+        micro_precision=rounded(share(whole.right.sum(), whole.given.sum())),
+        micro_recall=rounded(share(whole.right.sum(), whole.has.sum())),
         labels=tuple(
             LabelFigures(name, int(right), int(given), int(has), len(answers.has))
             for name, right, given, has in zip(
@@ -175,17 +160,17 @@ def measure_label(
 
     def score(counts: _Counts) -> FloatArray:
         of = counts.has if is_recall else counts.given
-        return _share(counts.right[..., column], of[..., column])
+        return share(counts.right[..., column], of[..., column])
 
     of = answers.has if is_recall else answers.given
-    return _figure(score(whole), score(drawn), len(np.unique(answers.groups[of[:, column]])))
+    return figure_of(score(whole), score(drawn), len(np.unique(answers.groups[of[:, column]])))
 
 
 def mean_accuracy(answers: Sequence[Answers], *, resamples: int, seed: int = 0) -> Figure:
     """Return the mean accuracy of several tasks, with its interval."""
     whole = np.mean([_accuracy(_counts(each)) for each in answers], axis=0)
     drawn = np.mean([_accuracy(_resampled(each, resamples, seed)) for each in answers], axis=0)
-    return _figure(whole, drawn, min(len(np.unique(each.groups)) for each in answers))
+    return figure_of(whole, drawn, min(len(np.unique(each.groups)) for each in answers))
 
 
 def _counts(answers: Answers) -> _Counts:
@@ -201,9 +186,6 @@ def _counts(answers: Answers) -> _Counts:
 
 def _resampled(answers: Answers, resamples: int, seed: int) -> _Counts:
     """Return the counts of samples of groups drawn with replacement."""
-    random = np.random.default_rng(seed)
-    _, group_of = np.unique(answers.groups, return_inverse=True)
-    groups = int(group_of.max()) + 1
     columns = np.concatenate(
         (
             answers.given & answers.has,
@@ -213,58 +195,28 @@ def _resampled(answers: Answers, resamples: int, seed: int) -> _Counts:
             np.ones((len(answers.has), 1), bool),
         ),
         axis=1,
-    ).astype(np.float64)
-    sums = np.zeros((groups, columns.shape[1]))
-    np.add.at(sums, group_of, columns)
-    parts = []
-    for start in range(0, resamples, _RESAMPLES_AT_ONCE):
-        size = min(_RESAMPLES_AT_ONCE, resamples - start)
-        drawn = random.multinomial(groups, np.full(groups, 1.0 / groups), size=size)
-        parts.append(drawn.astype(np.float64) @ sums)
-    found = np.concatenate(parts)
+    )
+    found = resampled_sums(columns, answers.groups, resamples, seed)
     width = answers.has.shape[1]
     right, given, has = (found[:, n * width : (n + 1) * width] for n in range(3))
     return _Counts(right, given, has, found[:, -2], found[:, -1])
 
 
 def _accuracy(counts: _Counts) -> FloatArray:
-    return _share(counts.right_rows, counts.rows)
+    return share(counts.right_rows, counts.rows)
 
 
 def _micro_f1(counts: _Counts) -> FloatArray:
     total = counts.given.sum(axis=-1) + counts.has.sum(axis=-1)
-    return _share(2 * counts.right.sum(axis=-1), total)
+    return share(2 * counts.right.sum(axis=-1), total)
 
 
 def _macro_f1(counts: _Counts) -> FloatArray:
     occurs = counts.has > 0
-    f1 = _share(2 * counts.right, counts.given + counts.has)
-    return _share((f1 * occurs).sum(axis=-1), occurs.sum(axis=-1))
+    f1 = share(2 * counts.right, counts.given + counts.has)
+    return share((f1 * occurs).sum(axis=-1), occurs.sum(axis=-1))
 
 
 def _weighted_f1(counts: _Counts) -> FloatArray:
-    f1 = _share(2 * counts.right, counts.given + counts.has)
-    return _share((f1 * counts.has).sum(axis=-1), counts.has.sum(axis=-1))
-
-
-def _share(part: npt.ArrayLike, whole: npt.ArrayLike) -> FloatArray:
-    """Return a quotient; 0 where there is nothing to be divided by."""
-    divisor = np.asarray(whole, float)
-    quotient = np.asarray(part, float) / np.where(divisor == 0, 1.0, divisor)
-    return np.where(divisor == 0, 0.0, quotient)
-
-
-def _figure(value: FloatArray, drawn: FloatArray, groups: int) -> Figure:
-    """Return a figure with its interval.
-
-    Where all groups or none are right every sample is alike: the interval is Wilson's then.
-    """
-    low, high = np.percentile(drawn, _TAILS)
-    if float(value) in {0.0, 1.0}:
-        bounds = wilson(round(float(value)) * groups, groups)
-        low, high = min(low, bounds.low), max(high, bounds.high)
-    return Figure(_rounded(value), _rounded(low), _rounded(high))
-
-
-def _rounded(value: npt.ArrayLike) -> float:
-    return round(float(np.asarray(value)), 5)
+    f1 = share(2 * counts.right, counts.given + counts.has)
+    return share((f1 * counts.has).sum(axis=-1), counts.has.sum(axis=-1))

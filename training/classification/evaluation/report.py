@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from training.classification.evaluation.abstention import NONE
 from training.classification.evaluation.results import worst_labels
+from training.measuring.markdown import table
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -145,11 +146,3 @@ def _tasks(split: SplitResult) -> Iterator[str]:
             for name, task in split.tasks.items()
         ),
     )
-
-
-def table(header: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> Iterator[str]:
-    """Yield a table in Markdown."""
-    yield "| " + " | ".join(header) + " |"
-    yield "|" + "---|" * len(header)
-    for row in rows:
-        yield "| " + " | ".join(row) + " |"

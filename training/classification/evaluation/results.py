@@ -6,9 +6,11 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from training.classification.evaluation.calibration import Calibration, ReliabilityBin
-from training.classification.evaluation.measures import Figure, LabelFigures, TaskFigures
+from training.classification.evaluation.calibration import Calibration
+from training.classification.evaluation.measures import LabelFigures, TaskFigures
 from training.core.json_files import read_json, write_json
+from training.measuring.bootstrap import Figure
+from training.measuring.reliability import ReliabilityBin
 
 if TYPE_CHECKING:
     from pathlib import Path

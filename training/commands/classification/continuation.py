@@ -7,8 +7,8 @@ import typer
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
-from models.classification.versions import champion_of
 from models.console import text_console
+from models.store.numbered import champion_of
 from training.classification.continuation import Given, continue_classifier
 from training.classification.continuous.session import Outcome
 from training.classification.recipe import read_recipe

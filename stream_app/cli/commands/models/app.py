@@ -84,7 +84,7 @@ def list_models(
 ) -> None:
     """Show bundled, cached and fetchable models with size and licence, or the versions of one."""
     if kind is not None:
-        versions.print_versions(versions.folder_of(folder), as_json=as_json)
+        versions.print_versions(kind, versions.folder_of(folder), as_json=as_json)
         return
     rows = [*_bundled(), *_published(_folder(folder))]
     if as_json:

@@ -4,7 +4,7 @@ import time
 from collections.abc import Iterator
 from importlib import import_module
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import msgspec
 import orjson
@@ -15,7 +15,6 @@ from models.classification.label_set import load_label_set
 from models.classification.live.drift import LOOK_FROM
 from models.console import text_console
 from schemas.errors import MissingExtraError
-from stream_app.cli.commands.models.versions import KindArgument
 from stream_app.cli.moments import parse_moment
 from stream_app.cli.options import BrokersOption, settings_for
 from stream_app.cli.running import quiet_libraries, run_until_signal
@@ -27,7 +26,7 @@ _MOST_DISAGREEMENTS = 20
 
 
 def drift(
-    kind: KindArgument,
+    kind: Annotated[Literal["classification"], typer.Argument(help="Kind of the model.")],
     label_set: Annotated[
         str, typer.Option("--label-set", help="Name of one that ships, or the path of a TOML file.")
     ],

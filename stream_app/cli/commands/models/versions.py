@@ -1,4 +1,4 @@
-"""`callstream models list|show|compare|promote|rollback classification`."""
+"""`callstream models list|show|compare|promote|rollback`, of models that have versions."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -7,21 +7,23 @@ from typing import Annotated, Literal
 import msgspec
 import orjson
 import typer
+from msgspec.structs import asdict
 from rich.table import Table
 
-from models.classification.history import ModelHistory, RowsUsed, Session, read_history
-from models.classification.versions import (
+from models.console import text_console
+from models.store.history import ModelHistory, RowsUsed, Session, read_history
+from models.store.layout import CHAMPION, point_alias, read_aliases
+from models.store.numbered import (
     champion_of,
     find_version,
     known_versions,
     roll_back,
 )
-from models.console import text_console
-from models.store.layout import CHAMPION, point_alias, read_aliases
 from schemas.errors import ConfigurationError
 
-AVERAGE = "eval_avg_acc"
-VersionedKind = Literal["classification"]
+VersionedKind = Literal["classification", "analytics"]
+# By which versions of a kind are compared
+SCORES: dict[VersionedKind, str] = {"classification": "eval_avg_acc", "analytics": "eval_score"}
 KindArgument = Annotated[VersionedKind, typer.Argument(help="Kind of the model.")]
 VersionsOption = Annotated[
     Path, typer.Option("--folder", help="Folder with a sub-folder for each version.")
@@ -36,14 +38,14 @@ class ListedVersion(msgspec.Struct, frozen=True):
     Attributes:
         version: Name of its folder.
         aliases: That mean it; ``champion`` serves.
-        eval_avg_acc: On the frozen validation set; None where no session is recorded.
+        score: On the frozen validation set; None where no session is recorded.
         began_at: Of its training.
         start: What it started from.
     """
 
     version: str
     aliases: tuple[str, ...]
-    eval_avg_acc: float | None
+    score: float | None
     began_at: str
     start: str
 
@@ -131,28 +133,33 @@ def folder_of(folder: Path | None) -> Path:
     return folder
 
 
-def print_versions(folder: Path, *, as_json: bool) -> None:
+def print_versions(kind: VersionedKind, folder: Path, *, as_json: bool) -> None:
     """Print the versions in a folder, the newest first.
 
     Raises:
         ConfigurationError: There are none.
         ModelIntegrityError: The aliases or the history are damaged.
     """
-    rows = list_versions(folder)
+    rows, score = list_versions(folder, SCORES[kind]), SCORES[kind]
     if as_json:
-        typer.echo(_json(rows))
+        typer.echo(_json([_named_score(row, score) for row in rows]))
         return
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
-    for title in ("version", "serves as", AVERAGE, "trained", "started from"):
+    for title in ("version", "serves as", score, "trained", "started from"):
         table.add_column(title, no_wrap=True)
     for row in rows:
-        average = "" if row.eval_avg_acc is None else f"{row.eval_avg_acc:.2%}"
-        table.add_row(row.version, ", ".join(row.aliases), average, row.began_at, row.start)
+        reached = "" if row.score is None else f"{row.score:.2%}"
+        table.add_row(row.version, ", ".join(row.aliases), reached, row.began_at, row.start)
     text_console().print(table)
 
 
-def list_versions(folder: Path) -> list[ListedVersion]:
-    """Return the versions in a folder, the newest first."""
+def _named_score(row: ListedVersion, score: str) -> dict[str, object]:
+    """Return a row with its score under the score's own name, in its place."""
+    return {score if name == "score" else name: value for name, value in asdict(row).items()}
+
+
+def list_versions(folder: Path, score: str) -> list[ListedVersion]:
+    """Return the versions in a folder with the figure of that name, the newest first."""
     names, history = known_versions(folder), read_history(folder)
     aliases = {CHAMPION: champion_of(folder)} | (read_aliases(folder) or {})
     rows = []
@@ -162,7 +169,7 @@ def list_versions(folder: Path) -> list[ListedVersion]:
             ListedVersion(
                 name,
                 tuple(alias for alias, meant in aliases.items() if meant == name),
-                None if session is None else session.metrics.get(AVERAGE),
+                None if session is None else session.metrics.get(score),
                 "" if session is None else session.began_at,
                 "" if session is None else session.start,
             )

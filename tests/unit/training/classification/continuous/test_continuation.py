@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import pytest
 
-from models.classification.history import ModelHistory, read_history
 from models.classification.label_set import load_label_set
 from models.classification.manifest import load_classification_manifest
-from models.classification.versions import champion_of
+from models.store.history import ModelHistory, read_history
 from models.store.layout import CHAMPION, point_alias, versions_in
+from models.store.numbered import champion_of
 from tests.support.classification.continuing import (
     order_rows,
     right,

@@ -9,12 +9,11 @@ from models.classification.decoding import TaskColumns, aggregated
 from training.classification.evaluation.calibration import (
     Calibration,
     calibrate,
-    calibration_error,
     read_calibration,
-    reliability,
     write_calibration,
 )
 from training.core.errors import MissingDataError
+from training.measuring.reliability import calibration_error, reliability
 
 if TYPE_CHECKING:
     from pathlib import Path

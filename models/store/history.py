@@ -39,7 +39,7 @@ class Session(msgspec.Struct, frozen=True, kw_only=True):
         number: From 1.
         began_at: ISO 8601, UTC.
         seconds: That it took.
-        label_set: Name and version that was trained.
+        label_set: Name and version of the label set or of the analysis guide that was trained.
         start: What the network started from: a version, another trained model, or an encoder.
         champion: Version that it was compared with; empty where there was none.
         is_kept: A version was made of it.

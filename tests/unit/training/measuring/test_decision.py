@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from training.classification.continuous.decision import Measured, decide
+from training.measuring.decision import Measured, decide
 
 CHAMPION = Measured({"eval_avg_acc": 0.9, "test_avg_acc": 0.9}, {"recall of High": 0.96})
 

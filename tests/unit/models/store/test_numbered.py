@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from models.classification.history import (
+from models.store.history import (
     HISTORY_FILE,
     ModelHistory,
     RowsUsed,
@@ -14,8 +14,8 @@ from models.classification.history import (
     read_history,
     write_history,
 )
-from models.classification.versions import champion_of, find_version, roll_back
 from models.store.layout import CHAMPION, point_alias
+from models.store.numbered import champion_of, find_version, roll_back
 from models.store.versioned import VersionedStore
 from schemas.errors import ConfigurationError, ModelIntegrityError
 from tests.support.models.stored_models import KIND, Clock, load_word, write_word

@@ -1,0 +1,1 @@
+"""What all evaluations share: intervals, calibration, keywords, tables, and what is kept."""
