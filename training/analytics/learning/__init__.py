@@ -1,0 +1,1 @@
+"""An adapter learns to answer: rows, cached states, the loop, the report."""
