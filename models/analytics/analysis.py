@@ -76,4 +76,5 @@ class Analysis(msgspec.Struct, frozen=True, kw_only=True):
 
 
 STEP = 5  # of scores
+MAX_SCORE = 100
 MAX_FAULTS = 3

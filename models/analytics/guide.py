@@ -17,7 +17,7 @@ import msgspec
 
 from models.classification.label_set import load_label_set
 from schemas.errors import ConfigurationError
-from schemas.insights import MAX_QUESTIONS, ChurnBand, Effectiveness
+from schemas.insights import ChurnBand, Effectiveness
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -168,9 +168,8 @@ def _check(guide: AnalysisGuide) -> None:
         "scorecard": [each.name for each in guide.scorecard],
     }
     for name, values in lists.items():
-        most = MAX_QUESTIONS if name == "scorecard" else len(CODES)
-        if not 1 <= len(values) <= most:
-            msg = f"{name}: {len(values)} entries; 1 to {most} are possible"
+        if not 1 <= len(values) <= len(CODES):
+            msg = f"{name}: {len(values)} entries; 1 to {len(CODES)} are possible"
             raise msgspec.ValidationError(msg)
         if len(set(values)) < len(values):
             msg = f"{name}: a name stands twice"
