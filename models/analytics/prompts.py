@@ -46,6 +46,28 @@ class Prompt(NamedTuple):
     shown: tuple[int, ...]
 
 
+class TokenBudget(NamedTuple):
+    """How long a prompt may be.
+
+    Attributes:
+        max_tokens: That system and user have together at most; what a chat template adds is not
+            among them.
+        count_tokens: Returns the number of tokens of a text, without those that begin or end a
+            sequence.
+    """
+
+    max_tokens: int
+    count_tokens: Callable[[str], int]
+
+    def fits(self, prompt: Prompt) -> bool:
+        """Whether a prompt is no longer."""
+        return self.tokens(prompt) <= self.max_tokens
+
+    def tokens(self, prompt: Prompt) -> int:
+        """Return the number of tokens of a prompt."""
+        return self.count_tokens(prompt.system) + self.count_tokens(prompt.user)
+
+
 class _Line(NamedTuple):
     """A turn as it stands in the prompt, without its number."""
 
@@ -54,14 +76,13 @@ class _Line(NamedTuple):
     text: str
 
 
-def build_prompt(  # noqa: PLR0913 -- the options are keyword-only
+def build_prompt(
     turns: Sequence[SpokenTurn],
     context: TemporalContext,
     form: PromptForm,
     *,
     guide: AnalysisGuide,
-    max_tokens: int,
-    count_tokens: Callable[[str], int],
+    budget: TokenBudget,
 ) -> Prompt:
     """Return the prompt of a call.
 
@@ -70,29 +91,28 @@ def build_prompt(  # noqa: PLR0913 -- the options are keyword-only
         context: When it took place; what is None is left out.
         form: ``chat`` for the chat template of the base model, ``document`` for the documents' own.
         guide: Its title names the service.
-        max_tokens: That system and user have together at most; what a chat template adds is not
-            among them.
-        count_tokens: Number of tokens of a text, without those that begin or end a sequence.
+        budget: How long it may be.
 
     Raises:
-        ConfigurationError: ``max_tokens`` leaves no room for the first and the last turn.
+        ConfigurationError: The budget leaves no room for the first and the last turn.
     """
     writer = _Writer(context, form, guide)
     lines = [
         _Line(index, SPEAKERS[each.party], neutral(each.text)) for index, each in enumerate(turns)
     ]
     prompt = writer.prompt(lines, 0)
-    if len(lines) <= MAX_TURNS and _fits(prompt, max_tokens, count_tokens):
+    if len(lines) <= MAX_TURNS and budget.fits(prompt):
         return prompt
-    room = max_tokens - _tokens(writer.prompt((), len(lines)), count_tokens)
-    head, tail = _ends(lines, room, count_tokens)
+    room = budget.max_tokens - budget.tokens(writer.prompt((), len(lines)))
+    head, tail = _ends(lines, room, budget.count_tokens)
     while True:
         kept = (*head, *reversed(tail))
         prompt = writer.prompt(kept, len(lines) - len(kept))
-        if _fits(prompt, max_tokens, count_tokens):
+        if budget.fits(prompt):
             return prompt
         if len(kept) <= min(2, len(lines)):  # the first and the last
-            msg = f"a prompt of {max_tokens} tokens has no room for two turns: allow more tokens"
+            most = budget.max_tokens
+            msg = f"a prompt of {most} tokens has no room for two turns: allow more tokens"
             raise ConfigurationError(msg)
         (head if len(head) > len(tail) else tail).pop()
 
@@ -206,11 +226,3 @@ def _cut(line: _Line, longest: int, count_tokens: Callable[[str], int]) -> _Line
         else:
             above = middle
     return line._replace(text=kept(fitting))
-
-
-def _tokens(prompt: Prompt, count_tokens: Callable[[str], int]) -> int:
-    return count_tokens(prompt.system) + count_tokens(prompt.user)
-
-
-def _fits(prompt: Prompt, max_tokens: int, count_tokens: Callable[[str], int]) -> bool:
-    return _tokens(prompt, count_tokens) <= max_tokens

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from models.analytics.guide import load_guide
-from models.analytics.prompts import PromptForm, build_prompt
+from models.analytics.prompts import PromptForm, TokenBudget, build_prompt
 from models.analytics.turns import SpokenTurn, TemporalContext
 from tests.support.analytics.drawn import CONTEXTS, calls
 from tests.support.examples import examples
@@ -41,7 +41,7 @@ def test_a_prompt_is_never_too_long_and_keeps_both_ends(
     turns: list[SpokenTurn], context: TemporalContext, form: PromptForm, max_tokens: int
 ) -> None:
     prompt = build_prompt(
-        turns, context, form, guide=GUIDE, max_tokens=max_tokens, count_tokens=by_pieces
+        turns, context, form, guide=GUIDE, budget=TokenBudget(max_tokens, by_pieces)
     )
 
     assert by_pieces(prompt.system) + by_pieces(prompt.user) <= max_tokens
@@ -67,7 +67,7 @@ def test_what_people_say_adds_no_line_and_no_special_token(
     context = TemporalContext()
 
     prompt = build_prompt(
-        turns, context, form, guide=GUIDE, max_tokens=max_tokens, count_tokens=by_pieces
+        turns, context, form, guide=GUIDE, budget=TokenBudget(max_tokens, by_pieces)
     )
 
     body = prompt.user
@@ -93,8 +93,7 @@ def test_one_huge_turn_is_cut_in_its_middle(text: str, place: int, form: PromptF
         TemporalContext(),
         form,
         guide=GUIDE,
-        max_tokens=400,
-        count_tokens=lambda part: len(part.encode()) // 2 + 1,
+        budget=TokenBudget(400, lambda part: len(part.encode()) // 2 + 1),
     )
 
     assert prompt.shown == (0, 1, 2, 3, 4)
