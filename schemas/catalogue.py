@@ -21,6 +21,7 @@ from schemas.base import MAX_MESSAGE_BYTES
 from schemas.classification import CallClassified, LabelCorrected
 from schemas.codec import decode_audio, decode_json, encode_audio, encode_json
 from schemas.errors import MalformedMessageError
+from schemas.insights import CallInsights
 from schemas.operations import Alert, Checkpoint
 from schemas.transcripts import TranscriptTopicMessage
 from schemas.turns import FinalizedTopicMessage, TurnTopicMessage
@@ -157,7 +158,7 @@ TOPICS: tuple[TopicSpec, ...] = (
     TopicSpec(FINALIZED, "json", 30 * DAY_MS, FinalizedTopicMessage, "`finalize`", is_input=True),
     TopicSpec(CLASSIFICATIONS, "json", 30 * DAY_MS, CallClassified, "`classify`"),
     TopicSpec(MODERATION, "json", 30 * DAY_MS),
-    TopicSpec(INSIGHTS, "json", 30 * DAY_MS),
+    TopicSpec(INSIGHTS, "json", 30 * DAY_MS, CallInsights, "`analyze`"),
     TopicSpec(ALERTS, "json", 30 * DAY_MS, Alert, "every agent"),
     TopicSpec(FEEDBACK, "json", 365 * DAY_MS, LabelCorrected, "API, command line"),
     TopicSpec(

@@ -68,6 +68,8 @@ def structs_of(message_type: type[msgspec.Struct]) -> tuple[type[msgspec.Struct]
             waiting += [field.type for field in info.fields]
         elif isinstance(info, mi.VarTupleType):
             waiting.append(info.item_type)
+        elif isinstance(info, mi.UnionType):
+            waiting += info.types
     return tuple(found)
 
 

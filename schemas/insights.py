@@ -139,6 +139,12 @@ class CallInsights(Message, frozen=True, kw_only=True, tag="call_insights.v1"):
         guide: Name and version of the analysis guide, such as ``contact-centre-1``.
         model: Name and version of the model; empty where none could be asked.
         abstained: Why there are none; empty where there are.
+        quality: Of the agent's service.
+        csat: Of the customer.
+        primary_category: A main category of the guide's label set.
+        churn_risk: Of the customer.
+        journey_type: One of the guide's.
+        summary: Issue, action and outcome.
         coaching: Empty where the agent made no fault that the guide knows.
         scorecard: One for each question of the guide.
         is_provisional: The call goes on, and a later answer replaces this one.

@@ -13,6 +13,16 @@ from schemas.audio import AudioMessage
 from schemas.catalogue import encode
 from schemas.classification import CallClassified, LabelCorrected, ScoredLabel, TaskAnswer
 from schemas.export import schema_name
+from schemas.insights import (
+    CallInsights,
+    CallOutline,
+    ChurnRisk,
+    Finding,
+    QualityScore,
+    Recommendation,
+    Satisfaction,
+    ScorecardAnswer,
+)
 from schemas.operations import Alert, Checkpoint
 from schemas.transcripts import (
     CallSummary,
@@ -42,6 +52,7 @@ from schemas.turns import (
 from tests.contract.audio_examples import AUDIO_EXAMPLES, CALL_ID, CAPTURED_AT_NS, CONTEXT
 
 GOLDEN = Path(__file__).parent / "golden"
+TURN_ID = f"{CALL_ID}/turn/1/9000"
 
 SPREAD_CONTEXT = msgspec.structs.replace(CONTEXT, hot_words=())
 
@@ -283,7 +294,7 @@ JSON_EXAMPLES: tuple[msgspec.Struct, ...] = (
             TaskAnswer(
                 task="priority",
                 labels=(ScoredLabel(label="High", confidence=0.75),),
-                evidence=(f"{CALL_ID}/turn/1/9000",),
+                evidence=(TURN_ID,),
                 raised_by="in_danger_now",
             ),
         ),
@@ -294,6 +305,42 @@ JSON_EXAMPLES: tuple[msgspec.Struct, ...] = (
         windows=3,
         second_opinion="Bullying",
     ),
+    CallInsights(
+        event_id=f"{CALL_ID}/insights/contact-centre-1/smollm2@0a1b2c3d",
+        call_id=CALL_ID,
+        captured_at_ns=CAPTURED_AT_NS,
+        guide="contact-centre-1",
+        model="smollm2@0a1b2c3d",
+        abstained="failed",
+        quality=QualityScore(score=70, effectiveness="good", evidence=(TURN_ID,), confidence=0.5),
+        csat=Satisfaction(score=60, evidence=(TURN_ID,), confidence=0.5),
+        primary_category=Finding(value="Billing", evidence=(TURN_ID,), confidence=0.75),
+        churn_risk=ChurnRisk(score=80, band="high", evidence=(TURN_ID,), confidence=0.75),
+        journey_type=Finding(value="complaint", evidence=(TURN_ID,), confidence=0.625),
+        coaching=(
+            Recommendation(
+                fault="interrupts",
+                text="Let the customer finish before you answer.",
+                evidence=(TURN_ID,),
+                confidence=0.875,
+            ),
+        ),
+        summary=CallOutline(
+            issue=Finding(value="Billing", evidence=(TURN_ID,), confidence=0.75),
+            action=Finding(value="refunded", evidence=(TURN_ID,), confidence=0.75),
+            outcome=Finding(value="resolved", evidence=(TURN_ID,), confidence=0.75),
+            text="The agent gave money back or a credit.",
+        ),
+        scorecard=(
+            ScorecardAnswer(
+                question="greeting", answer="yes", evidence=(TURN_ID,), confidence=0.9375
+            ),
+        ),
+        is_provisional=True,
+        is_shadow=True,
+        at_turn=8,
+        turns_left_out=4,
+    ),
     LabelCorrected(
         event_id=f"{CALL_ID}/corrected/sub_category/1",
         call_id=CALL_ID,
@@ -303,7 +350,7 @@ JSON_EXAMPLES: tuple[msgspec.Struct, ...] = (
         labels=("Bullying",),
         corrected=("Information",),
         model="minilm@0a1b2c3d",
-        evidence=(f"{CALL_ID}/turn/1/9000",),
+        evidence=(TURN_ID,),
         corrected_by="supervisor-3",
         note="The caller speaks of a classmate.",
     ),
