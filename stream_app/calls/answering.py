@@ -167,7 +167,8 @@ class _Memory:
 class AnsweringCall(Generic[SubjectT, RequestT, ResultT]):
     """One call of an answering agent.
 
-    A finalized call closes with its answer. A call of turns closes when `CallTurnsComplete` has
+    A finalized call closes with its answer, or without one where the model failed for good; then it
+    is answered if it is sent again. A call of turns closes when `CallTurnsComplete` has
     come and every turn before it is answered. What comes after that is late.
 
     Args:
@@ -225,7 +226,7 @@ class AnsweringCall(Generic[SubjectT, RequestT, ResultT]):
         waiting = self._waiting.pop(result.request.event_id)
         if isinstance(result, FailedRequest):
             self.counters.unanswered += 1
-            return (self._settle(waiting.subject, waiting.offset),)
+            return (self._settle(waiting.subject, waiting.offset, is_answered=False),)
         messages = self._answering.messages(waiting.subject, result.result)
         self._answering.count(result.result, self.counters)
         return [
@@ -299,10 +300,10 @@ class AnsweringCall(Generic[SubjectT, RequestT, ResultT]):
             self.counters.duplicates += 1
         return True
 
-    def _settle(self, subject: SubjectT, offset: int) -> Commit:
+    def _settle(self, subject: SubjectT, offset: int, *, is_answered: bool = True) -> Commit:
         """Return the commit of a subject that is done; the last one closes the call."""
         if not isinstance(subject, TurnEnded):
-            return self._close(offset, (offset,))
+            return self._close(offset, (offset,), is_answered=is_answered)
         waiting_ms = (_at_ms(each.subject) for each in self._waiting.values())
         self._memory.add(subject, min(waiting_ms, default=self._read_ms))
         self._state.answered += 1
@@ -318,8 +319,10 @@ class AnsweringCall(Generic[SubjectT, RequestT, ResultT]):
         self._end_offset = offset
         return () if self._waiting else (self._close(offset, (offset,)),)
 
-    def _close(self, end_offset: int, offsets: tuple[int, ...]) -> Commit:
-        self.ended = EndedCall(end_offset)
+    def _close(
+        self, end_offset: int, offsets: tuple[int, ...], *, is_answered: bool = True
+    ) -> Commit:
+        self.ended = EndedCall(end_offset, is_unanswered=not is_answered)
         self._history.clear()
         return Commit(offsets, self._checkpoint())
 

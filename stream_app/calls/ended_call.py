@@ -35,11 +35,14 @@ class EndedCall:
         end_offset: Of the input that ended the call; -1 where its checkpoint is lost.
         has_alerted: An alert about input beyond the end was emitted.
         dropped: Messages that were dropped without a dead letter.
+        is_unanswered: The call is complete in one message, for which the model failed: the message
+            is answered if it is sent again.
     """
 
     end_offset: int
     has_alerted: bool = False
     dropped: int = 0
+    is_unanswered: bool = False
 
     @classmethod
     def unknown(cls) -> Self:
@@ -56,11 +59,16 @@ class EndedCall:
         end_offset = state.get("end_offset")
         if not isinstance(end_offset, int):
             raise MalformedMessageError("the checkpoint of a closed call names no end")
-        return cls(end_offset)
+        return cls(end_offset, is_unanswered=state.get("is_unanswered") is True)
 
     def to_state(self) -> dict[str, object]:
         """Return the state of a closed call's checkpoint."""
-        return {"end_offset": self.end_offset}
+        unanswered = {"is_unanswered": True} if self.is_unanswered else {}
+        return {"end_offset": self.end_offset, **unanswered}
+
+    def is_open_to(self, offset: int) -> bool:
+        """Return whether a message opens the call again: it failed, and this is sent anew."""
+        return self.is_unanswered and offset > self.end_offset
 
     def take(
         self, message: LateMessage, offset: int, *, agent: str, is_refused: bool

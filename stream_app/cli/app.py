@@ -52,12 +52,16 @@ COMMANDS = {
         "List, fetch and verify models; compare, promote and roll back versions.",
     ),
     "feedback": (
-        "stream_app.cli.commands.feedback:app",
+        "stream_app.cli.commands.answers.feedback:app",
         "Correct the labels of calls; list corrections; export corrected calls for training.",
     ),
     "backfill": (
-        "stream_app.cli.commands.backfill:app",
+        "stream_app.cli.commands.answers.backfill:app",
         "Classify calls that are over again, with the present version of a model.",
+    ),
+    "deadletters": (
+        "stream_app.cli.commands.dead_letters:app",
+        "List and show inputs that were refused, and send them again.",
     ),
     "schemas": ("stream_app.cli.commands.schemas:app", "Export the schemas of the messages."),
 }

@@ -145,12 +145,12 @@ class Intake:
         try:
             decoded = self._definition.decode(message.value or b"")
             call_id = decoded.call_id
-            ended = session.ended(call_id)
-            if ended is not None:
+            machine = session.machine(call_id)
+            ended = session.ended(call_id) if machine is None else None
+            if ended is not None and not ended.is_open_to(message.offset):
                 return self._late(session, ended, decoded, message.offset)
         except (MalformedMessageError, AudioFormatError) as error:
             return Feed.refused(session, call_id, message.offset, str(error))
-        machine = session.machine(call_id)
         if machine is None:
             if not self._admission.admits(self._context.partitions.open_calls):
                 return self._not_admitted(session, call_id, message.offset)

@@ -10,7 +10,7 @@ from typing import Any
 
 from stream_app.agents.partial_pace import PartialPace
 from stream_app.calls.effects import InferenceRequest
-from stream_app.runtime.memory.feeds import NOWHERE
+from stream_app.dead_letters.letter import NOWHERE
 from stream_app.runtime.memory.recollection import Recollection
 from stream_app.runtime.memory.sessions import PartitionSession
 from stream_app.runtime.memory.under_way import request_mark

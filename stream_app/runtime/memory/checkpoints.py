@@ -59,7 +59,10 @@ class SavedCalls:
         reads the log closes it at the same input.
         """
         call_id = checkpoint.call_id
-        if call_id in self.closed:
+        closed = self.closed.get(call_id)
+        if closed is not None and not (
+            checkpoint.is_closed and closed[0].is_open_to(_ended(checkpoint).end_offset)
+        ):
             return
         if checkpoint.is_closed:
             self.open.pop(call_id, None)

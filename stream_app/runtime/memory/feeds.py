@@ -6,9 +6,8 @@ from typing import Any
 
 from schemas.errors import AudioFormatError, MalformedMessageError
 from stream_app.calls.effects import Commit, Effect, Refuse
+from stream_app.dead_letters.letter import NOWHERE
 from stream_app.runtime.memory.sessions import Machine, PartitionSession
-
-NOWHERE = -1  # the offset of what no single input led to
 
 Prepare = Callable[[Iterable[tuple[Any, Any]]], None]
 

@@ -16,7 +16,7 @@ from faust.types import Message
 
 from schemas.base import MAX_CALL_ID, MAX_MESSAGE_BYTES
 from schemas.catalogue import DEAD_LETTERS
-from stream_app.runtime.memory.feeds import NOWHERE
+from stream_app.dead_letters.letter import NOWHERE
 from stream_app.transport.batches import UnreadableBatch
 
 HEADERS_BYTES = 48 * 1024  # all headers of a dead letter together stay below

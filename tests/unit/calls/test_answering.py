@@ -63,6 +63,8 @@ def test_a_call_whose_request_failed_for_good_is_closed_without_an_answer() -> N
 
     assert isinstance(commit, Commit)
     assert commit.offsets == (5,)
+    assert commit.checkpoint is not None
+    assert commit.checkpoint.state == {"end_offset": 5, "is_unanswered": True}
     assert machine.is_closed
     assert machine.counters.unanswered == 1
 

@@ -47,6 +47,13 @@ def test_what_stands_before_the_end_is_read_again_and_dropped() -> None:
     assert not ended.has_alerted
 
 
+def test_only_what_stands_behind_a_failed_call_opens_it_again() -> None:
+    failed = EndedCall.from_state(EndedCall(7, is_unanswered=True).to_state())
+
+    assert [failed.is_open_to(offset) for offset in (6, 7, 8)] == [False, False, True]
+    assert not EndedCall(7).is_open_to(8)
+
+
 @pytest.mark.parametrize(
     "message",
     [

@@ -61,6 +61,17 @@ def test_a_closed_call_stays_closed_wherever_it_stands_in_the_log() -> None:
         assert [ended for ended, _ in saved.closed.values()] == [EndedCall(9)]
 
 
+def test_the_answer_to_a_call_that_had_failed_counts() -> None:
+    failed = msgspec.structs.replace(CLOSED, state={"end_offset": 9, "is_unanswered": True})
+    failed_again = msgspec.structs.replace(failed, state={"end_offset": 12, "is_unanswered": True})
+    answered = msgspec.structs.replace(CLOSED, state={"end_offset": 12})
+
+    ends = [merged(*log).closed["c"][0] for log in ([failed, answered], [answered, failed])]
+
+    assert ends == [EndedCall(12), EndedCall(12)]
+    assert merged(failed, OPEN, failed_again).closed["c"][0] == EndedCall(12, is_unanswered=True)
+
+
 def test_at_the_same_position_the_later_one_wins() -> None:
     """The state may say more than the position."""
     later = msgspec.structs.replace(OPEN, state={"a": 2})

@@ -1,0 +1,1 @@
+"""Commands about the answers that agents give of calls."""

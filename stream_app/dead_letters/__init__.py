@@ -1,0 +1,1 @@
+"""Dead letters on their topic: found, shown, and sent again."""
