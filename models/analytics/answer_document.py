@@ -181,24 +181,21 @@ class _Reader:
         return Choice(name=name, turns=turns, confidence=self._confidence(key))
 
     def faults(self, coached: Sequence[Coaching], names: Sequence[str]) -> tuple[Choice, ...]:
-        """Return the faults, which stand in the order of the guide."""
+        """Return the faults in the order of the guide, each once.
+
+        A JSON Schema cannot ask for either.
+        """
+        start, found = 0, dict[str, Choice]()
         for each in coached:
             _check_name("coaching_recommendations", each.fault, names)
-        places = [names.index(each.fault) for each in coached]
-        if places != sorted(set(places)):
-            msg = "coaching_recommendations: the order is that of the guide, each once"
-            raise AnswerError(msg)
-        start, faults = 0, []
-        for each in coached:
             start = self._text.find('"fault"', start + 1)
-            faults.append(
-                Choice(
-                    name=each.fault,
-                    turns=turn_of(each.turn, self._shown),
-                    confidence=self._confidence("fault", start),
-                )
+            choice = Choice(
+                name=each.fault,
+                turns=turn_of(each.turn, self._shown),
+                confidence=self._confidence("fault", start),
             )
-        return tuple(faults)
+            found.setdefault(each.fault, choice)
+        return tuple(found[name] for name in names if name in found)
 
     def scorecard(
         self, answers: dict[str, Judged | None], questions: Sequence[str]

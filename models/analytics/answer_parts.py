@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from itertools import accumulate
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Literal, Protocol
 
 from msgspec.structs import replace
 
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
     from models.analytics.guide import AnalysisGuide
 
+AnswerForm = Literal["codes", "document"]
 MAX_TURNS = 999  # that a prompt shows
 
 

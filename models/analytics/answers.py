@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 from models.analytics.answer_codes import decode_codes, encode_codes
 from models.analytics.answer_document import decode_document, encode_document
 from models.analytics.answer_parts import (
     MAX_TURNS,
     AnswerError,
+    AnswerForm,
     TokenConfidences,
     as_shown,
     check_analysis,
@@ -21,8 +22,6 @@ if TYPE_CHECKING:
     from models.analytics.guide import AnalysisGuide
 
 __all__ = ["MAX_TURNS", "AnswerError", "AnswerForm", "as_shown", "decode_answer", "encode_answer"]
-
-AnswerForm = Literal["codes", "document"]
 
 
 def encode_answer(
