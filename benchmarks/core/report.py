@@ -8,8 +8,8 @@ from typing import Any
 import msgspec
 import orjson
 
-from benchmarks.core.machine import describe_machine
 from schemas.errors import ConfigurationError
+from training.measuring.machine import describe_machine
 
 VERSION = 1
 

@@ -3,6 +3,7 @@
 import os
 import platform
 import subprocess
+from collections.abc import Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
@@ -10,15 +11,19 @@ CPU_INFO = Path("/proc/cpuinfo")
 PACKAGES = ("torch", "openai-whisper", "onnxruntime", "faust-streaming", "aiokafka", "numpy")
 
 
-def describe_machine() -> dict[str, str]:
-    """Return the machine, versions and commit of this run."""
+def describe_machine(packages: Sequence[str] = PACKAGES) -> dict[str, str]:
+    """Return the machine, versions and commit of this run.
+
+    Args:
+        packages: Whose versions are named.
+    """
     return {
         "cpu": _cpu_name(),
         "cores": str(os.cpu_count()),
         "python": platform.python_version(),
         "commit": _commit(),
         "load_average": _load_average(),
-        **{name: _version(name) for name in PACKAGES},
+        **{name: _version(name) for name in packages},
     }
 
 

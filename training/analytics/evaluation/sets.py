@@ -1,0 +1,113 @@
+"""The sets of calls that are measured: a split, its sources, and as a recognizer writes it."""
+
+from __future__ import annotations
+
+import hashlib
+import random
+from collections import Counter
+from typing import TYPE_CHECKING
+
+import msgspec
+from msgspec.structs import replace
+
+from models.text.spoken_form import spoken_form
+from training.analytics.corpus.examples import Example
+from training.analytics.evaluation.results import DataUsed
+from training.core.errors import MissingDataError
+from training.core.sampling import spread_evenly
+from training.text.recognizer_noise import RecognizerNoise, SimilarWords, with_mistakes
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from models.analytics.turns import SpokenTurn
+
+PREPARE = "callstream train analytics-prepare"
+SPLITS = TRAIN, VALIDATION, TEST = "train", "validation", "test"
+RECOGNIZED = "as recognized"
+# Of the words of every turn; a turn keeps its last one
+NOISE = RecognizerNoise(share=1.0, drop=0.03, replace=0.05, cut=0.0)
+
+
+def data_folder(folder: Path) -> Path:
+    """Return the folder of the splits: the one that is given, or ``data`` in that of a run."""
+    inner = folder / "data"
+    return inner if inner.is_dir() else folder
+
+
+def read_split(folder: Path, split: str) -> list[Example]:
+    """Return the calls of a split.
+
+    Args:
+        folder: With the splits, or of a run.
+        split: ``train``, ``validation`` or ``test``.
+
+    Raises:
+        MissingDataError: It is missing, of another form, or has no call.
+    """
+    path = data_folder(folder) / f"{split}.jsonl"
+    try:
+        found = msgspec.json.Decoder(Example).decode_lines(path.read_bytes())
+    except OSError as error:
+        raise MissingDataError(f"{path} is not there: `{PREPARE}` writes it") from error
+    except msgspec.DecodeError as error:
+        message = f"{path} is no file of analysed calls ({error}): `{PREPARE}` writes it"
+        raise MissingDataError(message) from error
+    if not found:
+        raise MissingDataError(f"{path} has no calls: run `{PREPARE}` with a larger split")
+    return found
+
+
+def sampled(examples: Sequence[Example], most: int) -> list[Example]:
+    """Return at most so many calls, spread evenly and the same every time; all with 0."""
+    if not most:
+        return list(examples)
+    return [examples[place] for place in spread_evenly(len(examples), most)]
+
+
+def by_source(name: str, examples: Sequence[Example]) -> dict[str, list[Example]]:
+    """Return the calls of each source under the set's name and its own; none of a single one."""
+    sources = sorted({each.source for each in examples})
+    if len(sources) == 1:
+        return {}
+    return {
+        f"{name}, {source}": [each for each in examples if each.source == source]
+        for source in sources
+    }
+
+
+def as_recognized(
+    examples: Sequence[Example], words: Sequence[Example], seed: int
+) -> list[Example]:
+    """Return the calls as a recognizer writes them: no punctuation, words misheard or lost.
+
+    Numbers of turns stay, so that the evidence of the targets stays right.
+
+    Args:
+        examples: To be written so.
+        words: Calls whose words are taken for one another: those of the training split.
+        seed: Of the mistakes; they depend on it and on the call alone.
+    """
+    similar = SimilarWords(
+        word for call in words for turn in call.turns for word in spoken_form(turn.text).split()
+    )
+
+    def heard(turn: SpokenTurn, draw: random.Random) -> SpokenTurn:
+        spoken = spoken_form(turn.text)
+        text = with_mistakes(spoken, NOISE, similar, draw, is_complete=True)
+        return replace(turn, text=text or turn.text)
+
+    found = []
+    for each in examples:
+        draw = random.Random(f"{seed}/{each.id}")
+        found.append(replace(each, turns=tuple(heard(turn, draw) for turn in each.turns)))
+    return found
+
+
+def data_used(examples: Sequence[Example]) -> DataUsed:
+    """Return number, content and sources of calls; the sha256 is that of a file with them."""
+    content = msgspec.json.Encoder().encode_lines(examples)
+    sources = Counter(each.source for each in examples)
+    digest = hashlib.sha256(content).hexdigest()
+    return DataUsed(len(examples), digest, dict(sources.most_common()))

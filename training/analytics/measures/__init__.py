@@ -1,0 +1,1 @@
+"""What counts as right in an analysis, and what needs no language model."""
