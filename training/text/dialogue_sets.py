@@ -13,11 +13,19 @@ if TYPE_CHECKING:
 
 
 class SgdTurn(msgspec.Struct, frozen=True):
-    """A turn of Schema-Guided Dialogue; only the ``USER`` has intents."""
+    """A turn of Schema-Guided Dialogue; only the ``USER`` has intents.
+
+    Attributes:
+        speaker: ``USER`` or ``SYSTEM``.
+        utterance: What is said.
+        intents: Of the user at this point.
+        acts: What the turn does, such as ``CONFIRM``.
+    """
 
     speaker: str
     utterance: str
     intents: tuple[str, ...] = ()
+    acts: tuple[str, ...] = ()
 
 
 class SgdDialogue(msgspec.Struct, frozen=True):

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Literal
 
 from training.classification.corpus.rows import RowTurn
 from training.classification.narratives.people import cast_of
-from training.classification.narratives.phrasings import filled, of_split, with_capitals
+from training.classification.narratives.phrasings import of_split
+from training.text.phrasings import filled, with_capitals
 
 if TYPE_CHECKING:
     import random

@@ -13,9 +13,9 @@ from training.classification.corpus.rows import SPLITS, RowTurn, Split
 from training.classification.narratives.calls import Call, Composer
 from training.classification.narratives.content import content_of
 from training.classification.narratives.heard import HearingNoise, heard, similar_words
-from training.classification.narratives.phrasings import filled
 from training.classification.narratives.topics import Topic, all_topics
 from training.core.errors import RecipeError
+from training.text.phrasings import filled
 from training.text.spoken_words import split_sentences
 
 if TYPE_CHECKING:

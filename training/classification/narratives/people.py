@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from training.classification.narratives.phrasings import filled
 from training.classification.narratives.topics import CONTENT
+from training.text.phrasings import filled
 
 if TYPE_CHECKING:
     import random

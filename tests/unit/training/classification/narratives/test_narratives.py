@@ -17,12 +17,13 @@ from training.classification.narratives.content import Content, content_of, whol
 from training.classification.narratives.generator import generate
 from training.classification.narratives.heard import HearingNoise, heard, similar_words
 from training.classification.narratives.people import all_names
-from training.classification.narratives.phrasings import filled, of_split, slots_of, split_of
+from training.classification.narratives.phrasings import of_split, split_of
 from training.classification.narratives.topics import all_topics
 from training.classification.sources.protocol import Found, Reading
 from training.classification.sources.readers import read_source
 from training.classification.sources.recipe import Source
 from training.core.errors import RecipeError
+from training.text.phrasings import filled, slots_of
 from training.text.spoken_words import split_sentences
 
 if TYPE_CHECKING:

@@ -1,0 +1,1 @@
+"""Contact-centre calls composed of written phrasings, whose answers follow from planted facts."""
