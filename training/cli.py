@@ -86,4 +86,8 @@ COMMANDS = {
         "training.commands.classification.embeddings:embed_classification",
         "Write the category embeddings of an exported model, and report errors by near labels.",
     ),
+    "analytics": (
+        "training.commands.analytics.train:train_analytics",
+        "Train the adapter of a language model that analyses calls: learning, report, curve.",
+    ),
 }

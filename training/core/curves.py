@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
-_LOSSES = ("token", "phone", "ctc", "attention", "validation_loss")
+_LOSSES = ("token", "phone", "ctc", "attention", "answer_loss", "validation_loss")
 _VALIDATION_WER = "validation_wer"
 
 

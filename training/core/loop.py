@@ -158,18 +158,27 @@ class TrainingLoop(Generic[Batch]):
             msgspec.convert(progress, Progress) if isinstance(progress, dict) else Progress()
         )
 
-    def run(self, batches: Iterator[Batch], watcher: Watcher | None = None) -> Progress:
+    def run(
+        self,
+        batches: Iterator[Batch],
+        watcher: Watcher | None = None,
+        is_stopped: Callable[[], bool] = lambda: False,
+    ) -> Progress:
         """Learn to the last step, or until the patience is over; return the progress.
 
         Args:
             batches: Of the steps that are left, in order.
             watcher: Is notified of every step and validation.
+            is_stopped: Asked before each step; true ends the run with a checkpoint.
         """
         self._watcher = watcher
         is_new = self._learner.step == 0 and self.progress.step < 0
         if is_new and self._settings.validates_start:
             self._measure()
-        while not self._is_over:
+        while not self.is_over:
+            if is_stopped():
+                self._save()
+                break
             self._advance(next(batches))
         return self.progress
 
@@ -181,7 +190,8 @@ class TrainingLoop(Generic[Batch]):
         return best
 
     @property
-    def _is_over(self) -> bool:
+    def is_over(self) -> bool:
+        """Whether the last step is taken, or the patience at its end."""
         is_last = self._learner.step >= self._settings.steps
         return is_last or self.progress.is_over(self._settings.patience)
 

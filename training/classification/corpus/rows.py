@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import msgspec
 
 from models.text.spoken_form import spoken_form
 from schemas.base import Party
 from training.core.errors import MissingDataError
-from training.core.splits import SPLITS, Split
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -17,17 +16,8 @@ if TYPE_CHECKING:
 
     from models.classification.label_set import LabelSet
 
-__all__ = [
-    "SPLITS",
-    "Row",
-    "RowTurn",
-    "Split",
-    "read_rows",
-    "rows_path",
-    "spoken_text",
-    "unlabelled_path",
-    "write_rows",
-]
+Split = Literal["train", "validation", "test"]
+SPLITS: tuple[Split, ...] = ("train", "validation", "test")
 
 
 class RowTurn(msgspec.Struct, frozen=True):

@@ -155,6 +155,23 @@ def test_a_run_that_keeps_no_best_writes_the_last_step_alone(tmp_path: Path) -> 
     assert [path.name for path in tmp_path.iterdir()] == [CHECKPOINT_NAME]
 
 
+def test_a_stopped_run_writes_a_checkpoint_and_is_not_over(tmp_path: Path) -> None:
+    """Resumed, it goes on from there."""
+    learner = Adder()
+    loop = _loop(learner, tmp_path, [1.0], checkpoint_steps=100, validation_steps=100)
+
+    loop.run(_batches(0, 12), None, lambda: learner.step == 7)
+
+    assert not loop.is_over
+    again = Adder()
+    resumed = _loop(again, tmp_path, [1.0])
+    resumed.resume(read_checkpoint(tmp_path / CHECKPOINT_NAME))
+    assert again.step == 7
+    resumed.run(_batches(7, 12))
+    assert resumed.is_over
+    assert again.total == sum(_batches(0, 12))
+
+
 def test_a_process_that_takes_part_writes_nothing(tmp_path: Path) -> None:
     learner = Adder()
 

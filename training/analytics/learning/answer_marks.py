@@ -1,0 +1,93 @@
+"""Which tokens of an answer are a choice, and of which task; the grammar decides the others."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+from llguidance import LLMatcher
+
+from models.analytics.answers import AnswerError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from llguidance import LLTokenizer
+
+# Attributes of an analysis that a value of an answer holds, by its key in either form.
+ATTRIBUTES: dict[str, tuple[str, ...]] = {
+    "i": ("category",),
+    "j": ("journey",),
+    "a": ("action",),
+    "o": ("outcome",),
+    "f": ("faults",),
+    "s": ("scorecard",),
+    "c": ("csat",),
+    "r": ("churn",),
+    "q": ("quality",),
+    "primary_category": ("category",),
+    "journey_type": ("journey",),
+    "summary": ("category", "action", "outcome"),
+    "coaching_recommendations": ("faults",),
+    "scorecard": ("scorecard",),
+    "csat": ("csat",),
+    "churn_risk": ("churn",),
+    "quality_score": ("quality",),
+    "effectiveness_rating": ("quality",),
+    "evidence": ("category", "journey", "action", "outcome", "csat", "churn"),
+}
+
+
+def choices(answer: str, tokens: Sequence[int], tokenizer: LLTokenizer, grammar: str) -> list[bool]:
+    """Return of each token of an answer whether the grammar leaves a choice there.
+
+    A token is none where the text before it forces every byte of it.
+
+    Args:
+        answer: As `encode_answer` writes it.
+        tokens: Of the answer.
+        tokenizer: Of the base, for grammars.
+        grammar: Of the answers that this call may have.
+
+    Raises:
+        AnswerError: The grammar does not allow the answer.
+    """
+    matcher = LLMatcher(tokenizer, LLMatcher.grammar_from_lark(grammar))
+    marks = []
+    for token in tokens:
+        text = tokenizer.decode_bytes([token])
+        marks.append(not matcher.compute_ff_bytes().startswith(text))
+        if not matcher.consume_token(token):
+            raise AnswerError(f"the grammar does not allow the answer {answer[:200]!r}")
+    if not matcher.is_accepting():
+        raise AnswerError(f"by the grammar the answer {answer[:200]!r} is not whole")
+    return marks
+
+
+def keys_of_tokens(answer: str, ends: Sequence[int]) -> list[str]:
+    """Return the key of the value that each token belongs to; empty before the first.
+
+    A value goes to where the next key begins, so that its end belongs to it.
+
+    Args:
+        answer: A JSON object.
+        ends: Place in the answer where each token ends.
+    """
+    places = list(_values(answer))
+    keys = []
+    for end in ends:
+        begun = [key for key, start in places if start < end]
+        keys.append(begun[-1] if begun else "")
+    return keys
+
+
+def _values(answer: str) -> Iterator[tuple[str, int]]:
+    """Yield each key of an object and the place where its value begins."""
+    decoder = json.JSONDecoder()
+    place = 1
+    while answer[place] == '"':
+        key, place = decoder.raw_decode(answer, place)
+        yield key, place + 1
+        _, place = decoder.raw_decode(answer, place + 1)
+        if answer[place] == ",":
+            place += 1

@@ -1,0 +1,153 @@
+"""The two parts of a network: layers that never change, and those from the lowest adapted one."""
+
+from __future__ import annotations
+
+from contextlib import nullcontext
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import torch
+
+from training.analytics.learning.base import add_adapter, load_model, lowest_layer
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from contextlib import AbstractContextManager
+    from pathlib import Path
+
+    from peft import PeftModel
+    from torch import Tensor
+
+    from training.analytics.learning.base import BaseFiles
+    from training.analytics.learning.recipe import AnalyticsRecipe
+    from training.analytics.learning.rows import Row
+
+
+class Answers(NamedTuple):
+    """The tokens of some rows that are to be predicted.
+
+    Attributes:
+        rows: Of each, its row in the batch.
+        places: Of each, the place of the token before it.
+        tokens: To be predicted.
+        weights: How much each counts.
+    """
+
+    rows: Tensor
+    places: Tensor
+    tokens: Tensor
+    weights: Tensor
+
+
+class AdaptedNetwork:
+    """A base with an adapter on its upper layers.
+
+    Rows are padded on the right. Attention looks back only, so that padding changes no state of a
+    row and needs no mask.
+
+    Args:
+        adapted: Base and adapter.
+        lowest: Number of the lowest adapted layer.
+        is_bf16: Compute in bfloat16.
+
+    Attributes:
+        adapted: Base and adapter.
+        device: Where both are.
+        lowest: As given.
+    """
+
+    def __init__(self, adapted: PeftModel, lowest: int, *, is_bf16: bool) -> None:
+        self.adapted = adapted
+        self.lowest = lowest
+        self._causal = _base_of(adapted)
+        self._core = self._causal.model
+        self._is_bf16 = is_bf16
+        self.device: torch.device = self._core.embed_tokens.weight.device
+
+    @property
+    def layers(self) -> int:
+        """Number of all layers."""
+        return len(self._core.layers)
+
+    def trainable(self) -> dict[str, torch.nn.Parameter]:
+        """Return the parameters of the adapter by name."""
+        return {n: p for n, p in self.adapted.named_parameters() if p.requires_grad}
+
+    def parameters(self) -> int:
+        """Return the number of all parameters, those of base and adapter."""
+        return sum(p.numel() for p in self.adapted.parameters())
+
+    def lower_states(self, ids: Tensor) -> Tensor:
+        """Return the states below the lowest adapted layer, shape (rows, width, size)."""
+        with torch.no_grad(), self._autocast():
+            return self._through(self._core.embed_tokens(ids), 0, self.lowest)
+
+    def answer_logits(self, states: Tensor, answers: Answers) -> Tensor:
+        """Return the logits of the tokens to be predicted, and of no others.
+
+        Args:
+            states: Of `lower_states`.
+            answers: Which tokens.
+        """
+        with self._autocast():
+            states = self._through(states, self.lowest, self.layers)
+            chosen = states[answers.rows, answers.places]
+            logits: Tensor = self._causal.lm_head(self._core.norm(chosen))
+            return logits.float()
+
+    def save_adapter(self, folder: Path) -> None:
+        """Write the adapter as PEFT reads it."""
+        self.adapted.save_pretrained(str(folder), save_embedding_layers=False)
+
+    def _through(self, states: Tensor, first: int, end: int) -> Tensor:
+        positions = torch.arange(states.shape[1], device=states.device)[None]
+        rotary = self._core.rotary_emb(states, position_ids=positions)
+        for layer in self._core.layers[first:end]:
+            states = layer(
+                states,
+                attention_mask=None,
+                position_ids=positions,
+                position_embeddings=rotary,
+                use_cache=False,
+            )
+        return states
+
+    def _autocast(self) -> AbstractContextManager[Any]:
+        if not self._is_bf16:
+            return nullcontext()
+        return torch.autocast(self.device.type, dtype=torch.bfloat16)
+
+
+def _base_of(adapted: PeftModel) -> Any:
+    """Return the base with the adapter's matrices in its layers."""
+    return adapted.get_base_model()
+
+
+def load_network(recipe: AnalyticsRecipe, files: BaseFiles, device: torch.device) -> AdaptedNetwork:
+    """Return the base of a recipe with a fresh adapter; errors as of `load_model`."""
+    model = load_model(files, recipe.base, device)
+    lowest = lowest_layer(model, recipe)
+    adapted = add_adapter(model, recipe)
+    return AdaptedNetwork(adapted, lowest, is_bf16=recipe.base.precision == "bf16")
+
+
+def padded_ids(rows: Sequence[Row], device: torch.device) -> Tensor:
+    """Return the tokens of rows without the last of each, which predicts nothing; padded."""
+    width = max(len(row.ids) for row in rows) - 1
+    ids = torch.zeros((len(rows), width), dtype=torch.long)
+    for index, row in enumerate(rows):
+        ids[index, : len(row.ids) - 1] = torch.tensor(row.ids[:-1])
+    return ids.to(device)
+
+
+def weighted_answers(rows: Sequence[Row], device: torch.device) -> Answers:
+    """Return the tokens of rows that count."""
+    chosen = [
+        (index, row.begin + offset - 1, row.ids[row.begin + offset], weight)
+        for index, row in enumerate(rows)
+        for offset, weight in enumerate(row.weights)
+        if weight > 0
+    ]
+    numbers = torch.tensor([each[:3] for each in chosen], dtype=torch.long).reshape(-1, 3)
+    weights = torch.tensor([each[3] for each in chosen], dtype=torch.float32)
+    places = numbers.to(device)
+    return Answers(places[:, 0], places[:, 1], places[:, 2], weights.to(device))

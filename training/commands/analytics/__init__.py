@@ -1,0 +1,1 @@
+"""``callstream train analytics`` and its sisters."""
