@@ -1,6 +1,6 @@
 """A language model of a few thousand weights, made by the tests, as every runtime reads it.
 
-Its vocabulary is the 256 bytes, one merge and the two tokens of a chat template.
+Its vocabulary is the 256 bytes, two merges and the two tokens of a chat template.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ CONFIGS: dict[str, Any] = {"llama": LlamaConfig, "qwen2": Qwen2Config}
 KINDS: dict[str, Any] = {"llama": LlamaForCausalLM, "qwen2": Qwen2ForCausalLM}
 _Fast: Any = PreTrainedTokenizerFast
 SPECIAL = ("<|im_start|>", "<|im_end|>")
-MERGE = ("Ġ", "t")
+MERGES = [("Ġ", "t"), ("Ġ", "w")]
 CHAT_TEMPLATE = (
     "{% for message in messages %}<|im_start|>{{ message['role'] }}\n{{ message['content'] }}"
     "<|im_end|>\n{% endfor %}{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
@@ -45,22 +45,22 @@ SIZES: dict[str, Any] = {
     "max_position_embeddings": 512,
     "rms_norm_eps": 1e-5,
     "tie_word_embeddings": True,
-    "bos_token_id": 257,
-    "eos_token_id": 258,
+    "bos_token_id": 258,
+    "eos_token_id": 259,
 }
 ALL_LINEAR = ("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj")
 
 
 def vocabulary() -> list[str]:
     """Return the tokens in the order of their numbers."""
-    return [*sorted(pre_tokenizers.ByteLevel.alphabet()), "".join(MERGE), *SPECIAL]
+    return [*sorted(pre_tokenizers.ByteLevel.alphabet()), *map("".join, MERGES), *SPECIAL]
 
 
 def make_tokenizer() -> Any:
     """Return the tokenizer of the tiny models."""
     tokens = vocabulary()
     ids = {token: number for number, token in enumerate(tokens[: -len(SPECIAL)])}
-    tokenizer = Tokenizer(models.BPE(vocab=ids, merges=[MERGE]))
+    tokenizer = Tokenizer(models.BPE(vocab=ids, merges=MERGES))
     tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     tokenizer.decoder = decoders.ByteLevel()
     tokenizer.add_special_tokens([AddedToken(token, special=True) for token in SPECIAL])
@@ -95,6 +95,7 @@ def make_peft(
     layers: Sequence[int] | None = None,
     rank: int = 4,
     alpha: int = 8,
+    **further: Any,
 ) -> Path:
     """Write an adapter of random matrices to a base model, as PEFT does."""
     torch.manual_seed(1)
@@ -105,6 +106,7 @@ def make_peft(
         lora_dropout=0.0,
         target_modules=list(targets),
         layers_to_transform=None if layers is None else list(layers),
+        **further,
     )
     model = get_peft_model(load_hugging_face(base), config)
     with torch.no_grad():
@@ -188,7 +190,7 @@ def _add_tokenizer(writer: gguf.GGUFWriter) -> None:
     writer.add_tokenizer_pre("gpt-2")
     writer.add_token_list(tokens)
     writer.add_token_types([1] * (len(tokens) - len(SPECIAL)) + [3] * len(SPECIAL))
-    writer.add_token_merges([" ".join(MERGE)])
+    writer.add_token_merges([" ".join(merge) for merge in MERGES])
     writer.add_bos_token_id(len(tokens) - 2)
     writer.add_eos_token_id(len(tokens) - 1)
     writer.add_add_bos_token(False)

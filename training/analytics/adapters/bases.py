@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Literal
 import msgspec
 
 from models.extras.gguf import gguf
+from models.store.json_object import read_object
 from schemas.errors import ConfigurationError, ModelIntegrityError, ModelNotFoundError
-from training.analytics.adapters.tensors import read_object
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -5,13 +5,10 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any
 
+from models.store.json_object import read_object
 from schemas.errors import ConfigurationError
 from training.analytics.adapters.lora import make_adapter, pair_up, place
-from training.analytics.adapters.tensors import (
-    read_matrices,
-    read_object,
-    write_tensors,
-)
+from training.analytics.adapters.tensors import read_matrices, write_tensors
 from training.core.json_files import write_json
 
 if TYPE_CHECKING:

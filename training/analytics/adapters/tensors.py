@@ -1,11 +1,10 @@
-"""Files of safetensors as numpy arrays, and JSON files beside them."""
+"""Files of safetensors as numpy arrays."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import orjson
 from safetensors import SafetensorError
 from safetensors.numpy import load_file, save_file
 
@@ -49,21 +48,3 @@ def write_tensors(tensors: Mapping[str, npt.NDArray[Any]], path: Path, made_by: 
         metadata={"format": made_by},
     )
     partial.replace(path)
-
-
-def read_object(path: Path) -> dict[str, Any]:
-    """Return the object of a JSON file.
-
-    Raises:
-        ModelNotFoundError: There is no such file.
-        ModelIntegrityError: It is none.
-    """
-    try:
-        content = orjson.loads(path.read_bytes())
-    except FileNotFoundError as error:
-        raise ModelNotFoundError(f"no file {path}") from error
-    except orjson.JSONDecodeError as error:
-        raise ModelIntegrityError(f"{path} is no JSON: {error}") from error
-    if not isinstance(content, dict):
-        raise ModelIntegrityError(f"{path} holds no object")
-    return content

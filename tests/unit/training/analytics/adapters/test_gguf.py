@@ -6,23 +6,20 @@ transformers reads the GGUF files back and undoes the order of the rows by code 
 from __future__ import annotations
 
 import shutil
+from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
-import torch
-from peft import PeftModel
 
 from models.extras.gguf import gguf
 from schemas.errors import ConfigurationError, ModelIntegrityError, ModelNotFoundError
 from tests.support.analytics.tiny_llm import (
-    KINDS,
-    load_hugging_face,
-    logits_of,
     make_gguf,
     make_hugging_face,
     make_peft,
+    vocabulary,
 )
 from training.analytics.adapters.bases import read_field, read_shape
 from training.analytics.adapters.gguf_adapter import read_gguf, write_gguf
@@ -30,48 +27,17 @@ from training.analytics.adapters.gguf_model import fuse_gguf
 from training.analytics.adapters.peft_folder import read_peft, write_peft
 
 if TYPE_CHECKING:
-    from typing import Any
-
+    from tests.unit.training.analytics.adapters.conftest import Bases
     from training.analytics.adapters.gguf_adapter import Precision
 
-ROUNDING = 2e-3  # of logits up to some hundreds
-TOKENS = [257, *b"where is my parcel", 258]
+LETTERS = 94  # tokens that are one ASCII character, the first ones
+ROUNDING = 2e-3  # of logits up to 10
 pytestmark = pytest.mark.filterwarnings("ignore:.*:DeprecationWarning")
-
-
-class Bases:
-    """A base of one architecture in its forms, with a PEFT adapter."""
-
-    def __init__(self, folder: Path, kind: str) -> None:
-        self.kind = kind
-        self.hugging_face = make_hugging_face(folder / "hf", kind)
-        self.gguf = make_gguf(self.hugging_face, folder / "base.gguf")
-        self.peft = make_peft(self.hugging_face, folder / "peft", layers=(1, 2))
-
-    def logits_with_peft(self) -> Any:
-        """Return those of the base with its adapter, by PEFT."""
-        return logits_of(
-            PeftModel.from_pretrained(load_hugging_face(self.hugging_face), self.peft), TOKENS
-        )
-
-    def logits_of_gguf(self, path: Path) -> Any:
-        """Return those of a whole GGUF file, by transformers."""
-        model = KINDS[self.kind].from_pretrained(
-            path.parent, gguf_file=path.name, dtype=torch.float32
-        )
-        return logits_of(model.eval(), TOKENS)
-
-
-@pytest.fixture(scope="module", params=["llama", "qwen2"])
-def bases(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Bases:
-    return Bases(tmp_path_factory.mktemp(request.param), request.param)
 
 
 def test_an_adapter_changes_the_answer_by_much(bases: Bases) -> None:
     """Otherwise parity would show nothing."""
-    plain = logits_of(load_hugging_face(bases.hugging_face), TOKENS)
-
-    assert np.abs(bases.logits_with_peft() - plain).max() > 1
+    assert np.abs(bases.logits_with_peft - bases.logits).max() > 1
 
 
 def test_a_gguf_adapter_added_to_its_base_answers_as_peft_does(
@@ -92,7 +58,7 @@ def test_a_gguf_adapter_added_to_its_base_answers_as_peft_does(
 
     assert not matrices
     found = bases.logits_of_gguf(fused)
-    np.testing.assert_allclose(found, bases.logits_with_peft(), atol=ROUNDING)
+    np.testing.assert_allclose(found, bases.logits_with_peft, atol=ROUNDING)
 
 
 def test_a_gguf_model_with_the_adapter_added_answers_as_peft_does(
@@ -102,7 +68,7 @@ def test_a_gguf_model_with_the_adapter_added_answers_as_peft_does(
     fuse_gguf(read_peft(bases.peft), bases.gguf, tmp_path / "fused.gguf", advance=told.append)
 
     found = bases.logits_of_gguf(tmp_path / "fused.gguf")
-    np.testing.assert_allclose(found, bases.logits_with_peft(), atol=ROUNDING)
+    np.testing.assert_allclose(found, bases.logits_with_peft, atol=ROUNDING)
     assert len(told) == len(gguf.GGUFReader(bases.gguf).tensors)
 
 
@@ -155,9 +121,8 @@ def test_peft_loads_an_adapter_that_was_read_from_gguf(bases: Bases, tmp_path: P
     write_gguf(read_peft(bases.peft), tmp_path / "a.gguf", shape)
     write_peft(read_gguf(tmp_path / "a.gguf", shape), tmp_path / "peft")
 
-    model = PeftModel.from_pretrained(load_hugging_face(bases.hugging_face), tmp_path / "peft")
-
-    np.testing.assert_allclose(logits_of(model, TOKENS), bases.logits_with_peft(), atol=ROUNDING)
+    found = bases.logits_of_peft(tmp_path / "peft")
+    np.testing.assert_allclose(found, bases.logits_with_peft, atol=ROUNDING)
 
 
 def test_a_base_has_the_same_shape_in_either_form(bases: Bases) -> None:
@@ -191,3 +156,39 @@ def test_files_that_are_none_are_refused_in_one_line(tmp_path: Path) -> None:
         read_shape(tmp_path / "broken.gguf")
     with pytest.raises(ConfigurationError, match="is a gpt2 model"):
         read_shape(tmp_path)
+
+
+def test_llama_cpp_answers_with_the_adapter_as_peft_does(bases: Bases, tmp_path: Path) -> None:
+    """Its cache keeps 16 bits, hence the tolerance; the adapter moves them by more than 3."""
+    pytest.importorskip("xllamacpp", reason="llama.cpp in the process is not installed")
+    shape = read_shape(bases.hugging_face)
+    write_gguf(read_peft(bases.peft), tmp_path / "adapter.gguf", shape)
+
+    likeliest = bases.logits_with_peft.argmax(-1)
+    last = int(np.flatnonzero(likeliest < LETTERS)[-1])  # it tells nothing of half a letter
+
+    found = llama_cpp_logprobs(bases.gguf, tmp_path / "adapter.gguf", bases.TOKENS[: last + 1])
+
+    wanted = logprobs(bases.logits_with_peft[last])
+    np.testing.assert_allclose(found, wanted, atol=0.02)
+    assert np.abs(wanted - logprobs(bases.logits[last])).max() > 1
+
+
+def logprobs(logits: Any) -> Any:
+    return logits - np.logaddexp.reduce(logits)
+
+
+def llama_cpp_logprobs(base: Path, adapter: Path, tokens: tuple[int, ...]) -> Any:
+    """Return those of the next token."""
+    xllamacpp: Any = import_module("xllamacpp")
+    settings = xllamacpp.CommonParams()
+    settings.model.path = str(base)
+    settings.lora_adapters = [xllamacpp.CommonAdapterLoraInfo(str(adapter), 1.0)]
+    settings.n_ctx, settings.n_parallel, settings.cpuparams.n_threads = 256, 1, 1
+    settings.warmup = False
+    words = len(vocabulary())
+    request = {"prompt": list(tokens), "n_predict": 1, "temperature": 0, "n_probs": words}
+    answer = xllamacpp.Server(settings).handle_completions(request)
+    found = answer["choices"][0]["logprobs"]["content"][0]["top_logprobs"]
+    by_token = {each["id"]: each["logprob"] for each in found}
+    return np.array([by_token[token] for token in range(words)])
