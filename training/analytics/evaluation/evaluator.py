@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from models.console import WorkProgress
 from training.analytics.evaluation.measuring import Measuring
 from training.analytics.evaluation.results import Generations, ModelResult, Report
-from training.analytics.evaluation.sets import data_used
+from training.analytics.evaluation.sets import data_used, parts_of
 from training.analytics.measures.baselines import answered_by, baselines
 from training.analytics.measures.perplexity import perplexities
 from training.core.errors import MissingDataError
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from models.analytics.guide import AnalysisGuide
     from training.analytics.corpus.examples import Example
     from training.analytics.evaluation.outcomes import Answerer, Outcome, TargetScorer
+    from training.analytics.evaluation.results import DataUsed
     from training.analytics.measures.baselines import Baseline
     from training.analytics.measures.perplexity import AnswerLosses
 
@@ -100,9 +101,18 @@ def evaluate(
         seed=plan.seed,
         resamples=plan.resamples,
         machine=describe_machine(PACKAGES),
-        data={"train": data_used(train)} | {name: data_used(each) for name, each in sets.items()},
+        data=_data(train, sets),
         models=results,
     )
+
+
+def _data(train: Sequence[Example], sets: Sets) -> dict[str, DataUsed]:
+    found = {"train": data_used(train)}
+    for name, examples in sets.items():
+        found[name] = data_used(examples)
+        for part, places in parts_of(name, examples).items():
+            found[part] = data_used([examples[place] for place in places])
+    return found
 
 
 class _Run:
@@ -132,6 +142,11 @@ class _Run:
                 for title, baseline in self._baselines.items()
             }
             found[name] = self._measuring.set_result(outcomes, others)
+            for part, places in parts_of(name, examples).items():
+                found[part] = self._measuring.set_result(
+                    [outcomes[place] for place in places],
+                    {title: [each[at] for at in places] for title, each in others.items()},
+                )
         first = next(iter(sets.values()))
         losses = None if model.scorer is None else self._losses(model.scorer, first, kind)
         return ModelResult(

@@ -66,15 +66,33 @@ def sampled(examples: Sequence[Example], most: int) -> list[Example]:
     return [examples[place] for place in spread_evenly(len(examples), most)]
 
 
-def by_source(name: str, examples: Sequence[Example]) -> dict[str, list[Example]]:
-    """Return the calls of each source under the set's name and its own; none of a single one."""
-    sources = sorted({each.source for each in examples})
-    if len(sources) == 1:
-        return {}
-    return {
-        f"{name}, {source}": [each for each in examples if each.source == source]
-        for source in sources
-    }
+def parts_of(name: str, examples: Sequence[Example]) -> dict[str, list[int]]:
+    """Return the places of the calls of each part of a set, by the part's name.
+
+    Parts are the sources, and calls as they were written or as a recognizer writes them, where the
+    corpus says so; each where the set has more than one.
+
+    Args:
+        name: Of the set.
+        examples: Of the set.
+    """
+    found: dict[str, list[int]] = {}
+    for kind in (_source, _writing):
+        names = [kind(each) for each in examples]
+        if len(set(names)) > 1:
+            for part in sorted({each for each in names if each}):
+                found[f"{name}, {part}"] = [at for at, each in enumerate(names) if each == part]
+    return found
+
+
+def _source(example: Example) -> str:
+    return example.source
+
+
+def _writing(example: Example) -> str:
+    """Return in which form a call of the composed corpus is; empty where nothing says so."""
+    heard = {"yes": RECOGNIZED, "no": "as written"}
+    return heard.get(example.provenance.get("heard", ""), "")
 
 
 def as_recognized(

@@ -126,6 +126,31 @@ def test_invalid_texts_and_failures_are_counted_and_wrong() -> None:
     assert found.speed.prompt_s.p50 == 1.0
 
 
+def test_parts_of_a_set_are_measured_without_asking_again() -> None:
+    """Here two sources, one of which the model knows nothing of."""
+    other = [replace(each, source="sgd") for each in CALLS[:3]]
+    table: dict[str, Analysis | str | Sequence[Analysis]] = {
+        name: given for name, given in RIGHT.items() if name not in {"call0", "call1", "call2"}
+    }
+    answerer = TableAnswerer(table)
+
+    found = evaluate(
+        {"adapter": MeasuredModel(answerer)}, {"test": [*other, *CALLS[3:]]}, CALLS, PLAN
+    )
+    sets = found.models["adapter"].sets
+
+    assert {name: each.calls for name, each in sets.items()} == {
+        "test": 12,
+        "test, composed": 9,
+        "test, sgd": 3,
+    }
+    assert sets["test, composed"].score == 1.0
+    assert sets["test, sgd"].failed == 3
+    assert set(sets["test, sgd"].metrics["issue_accuracy"].baselines) == {"majority", "keywords"}
+    assert found.data["test, sgd"].calls == 3
+    assert len(answerer.asked) == 2  # twelve calls, eight at a time
+
+
 def test_confusions_and_churn_are_those_of_the_answers() -> None:
     wrong = replace(RIGHT["call0"], category=choice(TRAVEL), churn=rating(30))
 

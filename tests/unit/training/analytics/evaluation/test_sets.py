@@ -13,7 +13,7 @@ from msgspec.structs import replace
 from models.analytics.guide import load_guide
 from tests.support.analytics.analysed_calls import analysis, example
 from training.analytics.evaluation.held_out import FILE, read_held_out
-from training.analytics.evaluation.sets import as_recognized, by_source, read_split, sampled
+from training.analytics.evaluation.sets import as_recognized, parts_of, read_split, sampled
 from training.core.errors import MissingDataError
 
 if TYPE_CHECKING:
@@ -60,14 +60,18 @@ def test_a_sample_is_spread_over_the_set() -> None:
     assert sampled(calls(6), 0) == sampled(calls(6), 10) == calls(6)
 
 
-def test_sources_are_sets_of_their_own_where_there_are_several() -> None:
-    mixed = [*calls(2), replace(calls(1)[0], source="sgd")]
+def test_sources_and_recognized_calls_are_parts_where_there_are_several() -> None:
+    heard = [replace(each, provenance={"heard": "yes"}) for each in calls(2)]
+    written = [replace(each, provenance={"heard": "no"}) for each in calls(1)]
+    other = replace(calls(1)[0], source="sgd")
 
-    assert {name: len(each) for name, each in by_source("test", mixed).items()} == {
-        "test, composed": 2,
-        "test, sgd": 1,
+    assert parts_of("test", [*heard, *written, other]) == {
+        "test, composed": [0, 1, 2],
+        "test, sgd": [3],
+        "test, as recognized": [0, 1],
+        "test, as written": [2],
     }
-    assert by_source("test", calls()) == {}
+    assert parts_of("test", calls()) == parts_of("test", heard) == {}
 
 
 def test_a_recognizer_loses_punctuation_and_words_but_no_turn() -> None:
