@@ -19,6 +19,7 @@ from training.measuring.machine import describe_machine
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from contextlib import AbstractContextManager
 
     from models.analytics.guide import AnalysisGuide
     from training.analytics.corpus.examples import Example
@@ -69,7 +70,7 @@ class MeasuredModel:
 
 
 def evaluate(
-    models: Mapping[str, MeasuredModel],
+    models: Mapping[str, AbstractContextManager[MeasuredModel]],
     sets: Sets,
     train: Sequence[Example],
     plan: EvaluationPlan,
@@ -77,7 +78,7 @@ def evaluate(
     """Return the figures of models on sets of calls.
 
     Args:
-        models: By what they are: ``adapter``, ``base``.
+        models: By what they are: ``adapter``, ``base``; each is entered while it is measured.
         sets: By name; perplexity and generations are of the first.
         train: For the baselines.
         plan: What is measured.
@@ -92,7 +93,10 @@ def evaluate(
     known = baselines(train, plan.guide)
     with WorkProgress() as progress:
         run = _Run(plan, known, progress)
-        results = {kind: run.result(kind, model, sets) for kind, model in models.items()}
+        results = {}
+        for kind, context in models.items():
+            with context as model:
+                results[kind] = run.result(kind, model, sets)
     return Report(
         guide=plan.guide.versioned_name,
         backend=plan.backend,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager, nullcontext
 from math import log
 from typing import TYPE_CHECKING
 
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
 
     from models.analytics.analysis import Analysis
     from training.analytics.corpus.examples import Example
+    from training.analytics.evaluation.outcomes import TargetScorer
     from training.analytics.evaluation.results import MetricResult, Report
 
 GUIDE = load_guide("contact-centre")
@@ -66,12 +68,18 @@ CALLS = [
 RIGHT = {call.id: target(place, 0.9) for place, call in enumerate(CALLS)}
 
 
+def measured(
+    answerer: TableAnswerer, scorer: TargetScorer | None = None
+) -> AbstractContextManager[MeasuredModel]:
+    return nullcontext(MeasuredModel(answerer, scorer))
+
+
 def report(
     table: dict[str, Analysis | str | Sequence[Analysis]],
     calls: list[Example] = CALLS,
     plan: EvaluationPlan = PLAN,
 ) -> Report:
-    return evaluate({"adapter": MeasuredModel(TableAnswerer(table))}, {"test": calls}, calls, plan)
+    return evaluate({"adapter": measured(TableAnswerer(table))}, {"test": calls}, calls, plan)
 
 
 def metrics(found: Report) -> dict[str, MetricResult]:
@@ -134,9 +142,7 @@ def test_parts_of_a_set_are_measured_without_asking_again() -> None:
     }
     answerer = TableAnswerer(table)
 
-    found = evaluate(
-        {"adapter": MeasuredModel(answerer)}, {"test": [*other, *CALLS[3:]]}, CALLS, PLAN
-    )
+    found = evaluate({"adapter": measured(answerer)}, {"test": [*other, *CALLS[3:]]}, CALLS, PLAN)
     sets = found.models["adapter"].sets
 
     assert {name: each.calls for name, each in sets.items()} == {
@@ -187,7 +193,7 @@ def test_generations_agree_by_pairs() -> None:
     plan = EvaluationPlan(GUIDE, "table", generations=3, temperature=0.7, seed=5, resamples=100)
     answerer = TableAnswerer(table)
 
-    found = evaluate({"adapter": MeasuredModel(answerer)}, {"test": CALLS[:1]}, CALLS, plan).models[
+    found = evaluate({"adapter": measured(answerer)}, {"test": CALLS[:1]}, CALLS, plan).models[
         "adapter"
     ]
 
@@ -208,8 +214,8 @@ class Certain:
 
 def test_the_report_says_data_counts_seed_intervals_and_machine(tmp_path: Path) -> None:
     models = {
-        "adapter": MeasuredModel(TableAnswerer({**RIGHT}, "tuned@1"), Certain()),
-        "base": MeasuredModel(TableAnswerer({}, "base@1")),
+        "adapter": measured(TableAnswerer({**RIGHT}, "tuned@1"), Certain()),
+        "base": measured(TableAnswerer({}, "base@1")),
     }
     plan = EvaluationPlan(GUIDE, "table", generations=2, seed=3, resamples=100)
     found = evaluate(models, {"test": CALLS, "test, composed": CALLS[:4]}, CALLS, plan)
@@ -257,4 +263,4 @@ def test_one_model_is_no_comparison() -> None:
 @pytest.mark.parametrize("sets", [{}, {"test": []}], ids=["none", "an empty one"])
 def test_no_calls_are_one_clear_error(sets: dict[str, list[Example]]) -> None:
     with pytest.raises(MissingDataError, match="no calls to measure"):
-        evaluate({"adapter": MeasuredModel(TableAnswerer({}))}, sets, CALLS, PLAN)
+        evaluate({"adapter": measured(TableAnswerer({}))}, sets, CALLS, PLAN)
