@@ -54,6 +54,10 @@ COMMANDS = {
         "benchmarks.api.command:api",
         "Measure how long the HTTP server takes to classify a text, on one core.",
     ),
+    "analytics": (
+        "benchmarks.analytics.command:analytics",
+        "Measure what a call costs a language model on one core: time, memory, money.",
+    ),
     "alerts": (
         "benchmarks.alerts.command:alerts",
         "Measure how soon after a finalized call its alert can be read.",

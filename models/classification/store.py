@@ -11,17 +11,16 @@ import msgspec
 
 from models.classification.classifier import Classifier
 from models.classification.label_set import load_label_set
-from models.store.layout import BUNDLED, SHADOW, ModelKind
-from models.store.manifest import WEIGHTS
-from models.store.versioned import VersionedStore
-from schemas.errors import CallstreamError, ConfigurationError, ModelIntegrityError
+from models.store.layout import SHADOW, ModelKind
+from models.store.single import SingleModel, open_single
+from schemas.errors import CallstreamError, ConfigurationError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
     from models.classification.label_set import LabelSet
-    from models.store.versioned import Refusal, Swap
+    from models.store.versioned import Refusal, Swap, VersionedStore
     from schemas.base import CallContext
 
 FOLDER = "classification"
@@ -168,23 +167,14 @@ class ClassificationModels:
 def _open_store(
     name: str, source: str, *, threads: int, now: Callable[[], float]
 ) -> VersionedStore[Classifier]:
-    path = str(WEIGHTS / FOLDER / f"{name}.json") if source == BUNDLED else source
-
-    def check(loaded: Mapping[Path, Classifier]) -> None:
-        """Refuse what is not one model of the label set."""
-        if len(loaded) != 1:
-            raise ModelIntegrityError(f"{path}: a version has one model, not {len(loaded)}")
-        (classifier,) = loaded.values()
-        if classifier.label_set.name != name:
-            raise ModelIntegrityError(
-                f"{path} has the label set {classifier.label_set.name!r}, not {name!r}"
-            )
-
-    return VersionedStore(
-        path,
+    return open_single(
+        name,
+        source,
         CLASSIFICATION_MODELS,
-        partial(Classifier.load, threads=threads),
-        check=check,
-        others=(SHADOW,),
+        SingleModel(partial(Classifier.load, threads=threads), _label_set_of, "label set"),
         now=now,
     )
+
+
+def _label_set_of(classifier: Classifier) -> str:
+    return classifier.label_set.name

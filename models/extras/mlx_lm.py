@@ -6,6 +6,7 @@ with required_for("a language model on MLX", extra="mlx"):
     import mlx_lm.utils as language_models
     from mlx import nn, optimizers
     from mlx import utils as trees
+    from mlx_lm.models import cache
     from mlx_lm.tuner import utils as tuning
 
-__all__ = ["language_models", "nn", "optimizers", "trees", "tuning"]
+__all__ = ["cache", "language_models", "nn", "optimizers", "trees", "tuning"]

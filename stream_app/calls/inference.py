@@ -7,18 +7,9 @@ what has failed for good comes to the state machine in place of a result.
 from dataclasses import dataclass
 from typing import Any
 
+from schemas.failed import Failed
 
-@dataclass(frozen=True, slots=True)
-class Failed:
-    """What the model returns for a request that it could not run.
-
-    Attributes:
-        reason: For logs and dead letters; never transcript text.
-        retryable: The same request may succeed later: a back-end is away, or overloaded.
-    """
-
-    reason: str
-    retryable: bool = False
+__all__ = ["Failed", "FailedRequest"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,6 +26,7 @@ app = typer.Typer(
 MEGABYTE = 1_000_000
 SOURCE_NAMES = {"hub": "the model hub", "packages": "pinned packages"}
 TASKS = {
+    "analytics": "analyses of calls",
     "asr": "speech recognition",
     "classification": "labels of calls",
     "turns": "ends of turns",

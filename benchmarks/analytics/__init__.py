@@ -1,0 +1,1 @@
+"""What a call costs a language model on one core."""

@@ -1,0 +1,1 @@
+"""What runs a language model: llama.cpp, transformers, MLX, or a server elsewhere."""

@@ -1,0 +1,73 @@
+"""The process that holds llama.cpp: it serves one model until its standard input closes.
+
+Its first line of input is a JSON object of options; its one line of output says that the model is
+loaded, or why not. llama.cpp writes to the error output.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from importlib import import_module
+from typing import IO, Any
+
+from schemas.errors import CallstreamError
+
+_OUTPUT, _ERRORS = 1, 2
+
+
+def serve(options: dict[str, Any], report: IO[str]) -> None:
+    """Load a model and serve it at a socket until standard input closes.
+
+    Args:
+        options: ``base``, ``adapter`` (empty without), ``socket``, ``threads``,
+            ``context_tokens``.
+        report: Gets a line of JSON once the model is loaded, or cannot be.
+    """
+    try:
+        server = _load(options)
+    except (CallstreamError, RuntimeError, ValueError, OSError) as error:
+        _tell(report, {"error": " ".join(str(error).split()) or type(error).__name__})
+        return
+    _tell(report, {"serves": server.listening_address})
+    sys.stdin.read()  # ends when the parent closes it, or is gone
+
+
+def _load(options: dict[str, Any]) -> Any:
+    xllamacpp = import_module("models.extras.llama").xllamacpp  # its failure is reported too
+
+    params = xllamacpp.CommonParams()
+    params.model.path = options["base"]
+    if options["adapter"]:
+        params.lora_adapters = [xllamacpp.CommonAdapterLoraInfo(options["adapter"], 1.0)]
+    params.cpuparams.n_threads = params.cpuparams_batch.n_threads = options["threads"]
+    params.n_threads_http = 2  # one for the answer that runs, one for counting tokens
+    params.n_ctx = options["context_tokens"]
+    params.n_parallel = 1
+    params.n_gpu_layers = 0
+    params.hostnames = [options["socket"]]
+    params.ui = params.endpoint_slots = params.warmup = params.fit_params = False
+    params.cache_ram_mib = 0  # the slot keeps the last prompt; others are read again
+    params.verbosity = 1  # errors
+    return xllamacpp.Server(params)
+
+
+def _tell(report: IO[str], content: dict[str, str]) -> None:
+    report.write(json.dumps(content) + "\n")
+    report.flush()
+
+
+def main() -> None:
+    """Run the process."""
+    report = os.fdopen(os.dup(_OUTPUT), "w")
+    os.dup2(_ERRORS, _OUTPUT)  # llama.cpp writes to the output as well
+    try:
+        serve(json.loads(sys.stdin.readline()), report)
+    finally:
+        sys.stderr.flush()
+        os._exit(0)  # llama.cpp's threads do not end by themselves
+
+
+if __name__ == "__main__":
+    main()

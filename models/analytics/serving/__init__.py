@@ -1,0 +1,1 @@
+"""Models that analyse calls, and their versions."""

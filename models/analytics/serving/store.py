@@ -1,0 +1,107 @@
+"""The analytics model of a process: its versions, its challenger, and why it is missing."""
+
+from __future__ import annotations
+
+import time
+from functools import partial
+from typing import TYPE_CHECKING
+
+from models.analytics.backends.choice import BackendOptions
+from models.analytics.guide import load_guide
+from models.analytics.serving.analyst import Analyst
+from models.store.layout import SHADOW, ModelKind
+from models.store.single import SingleModel, open_single
+from schemas.errors import CallstreamError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from pathlib import Path
+
+    from models.analytics.guide import AnalysisGuide
+    from models.store.versioned import Refusal, Swap, VersionedStore
+
+ANALYTICS_MODELS = ModelKind(
+    title="analytics model",
+    bundled="analytics",
+    hint="give a folder or a manifest that `callstream train analytics-export` wrote, or 'bundled'",
+)
+
+
+class AnalyticsModels:
+    """The versions of the model of one guide. Any thread may call any method.
+
+    Where the model or its base is missing, calls have no insights, and it is looked for again.
+
+    Args:
+        guide: Name or path of the analysis guide.
+        source: ``bundled``, a manifest, a folder of one version, or a folder of versions (see
+            `models.store.layout`).
+        options: Which back-end runs it.
+        now: Wall clock in seconds.
+
+    Raises:
+        ConfigurationError: The guide cannot be used.
+    """
+
+    def __init__(
+        self,
+        guide: str,
+        source: str,
+        options: BackendOptions | None = None,
+        *,
+        now: Callable[[], float] = time.time,
+    ) -> None:
+        self._guide = load_guide(guide)
+        model = SingleModel(
+            partial(Analyst.load, options=options or BackendOptions()), _guide_of, "analysis guide"
+        )
+        self._open = partial(
+            open_single, self._guide.name, source, ANALYTICS_MODELS, model, now=now
+        )
+        self._store: VersionedStore[Analyst] | None = None
+        self._error = ""
+        self._look()
+
+    @property
+    def guide(self) -> AnalysisGuide:
+        """Return the guide that calls are asked by, also where there is no model."""
+        champion = self.champion
+        return self._guide if champion is None else champion.guide
+
+    @property
+    def champion(self) -> Analyst | None:
+        """Return the model that serves; None where there is none."""
+        return None if self._store is None else self._store.champion.models[0]
+
+    @property
+    def challenger(self) -> Analyst | None:
+        """Return the model that is asked the same and compared; None where there is none."""
+        models = () if self._store is None else self._store.version(SHADOW).models
+        return models[0] if models else None
+
+    def serving(self) -> dict[str, tuple[Path, Analyst]]:
+        """Return manifest and model by the name of the guide; nothing where there is none."""
+        if self._store is None:
+            return {}
+        return {self._guide.name: next(iter(self._store.champion.loaded.items()))}
+
+    def missing(self) -> Mapping[str, str]:
+        """Return why there is no model, by the name of the guide; empty where there is one."""
+        return {self._guide.name: self._error} if self._error else {}
+
+    def refresh(self) -> list[Swap | Refusal]:
+        """Take up changed files, and a model that was missing; return what that led to."""
+        if self._store is not None:
+            return self._store.refresh()
+        self._look()
+        return []
+
+    def _look(self) -> None:
+        try:
+            self._store, self._error = self._open(), ""
+        except (CallstreamError, OSError) as error:
+            self._error = str(error)
+
+
+def _guide_of(analyst: Analyst) -> str:
+    return analyst.guide.name
