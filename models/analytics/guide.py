@@ -11,13 +11,15 @@ import tomllib
 from functools import cached_property
 from pathlib import Path
 from string import ascii_lowercase
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
 import msgspec
+from msgspec import Meta
 
 from models.classification.label_set import load_label_set
+from schemas.base import Name
 from schemas.errors import ConfigurationError
-from schemas.insights import ChurnBand, Effectiveness
+from schemas.insights import MAX_TEXT, ChurnBand, Effectiveness
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -25,6 +27,8 @@ if TYPE_CHECKING:
 FOLDER = Path(__file__).parent / "guides"
 CATEGORY_TASK = "main_category"
 CHURN_BANDS: tuple[tuple[ChurnBand, int], ...] = (("high", 70), ("medium", 40), ("low", 0))
+# Three sentences make a summary
+Sentence = Annotated[str, Meta(max_length=MAX_TEXT // 4)]
 CODES = ascii_lowercase  # the first entry of a list is a
 
 
@@ -34,12 +38,12 @@ class Entry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     Attributes:
         name: As answers give it.
         definition: When it holds, for people and for models that read it.
-        text: As a sentence of the summary.
+        text: As a sentence of the summary; the definition where there is none.
     """
 
-    name: str
-    definition: str
-    text: str = ""
+    name: Name
+    definition: Sentence
+    text: Sentence = ""
 
 
 class Fault(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -52,9 +56,9 @@ class Fault(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         points: That it costs the quality score.
     """
 
-    name: str
-    definition: str
-    recommendation: str
+    name: Name
+    definition: Sentence
+    recommendation: Sentence
     points: int
 
 
@@ -68,9 +72,9 @@ class Question(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         points: That a "no" costs the quality score.
     """
 
-    name: str
-    text: str
-    applies: str = ""
+    name: Name
+    text: Sentence
+    applies: Sentence = ""
     points: int = 0
 
 
@@ -90,6 +94,7 @@ class AnalysisGuide(msgspec.Struct, frozen=True, forbid_unknown_fields=True, dic
         title: For people.
         label_set: Name or path of the label set whose main categories are the issues.
         languages: That it is for.
+        issue_text: Sentence of the summary, with ``{category}`` for the category.
         min_turns: Calls with fewer turns have no insights.
         journeys: Journey types.
         actions: What an agent does, of the summary.
@@ -104,6 +109,7 @@ class AnalysisGuide(msgspec.Struct, frozen=True, forbid_unknown_fields=True, dic
     title: str
     label_set: str
     languages: tuple[str, ...]
+    issue_text: Sentence
     min_turns: int
     journeys: tuple[Entry, ...]
     actions: tuple[Entry, ...]
@@ -174,6 +180,9 @@ def _check(guide: AnalysisGuide) -> None:
         if len(set(values)) < len(values):
             msg = f"{name}: a name stands twice"
             raise msgspec.ValidationError(msg)
+    if "{category}" not in guide.issue_text:
+        msg = "issue_text: {category} stands nowhere in it"
+        raise msgspec.ValidationError(msg)
     least = [band.least for band in guide.bands]
     if not least or least != sorted(set(least), reverse=True) or least[-1] != 0:
         msg = "bands: the highest comes first, and the last begins at 0"

@@ -24,7 +24,7 @@ class TemporalContext(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=T
 
     Attributes:
         timestamp: Local time of its begin, ISO 8601 without an offset.
-        time_of_day: Night to 5, morning to 11, afternoon to 16, evening to 21 o'clock, then night.
+        time_of_day: Morning from 6, afternoon from 12, evening from 17, night from 22 o'clock.
         day_of_week: Computed from the timestamp.
         business_hours: Whether the calendar says that the contact centre was open.
         queue_wait_time_seconds: That the caller waited.

@@ -8,9 +8,9 @@ import msgspec
 
 from models.classification.label_set import load_label_set
 from training.classification.corpus.composition import Composition
-from training.classification.corpus.splitting import Shares
 from training.classification.sources.recipe import Source
 from training.core.errors import RecipeError
+from training.core.splits import Shares
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

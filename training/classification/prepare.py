@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from models.store.manifest import sha256_of
-from training.classification.corpus import repeats
 from training.classification.corpus.composition import SOURCE, compose_calls
+from training.classification.corpus.contradictions import drop_contradicted, find_contradictions
 from training.classification.corpus.leaks import refuse_leaks
 from training.classification.corpus.report import (
     SHOWN_CONTRADICTIONS,
@@ -35,25 +35,28 @@ from training.classification.corpus.rows import (
     unlabelled_path,
     write_rows,
 )
-from training.classification.corpus.splitting import assign_splits, group_rows
+from training.classification.corpus.splitting import group_rows
 from training.classification.corpus.spreading import spread_over_labels
 from training.classification.data_recipe import check_recipe, stratified_task
 from training.classification.sources.protocol import Reading
 from training.classification.sources.readers import read_source, source_files
 from training.core.errors import MissingDataError
 from training.core.json_files import write_json
+from training.core.splits import assign_splits
+from training.text.repeats import drop_copies, drop_near_copies
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from models.classification.label_set import LabelSet
-    from training.classification.corpus.repeats import Contradiction
+    from training.classification.corpus.contradictions import Contradiction
     from training.classification.corpus.report import Lengths
     from training.classification.data_recipe import DataRecipe
     from training.classification.sources.protocol import Found
 
 _REPORT = "report.json"
 _CODE = ("corpus", "sources", "narratives")  # folders whose files decide the rows too
+_SHARED = ("core/splits.py", "text/repeats.py", "text/near_duplicates.py")  # likewise
 
 
 def _silent(_: str) -> None:
@@ -137,17 +140,17 @@ class _Preparation:
         """Return the rows by split."""
         rows = self._split(self._labelled(self._found(data)))
         self._progress("repeats")
-        self._contradictions = repeats.find_contradictions(rows, self._texts)
+        self._contradictions = find_contradictions(rows, self._texts)
         rows = self._step(
             "contradicted",
             rows,
-            repeats.drop_contradicted(rows, self._texts, self._contradictions),
+            drop_contradicted(rows, self._texts, self._contradictions),
         )
-        rows = self._step("copies", rows, repeats.drop_copies(rows, self._texts))
+        rows = self._step("copies", rows, drop_copies(rows, self._texts))
         rows = self._step("over_limit", rows, self._limited(rows))
         self._progress("near copies")
         near = self._recipe.near_copy
-        rows = self._step("near_copies", rows, repeats.drop_near_copies(rows, self._texts, near))
+        rows = self._step("near_copies", rows, drop_near_copies(rows, self._texts, near))
         self._progress("composing calls")
         composed = compose_calls(rows, self._recipe.composition, self._task, self._seed)
         rows = self._with_composed(rows, composed)
@@ -297,6 +300,7 @@ def _fingerprint(recipe: DataRecipe, label_set: LabelSet, data: Path, seed: int)
         for path in (here / folder).rglob("*")
         if path.suffix in {".py", ".toml"}
     )
+    files += [here.parent / name for name in _SHARED]
     parts += [f"{path.name} {_sha256(path)}" for path in files]
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 

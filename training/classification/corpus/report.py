@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from training.classification.corpus.repeats import Contradiction
+from training.classification.corpus.contradictions import Contradiction
 from training.classification.corpus.rows import SPLITS, Split
 
 if TYPE_CHECKING:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 import msgspec
 
 from models.text.spoken_form import spoken_form
 from schemas.base import Party
 from training.core.errors import MissingDataError
+from training.core.splits import SPLITS, Split
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -16,8 +17,17 @@ if TYPE_CHECKING:
 
     from models.classification.label_set import LabelSet
 
-Split = Literal["train", "validation", "test"]
-SPLITS: tuple[Split, ...] = ("train", "validation", "test")
+__all__ = [
+    "SPLITS",
+    "Row",
+    "RowTurn",
+    "Split",
+    "read_rows",
+    "rows_path",
+    "spoken_text",
+    "unlabelled_path",
+    "write_rows",
+]
 
 
 class RowTurn(msgspec.Struct, frozen=True):

@@ -35,6 +35,8 @@ def test_every_score_has_a_rating_and_a_band() -> None:
         ('name = "poor"\nleast = 0', 'name = "poor"\nleast = 10', "the last begins at 0"),
         ("points = 5", 'points = "5"', "Expected `int`"),
         ("min_turns = 4", "min_turns = 4\nsurprise = 1", "unknown field `surprise`"),
+        ("{category}", "something", "issue_text: {category} stands nowhere"),
+        ("The agent answered the question.", "x" * 600, "length <= 512"),
         ("version = 1", "version = ", "Invalid value"),
         ('label_set = "contact-centre"', 'label_set = "none-such"', "no label set 'none-such'"),
     ],

@@ -9,15 +9,11 @@ from hypothesis import strategies as st
 from models.classification.label_set import load_label_set
 from models.text.spoken_form import spoken_form
 from tests.support.models.labelled_calls import row
+from training.classification.corpus.contradictions import drop_contradicted, find_contradictions
 from training.classification.corpus.leaks import find_leaks, refuse_leaks
-from training.classification.corpus.repeats import (
-    drop_contradicted,
-    drop_copies,
-    drop_near_copies,
-    find_contradictions,
-)
 from training.classification.corpus.rows import SPLITS, RowTurn
 from training.core.errors import LeakingSplitsError
+from training.text.repeats import drop_copies, drop_near_copies
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -7,8 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.support.models.labelled_calls import row
-from training.classification.corpus.splitting import Shares, Unsplit, assign_splits, group_rows
+from training.classification.corpus.splitting import group_rows
 from training.core.errors import RecipeError
+from training.core.splits import Shares, Unsplit, assign_splits
 
 _SHARES = {"mine": Shares(test=0.2, validation=0.1)}
 _LABELS = st.sampled_from(["Refund", "Weather", "Music", ""])

@@ -1,15 +1,11 @@
-"""Repeats of texts: contradicting labels, copies, and near copies across splits."""
+"""Texts that were labelled in several ways."""
 
 from __future__ import annotations
 
 from collections import defaultdict
-from itertools import combinations
 from typing import TYPE_CHECKING
 
 import msgspec
-
-from training.classification.corpus.rows import SPLITS
-from training.text.near_duplicates import most_similar
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -60,37 +56,6 @@ def drop_contradicted(
         split: [row for row in of_split if texts[row.id] not in texts_of]
         for split, of_split in rows.items()
     }
-
-
-def drop_copies(rows: Rows, texts: Mapping[str, str]) -> dict[Split, list[Row]]:
-    """Return one row of each text: the first one of the latest split that has it."""
-    seen: set[str] = set()
-    kept: dict[Split, list[Row]] = {}
-    for split in reversed(SPLITS):
-        kept[split] = []
-        for row in rows[split]:
-            if texts[row.id] not in seen:
-                seen.add(texts[row.id])
-                kept[split].append(row)
-    return {split: kept[split] for split in SPLITS}
-
-
-def drop_near_copies(
-    rows: Rows, texts: Mapping[str, str], similarity: float
-) -> dict[Split, list[Row]]:
-    """Return the rows without those that resemble a row of a later split.
-
-    The later split stays as it is, so that what is measured on does not depend on what is
-    trained on.
-    """
-    kept = {split: list(rows[split]) for split in SPLITS}
-    for earlier, later in reversed(list(combinations(SPLITS, 2))):
-        others = sorted({texts[row.id] for row in kept[later]})
-        found = most_similar([texts[row.id] for row in kept[earlier]], others)
-        kept[earlier] = [
-            row for row, near in zip(kept[earlier], found, strict=True) if near < similarity
-        ]
-    return kept
 
 
 def _all(rows: Rows) -> Iterable[Row]:
