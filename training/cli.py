@@ -90,4 +90,8 @@ COMMANDS = {
         "training.commands.analytics.train:train_analytics",
         "Train the adapter of a language model that analyses calls: learning, report, curve.",
     ),
+    "analytics-prepare": (
+        "training.commands.analytics.prepare:prepare_analytics",
+        "Prepare the analysed calls of a recipe: one split, all forms, manifest, data report.",
+    ),
 }

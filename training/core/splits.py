@@ -6,8 +6,10 @@ import hashlib
 from collections import defaultdict
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
+from training.core.errors import RecipeError
+
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
 Split = Literal["train", "validation", "test"]
 SPLITS: tuple[Split, ...] = ("train", "validation", "test")
@@ -32,6 +34,25 @@ class Unsplit(NamedTuple):
     source: str
     label: str
     pinned: Split | None
+
+
+def group_together(members: Iterable[tuple[str, Unsplit]]) -> dict[str, Unsplit]:
+    """Return the groups by name; the first member of a group decides its source and label.
+
+    Raises:
+        RecipeError: Members of one group are to come into several splits.
+    """
+    groups: dict[str, Unsplit] = {}
+    for name, member in members:
+        group = groups.setdefault(name, member)
+        if group.pinned != member.pinned:
+            message = (
+                f"the group {name!r} is in {group.source} ({group.pinned or 'by shares'}) and in "
+                f"{member.source} ({member.pinned or 'by shares'}): give both sources the same "
+                "split"
+            )
+            raise RecipeError(message)
+    return groups
 
 
 def assign_splits(

@@ -13,50 +13,18 @@ from msgspec.structs import replace
 from models.text.spoken_form import spoken_form
 from training.analytics.corpus.examples import Example
 from training.analytics.evaluation.results import DataUsed
-from training.core.errors import MissingDataError
 from training.core.sampling import spread_evenly
 from training.text.recognizer_noise import RecognizerNoise, SimilarWords, with_mistakes
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from pathlib import Path
 
     from models.analytics.turns import SpokenTurn
 
-PREPARE = "callstream train analytics-prepare"
 SPLITS = TRAIN, VALIDATION, TEST = "train", "validation", "test"
 RECOGNIZED = "as recognized"
 # Of the words of every turn; a turn keeps its last one
 NOISE = RecognizerNoise(share=1.0, drop=0.03, replace=0.05, cut=0.0)
-
-
-def data_folder(folder: Path) -> Path:
-    """Return the folder of the splits: the one that is given, or ``data`` in that of a run."""
-    inner = folder / "data"
-    return inner if inner.is_dir() else folder
-
-
-def read_split(folder: Path, split: str) -> list[Example]:
-    """Return the calls of a split.
-
-    Args:
-        folder: With the splits, or of a run.
-        split: ``train``, ``validation`` or ``test``.
-
-    Raises:
-        MissingDataError: It is missing, of another form, or has no call.
-    """
-    path = data_folder(folder) / f"{split}.jsonl"
-    try:
-        found = msgspec.json.Decoder(Example).decode_lines(path.read_bytes())
-    except OSError as error:
-        raise MissingDataError(f"{path} is not there: `{PREPARE}` writes it") from error
-    except msgspec.DecodeError as error:
-        message = f"{path} is no file of analysed calls ({error}): `{PREPARE}` writes it"
-        raise MissingDataError(message) from error
-    if not found:
-        raise MissingDataError(f"{path} has no calls: run `{PREPARE}` with a larger split")
-    return found
 
 
 def sampled(examples: Sequence[Example], most: int) -> list[Example]:

@@ -11,7 +11,7 @@ import msgspec
 
 from models.analytics.guide import load_guide
 from schemas.errors import CallstreamError
-from training.analytics.corpus.examples import Example
+from training.analytics.corpus.files import read_split
 from training.analytics.learning.base import find_base, load_tokenizer
 from training.analytics.learning.learner import AdapterLearner, steps_of, upcoming
 from training.analytics.learning.network import load_network
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
+    from training.analytics.corpus.examples import Example
     from training.analytics.learning.base import BaseFiles
     from training.analytics.learning.network import AdaptedNetwork
     from training.analytics.learning.recipe import AnalyticsRecipe
@@ -40,7 +41,6 @@ if TYPE_CHECKING:
     from training.core.loop import Progress, Validation
 
 ADAPTER_FOLDER, STATES_FOLDER = "adapter", "states"
-_SPLITS = ("train", "validation")
 # Of the recipe: what decides neither weights nor which of them are kept.
 _UNDECISIVE = ("prices", "data", "threads", "device")
 _UNDECISIVE_LEARNING = ("checkpoint_steps", "report_steps")
@@ -253,20 +253,9 @@ def read_corpus(folder: Path) -> LearningExamples:
     """Return the examples of a prepared corpus.
 
     Args:
-        folder: With ``train.jsonl`` and ``validation.jsonl``.
+        folder: With ``train.jsonl`` and ``validation.jsonl``, or of the run.
 
     Raises:
-        MissingDataError: A file is missing, or of another form.
+        MissingDataError: A file is missing, is not the one of its manifest, or of another form.
     """
-    return LearningExamples(*(_read_split(folder / f"{name}.jsonl") for name in _SPLITS))
-
-
-def _read_split(path: Path) -> list[Example]:
-    try:
-        return msgspec.json.Decoder(Example).decode_lines(path.read_bytes())
-    except OSError as error:
-        raise MissingDataError(
-            f"{path} is not there: `callstream train analytics-prepare` writes it"
-        ) from error
-    except msgspec.DecodeError as error:
-        raise MissingDataError(f"{path} is not a corpus of analysed calls: {error}") from error
+    return LearningExamples(read_split(folder, "train"), read_split(folder, "validation"))

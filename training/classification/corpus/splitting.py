@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from training.core.errors import RecipeError
-from training.core.splits import Unsplit
+from training.core.splits import Unsplit, group_together
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -20,14 +19,7 @@ def group_rows(rows: Sequence[tuple[Row, Split | None]], stratify_by: str) -> di
     Raises:
         RecipeError: Rows of one group are to come into several splits.
     """
-    groups: dict[str, Unsplit] = {}
-    for row, pinned in rows:
-        label = next(iter(row.labels.get(stratify_by, ())), "")
-        group = groups.setdefault(row.group, Unsplit(row.source, label, pinned))
-        if group.pinned != pinned:
-            message = (
-                f"the group {row.group!r} is in {group.source} ({group.pinned or 'by shares'}) and "
-                f"in {row.source} ({pinned or 'by shares'}): give both sources the same split"
-            )
-            raise RecipeError(message)
-    return groups
+    return group_together(
+        (row.group, Unsplit(row.source, next(iter(row.labels.get(stratify_by, ())), ""), pinned))
+        for row, pinned in rows
+    )

@@ -12,8 +12,9 @@ from msgspec.structs import replace
 
 from models.analytics.guide import load_guide
 from tests.support.analytics.analysed_calls import analysis, example
+from training.analytics.corpus.files import read_split
 from training.analytics.evaluation.held_out import FILE, read_held_out
-from training.analytics.evaluation.sets import as_recognized, parts_of, read_split, sampled
+from training.analytics.evaluation.sets import as_recognized, parts_of, sampled
 from training.core.errors import MissingDataError
 
 if TYPE_CHECKING:

@@ -1,0 +1,1 @@
+"""Forms of prepared calls that other trainers read; all derive from the same splits."""

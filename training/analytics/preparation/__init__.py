@@ -1,0 +1,1 @@
+"""From the sources of a recipe to prepared calls: splits, checks, forms, report."""

@@ -1,0 +1,1 @@
+"""Sources of analysed calls, and how each of them is read."""
