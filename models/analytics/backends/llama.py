@@ -55,6 +55,8 @@ class LlamaOptions:
         adapter: LoRA as a GGUF file; None without.
         context_tokens: Prompt, template and answer together.
         threads: Of llama.cpp.
+        is_exact: Keys and values stay in fp32, at twice the memory; in fp16 a choice between two
+            tokens of nearly the same probability may be another one than in training.
         timeout_s: For one answer, waiting included.
         load_timeout_s: Until the model is loaded.
     """
@@ -63,6 +65,7 @@ class LlamaOptions:
     adapter: Path | None = None
     context_tokens: int = 2_048
     threads: int = 1
+    is_exact: bool = False
     timeout_s: float = 120.0
     load_timeout_s: float = 120.0
 
@@ -226,6 +229,7 @@ class _Process:
             "socket": str(socket),
             "threads": options.threads,
             "context_tokens": options.context_tokens,
+            "is_exact": options.is_exact,
         }
         try:
             self._popen.stdin.write(json.dumps(told) + "\n")

@@ -22,7 +22,7 @@ def serve(options: dict[str, Any], report: IO[str]) -> None:
 
     Args:
         options: ``base``, ``adapter`` (empty without), ``socket``, ``threads``,
-            ``context_tokens``.
+            ``context_tokens``, ``is_exact``.
         report: Gets a line of JSON once the model is loaded, or cannot be.
     """
     try:
@@ -44,6 +44,9 @@ def _load(options: dict[str, Any]) -> Any:
     params.cpuparams.n_threads = params.cpuparams_batch.n_threads = options["threads"]
     params.n_threads_http = 2  # one for the answer that runs, one for counting tokens
     params.n_ctx = options["context_tokens"]
+    if options["is_exact"]:
+        params.cache_type_k = params.cache_type_v = xllamacpp.ggml_type.GGML_TYPE_F32
+        params.flash_attn_type = xllamacpp.llama_flash_attn_type.LLAMA_FLASH_ATTN_TYPE_DISABLED
     params.n_parallel = 1
     params.n_gpu_layers = 0
     params.hostnames = [options["socket"]]

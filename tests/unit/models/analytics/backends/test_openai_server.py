@@ -47,7 +47,9 @@ def llama_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     ) as process:
         assert process.stdin is not None
         assert process.stdout is not None
-        process.stdin.write(json.dumps(options | {"context_tokens": 1024}) + "\n")
+        process.stdin.write(
+            json.dumps(options | {"context_tokens": 1024, "is_exact": False}) + "\n"
+        )
         process.stdin.flush()
         yield json.loads(process.stdout.readline())["serves"] + "/v1"
         process.stdin.close()
