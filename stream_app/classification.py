@@ -26,12 +26,6 @@ def load_models(part: ClassificationSettings) -> ClassificationModels:
     )
 
 
-def warn_of_missing(models: ClassificationModels) -> None:
-    """Log the label sets whose calls are answered by rules alone."""
-    for label_set, reason in models.missing().items():
-        log.warning("classification_model.missing", label_set=label_set, reason=reason)
-
-
 def ask_models(
     models: ClassificationModels, requests: Sequence[ClassifyRequest]
 ) -> list[tuple[Classified, ...]]:

@@ -21,6 +21,7 @@ from models.console import WorkProgress
 from models.text.encoder import load_tokenizer
 from models.text.spoken_form import spoken_form
 from schemas.errors import CallstreamError
+from stream_app.analytics import load_models as load_analytics
 from stream_app.api.server import run_server
 from stream_app.classification import load_models
 from stream_app.logs.logging import configure_logging
@@ -150,7 +151,12 @@ def _server(core: int) -> Iterator[str]:
 def _serve(settings_json: str, sending: Connection) -> None:
     settings = settings_from_json(settings_json)
     configure_logging(settings.worker.log_level, settings.worker.log_format)
-    run_server(settings, lambda: load_models(settings.classification), sending.send)
+    run_server(
+        settings,
+        lambda: load_models(settings.classification),
+        lambda: load_analytics(settings.analytics),
+        sending.send,
+    )
 
 
 def _model_info(client: httpx.Client, label_set: str) -> dict[str, Any]:

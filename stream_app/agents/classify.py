@@ -10,6 +10,7 @@ from schemas.base import Message
 from schemas.turns import FinalizedCall
 from stream_app.agents.answering import AnsweringOptions, answering_agent
 from stream_app.agents.definition import AgentDefinition, ModelChange, ModelWatch
+from stream_app.agents.missing_models import MissingModels
 from stream_app.agents.model_look import ModelLook
 from stream_app.calls.answering import Answering
 from stream_app.calls.classify.classified import (
@@ -21,17 +22,17 @@ from stream_app.calls.classify.classified import (
     no_weights,
     request_of,
 )
-from stream_app.classification import ask_models, load_models, warn_of_missing
+from stream_app.classification import ask_models, load_models
 from stream_app.settings import Settings
 
 log = structlog.get_logger(__name__)
+MISSING = "classification_model.missing"
 
 
 def define(settings: Settings) -> AgentDefinition:
     """Return the definition of the agent; loads the models that there are."""
     part = settings.classification
     models = load_models(part)
-    warn_of_missing(models)
     agent = _Classify(models)
     answering = Answering(
         agent=AGENT,
@@ -56,7 +57,7 @@ class _Classify:
     def __init__(self, models: ClassificationModels) -> None:
         self._models = models
         self._look = ModelLook(models.refresh, log, "classification_model")
-        self._told: dict[str, str] = {}  # label sets without weights, and why
+        self._missing = MissingModels(models.missing, log, MISSING, "label_set")
 
     def request(self, call: FinalizedCall, _: Sequence[FinalizedCall]) -> ClassifyRequest | None:
         """Return what the model gets for a call."""
@@ -66,14 +67,12 @@ class _Classify:
         """Return the messages of the answer to a call."""
         messages = list(messages_of(call, answers))
         name = answers[0].label_set.name
-        reason = self._models.missing().get(name, "")
-        if not answers[0].model and reason and name not in self._told:
-            self._told[name] = reason
+        if not answers[0].model and (reason := self._missing.news(name)):
             messages.append(no_weights(call, name, reason))
         return messages
 
     def look(self) -> list[ModelChange]:
         """Take up changed files of the models, and weights that were missing."""
         changes = self._look()
-        self._told = {n: why for n, why in self._told.items() if n in self._models.missing()}
+        self._missing.forget_found()
         return changes

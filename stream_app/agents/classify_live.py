@@ -10,17 +10,18 @@ from schemas.classification import CallClassified
 from schemas.turns import TurnEnded
 from stream_app.agents.answering import AnsweringOptions, answering_agent
 from stream_app.agents.definition import AgentDefinition, ModelWatch
+from stream_app.agents.missing_models import MissingModels
 from stream_app.agents.model_look import ModelLook
 from stream_app.calls.answering import Answering
 from stream_app.calls.classify.provisional import (
     AGENT,
     ProvisionalAnswer,
     ProvisionalRequest,
-    is_due,
     message_of,
     request_of,
 )
-from stream_app.classification import ask_champions, load_models, warn_of_missing
+from stream_app.calls.live_turns import is_due
+from stream_app.classification import ask_champions, load_models
 from stream_app.settings import Settings
 
 log = structlog.get_logger(__name__)
@@ -30,7 +31,7 @@ def define(settings: Settings) -> AgentDefinition:
     """Return the definition of the agent; loads the models that there are."""
     part = settings.classification
     models = load_models(part)
-    warn_of_missing(models)
+    MissingModels(models.missing, log, "classification_model.missing", "label_set")
 
     def request(turn: TurnEnded, earlier: Sequence[TurnEnded]) -> ProvisionalRequest | None:
         label_set = models.label_set_for(turn.context)

@@ -64,6 +64,18 @@ REGISTRY = (
         threads=lambda settings: settings.classification.threads,
         is_default=False,
     ),
+    RegisteredAgent(
+        "analyze",
+        port_offset=5,
+        threads=lambda settings: settings.analytics.threads,
+        is_default=False,
+    ),
+    RegisteredAgent(
+        "analyze_live",
+        port_offset=6,
+        threads=lambda settings: settings.analytics.threads,
+        is_default=False,
+    ),
 )
 AGENTS = tuple(agent.name for agent in REGISTRY)
 DEFAULT_AGENTS = tuple(agent.name for agent in REGISTRY if agent.is_default)

@@ -9,6 +9,9 @@ from typing import Any
 from fastapi import FastAPI
 from fastapi.telemetry import TelemetryConfig
 
+from stream_app.analytics import AnalyticsSource, calendar_of
+from stream_app.api.analytics.routes import AnalyticsParts, AnalyticsPaths
+from stream_app.api.analytics.served import ServedAnalyst
 from stream_app.api.classifier.batching import Batches
 from stream_app.api.classifier.routes import ClassifierParts, ClassifierPaths
 from stream_app.api.classifier.served import ModelSource, ServedModels
@@ -20,7 +23,10 @@ from stream_app.feedback.topic import FeedbackWriter
 from stream_app.settings import Settings
 
 TITLE = "callstream"
-DESCRIPTION = "What calls are about, and corrections of that. Every error has one body: ErrorBody."
+DESCRIPTION = (
+    "What calls are about and what they say of their service, and corrections of that. Every error "
+    "has one body: ErrorBody."
+)
 # FastAPI would write what it refuses, and the message of every exception, to whoever collects it
 _NO_TELEMETRY: TelemetryConfig = {
     "tracing": False,
@@ -31,12 +37,17 @@ _NO_TELEMETRY: TelemetryConfig = {
 }
 
 
-def create_app(settings: Settings, open_source: Callable[[], ModelSource]) -> FastAPI:
+def create_app(
+    settings: Settings,
+    open_source: Callable[[], ModelSource],
+    open_analytics: Callable[[], AnalyticsSource],
+) -> FastAPI:
     """Return the application.
 
     Args:
         settings: Of the process.
         open_source: Loads the models, off the event loop, once the server starts.
+        open_analytics: Likewise the language model.
     """
     metrics = ApiMetrics()
     models = ServedModels(open_source, metrics)
@@ -48,16 +59,19 @@ def create_app(settings: Settings, open_source: Callable[[], ModelSource]) -> Fa
         feedback=FeedbackWriter(settings.kafka, timeout_s=settings.api.feedback_timeout_s),
         metrics=metrics,
     )
+    analyst = ServedAnalyst(open_analytics, metrics, most_waiting=settings.api.max_analyses)
     app = FastAPI(
         title=TITLE,
         description=DESCRIPTION,
         version=version("callstream"),
-        lifespan=lambda _: _lifespan(parts),
+        lifespan=lambda _: _lifespan(parts, analyst),
         docs_url=None,  # its page would load scripts from the internet
         redoc_url=None,
         telemetry=_NO_TELEMETRY,
     )
     app.include_router(ClassifierPaths(parts).router)
+    calendar = calendar_of(settings.analytics)
+    app.include_router(AnalyticsPaths(AnalyticsParts(analyst, calendar, metrics)).router)
     app.include_router(OperationPaths(models, metrics).router)
     answer_errors(app)
     _describe(app, settings)
@@ -67,10 +81,11 @@ def create_app(settings: Settings, open_source: Callable[[], ModelSource]) -> Fa
 
 
 @asynccontextmanager
-async def _lifespan(parts: ClassifierParts) -> AsyncIterator[None]:
+async def _lifespan(parts: ClassifierParts, analyst: ServedAnalyst) -> AsyncIterator[None]:
     """Load the models before the first request, and look for new ones until the last."""
     await asyncio.to_thread(parts.models.look)
-    looking = asyncio.create_task(_look_again(parts))
+    await asyncio.to_thread(analyst.look)
+    looking = asyncio.create_task(_look_again(parts, analyst))
     try:
         yield
     finally:
@@ -78,12 +93,14 @@ async def _lifespan(parts: ClassifierParts) -> AsyncIterator[None]:
         await asyncio.wait([looking])
         await parts.feedback.close()
         await asyncio.to_thread(parts.batches.close)
+        await asyncio.to_thread(analyst.close)
 
 
-async def _look_again(parts: ClassifierParts) -> None:
+async def _look_again(parts: ClassifierParts, analyst: ServedAnalyst) -> None:
     while True:
         await asyncio.sleep(parts.refresh_s)
         await asyncio.to_thread(parts.models.look)
+        await asyncio.to_thread(analyst.look)
 
 
 def _describe(app: FastAPI, settings: Settings) -> None:

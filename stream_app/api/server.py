@@ -10,6 +10,7 @@ import structlog
 import uvicorn
 
 from schemas.errors import CallstreamError
+from stream_app.analytics import AnalyticsSource
 from stream_app.api.application import create_app
 from stream_app.api.classifier.served import ModelSource
 from stream_app.settings import Settings
@@ -48,13 +49,17 @@ class _Server(uvicorn.Server):
 
 
 def run_server(
-    settings: Settings, open_source: Callable[[], ModelSource], on_ready: Callable[[str], None]
+    settings: Settings,
+    open_source: Callable[[], ModelSource],
+    open_analytics: Callable[[], AnalyticsSource],
+    on_ready: Callable[[str], None],
 ) -> None:
     """Answer requests until a signal ends it.
 
     Args:
         settings: Of the process.
         open_source: Loads the models.
+        open_analytics: Loads the language model.
         on_ready: Told the URL once requests are answered.
 
     Raises:
@@ -66,7 +71,7 @@ def run_server(
         _warn_if_open(settings)
         logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)  # errors are logged by us
         config = uvicorn.Config(
-            create_app(settings, open_source),
+            create_app(settings, open_source, open_analytics),
             log_config=None,
             access_log=False,
             server_header=False,

@@ -106,6 +106,8 @@ class CallCounters:
     left_alone: int = _count("Finalized calls and turns that the agent does not answer.")
     shadow_agreed: int = _count("Answers of a challenger with the labels of the model that serves.")
     shadow_differed: int = _count("Answers of a challenger with other labels, or none.")
+    categories_agreed: int = _count("Calls whose insights have the category of the classifier.")
+    categories_differed: int = _count("Calls whose insights have another category than that.")
     guarded: Counter[tuple[str, str]] = field(
         default_factory=Counter, metadata={"meaning": "Results that a guard refused or cut."}
     )

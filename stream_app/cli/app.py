@@ -23,7 +23,7 @@ COMMANDS = {
     ),
     "serve": (
         "stream_app.cli.commands.serve:serve",
-        "Answer HTTP requests: classify texts, take corrections of labels.",
+        "Answer HTTP requests: classify and analyse texts, take corrections of labels.",
     ),
     "health": (
         "stream_app.cli.commands.health:health",
@@ -57,7 +57,11 @@ COMMANDS = {
     ),
     "backfill": (
         "stream_app.cli.commands.answers.backfill:app",
-        "Classify calls that are over again, with the present version of a model.",
+        "Classify or analyse calls that are over again, with the present version of a model.",
+    ),
+    "analyze": (
+        "stream_app.cli.commands.answers.analyze:analyze",
+        "Say what one call says of its service: quality, churn risk, coaching, a summary.",
     ),
     "deadletters": (
         "stream_app.cli.commands.dead_letters:app",

@@ -5,7 +5,7 @@ import os
 import socket
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
@@ -34,12 +34,14 @@ class LocalSystem:
 
     Args:
         settings: Of the agents; those of the broker are replaced.
+        agents: Their names.
     """
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, agents: Sequence[str] = DEFAULT_AGENTS) -> None:
         self._settings = settings
+        self._agents = tuple(agents)
         self._open = ExitStack()
-        self._starts = {name: _Starts() for name in DEFAULT_AGENTS}
+        self._starts = {name: _Starts() for name in agents}
         self._supervisor: Supervisor | None = None
         self._log: Path | None = None
         self._broker_checked_s = 0.0
@@ -63,8 +65,8 @@ class LocalSystem:
         )
         say("creating the topics")
         await create_topics(self._settings.kafka)
-        say(f"starting the agents: {', '.join(DEFAULT_AGENTS)}")
-        self._supervisor = self._open.enter_context(self._agents())
+        say(f"starting the agents: {', '.join(self._agents)}")
+        self._supervisor = self._open.enter_context(self._supervised())
         await self._await_ready(say)
 
     def check(self) -> None:
@@ -96,14 +98,14 @@ class LocalSystem:
         except OSError as error:
             raise BrokerError("the embedded broker ended by itself") from error
 
-    def _agents(self) -> Supervisor:
+    def _supervised(self) -> Supervisor:
         descriptor, name = tempfile.mkstemp(prefix="callstream-demo-", suffix=".log")
         log = self._open.enter_context(os.fdopen(descriptor, "wb"))
         self._log = Path(name)
         own_lines = self._open.enter_context(self._log.open("a"))
         worker = self._settings.worker
         configure_logging(worker.log_level, worker.log_format, stream=own_lines)
-        return Supervisor(self._settings, log_file=log)
+        return Supervisor(self._settings, self._agents, log_file=log)
 
     async def _await_ready(self, say: Callable[[str], None]) -> None:
         supervisor = self._supervisor
@@ -111,7 +113,7 @@ class LocalSystem:
             async with asyncio.timeout(READY_TIMEOUT_S):
                 while supervisor is not None and not supervisor.is_ready:
                     self.check()
-                    say(f"waiting for {', '.join(DEFAULT_AGENTS)} to load their models and join")
+                    say(f"waiting for {', '.join(self._agents)} to load their models and join")
                     await asyncio.sleep(_LOOK_EVERY_S)
         except TimeoutError as error:
             message = f"the agents were not ready in {READY_TIMEOUT_S:.0f} s"

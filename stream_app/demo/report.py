@@ -4,6 +4,7 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
+import msgspec
 from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
@@ -11,7 +12,9 @@ from rich.text import Text
 from models.text.scored_words import scored_words
 from models.text.word_errors import Reference, WordErrors, word_errors
 from schemas.classification import CallClassified
+from schemas.insights import CallInsights
 from schemas.turns import CallMetrics, ChannelMetrics, FinalizedCall
+from stream_app.live.insights_text import insights_text
 from stream_app.live.labels_text import labels_text
 from stream_app.live.latencies import Delays, LatencyMeter
 from stream_app.live.percentile import percentile
@@ -30,6 +33,7 @@ class Report:
     Attributes:
         word_errors: By channel; empty where there is no reference transcript.
         classified: What the call was classified as; None where no agent does that.
+        insights: What the call says of its service; likewise.
     """
 
     call: FinalizedCall
@@ -37,6 +41,7 @@ class Report:
     word_errors: dict[int, WordErrors]
     dead_letters: int = 0
     classified: CallClassified | None = None
+    insights: CallInsights | None = None
 
     @property
     def all_word_errors(self) -> WordErrors:
@@ -73,6 +78,8 @@ def report_screen(report: Report) -> RenderableType:
     if report.classified is not None:
         labels = labels_text(report.classified)
         parts.append(Text.assemble(("Labels ", "bold"), labels))
+    if report.insights is not None:
+        parts.append(Text.assemble(("Insights ", "bold"), insights_text(report.insights)))
     if report.dead_letters:
         parts.append(Text(f"{report.dead_letters} dead letters", style="red"))
     return Group(*parts)
@@ -106,6 +113,8 @@ def report_values(report: Report) -> dict[str, Any]:
             for answer in report.classified.answers
         }
         values["abstained"] = report.classified.abstained
+    if report.insights is not None:
+        values["insights"] = msgspec.to_builtins(report.insights)
     if report.word_errors:
         values["word_error_rate"] = round(report.all_word_errors.rate, 4)
         values["word_error_rate_by_channel"] = {

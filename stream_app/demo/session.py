@@ -93,6 +93,8 @@ class DemoSession:
     Args:
         call: What to replay.
         speed: Times real time; None for as fast as possible.
+        screen: Where it is shown.
+        has_insights: An agent writes what the call says of its service.
         now_s: A time that never jumps, to notice when no message comes any more.
     """
 
@@ -102,11 +104,13 @@ class DemoSession:
         speed: float | None,
         screen: Screen,
         *,
+        has_insights: bool = False,
         now_s: Callable[[], float] = time.monotonic,
     ) -> None:
         self._call = call
         self._speed = speed
         self._screen = screen
+        self._has_insights = has_insights
         self._now_s = now_s
         self._last_arrival_s = now_s()
         self._dead_letters = 0
@@ -153,7 +157,8 @@ class DemoSession:
     @property
     def _is_answered(self) -> bool:
         """Whether everything has come that the agents make of a call."""
-        return self.view.finalized is not None and self.view.classified is not None
+        has_come = self.view.finalized is not None and self.view.classified is not None
+        return has_come and (self.view.insights is not None or not self._has_insights)
 
     def take(self, arrivals: list[Arrival]) -> None:
         """Show and measure what has arrived."""
@@ -177,7 +182,14 @@ class DemoSession:
             raise CallstreamError(f"{self.view.call_id} is not finalized")
         reference = self._call.reference
         errors = compare(call, reference) if reference else {}
-        return Report(call, self._meter, errors, self._dead_letters, self.view.classified)
+        return Report(
+            call,
+            self._meter,
+            errors,
+            self._dead_letters,
+            self.view.classified,
+            self.view.insights,
+        )
 
     def _check_silence(self) -> None:
         if self._now_s() - self._last_arrival_s > SILENCE_LIMIT_S:

@@ -19,8 +19,10 @@ from schemas.audio import (
 )
 from schemas.base import Message, Party
 from schemas.classification import CallClassified
+from schemas.insights import CallInsights
 from schemas.transcripts import SpeechActivity, TranscriptFinal, TranscriptPartial
 from schemas.turns import FinalizedCall, Interruption, TurnEnded, TurnEndPredicted
+from stream_app.live.insights_text import insights_text
 from stream_app.live.labels_text import labels_text
 from stream_app.logs.printable import printable
 
@@ -87,6 +89,7 @@ class CallView:
     Attributes:
         finalized: The finalized call, once it has come.
         classified: What the whole call was classified as, once that has come.
+        insights: What the whole call says of its service, once that has come.
         clock_ms: Audio clock of the latest message.
     """
 
@@ -94,6 +97,7 @@ class CallView:
         self.call_id = call_id
         self.finalized: FinalizedCall | None = None
         self.classified: CallClassified | None = None
+        self.insights: CallInsights | None = None
         self.clock_ms = 0
         self.is_held = False
         self._channels: dict[int, ChannelState] = {}
@@ -103,7 +107,8 @@ class CallView:
     @property
     def is_over(self) -> bool:
         """Whether no words of the call will come any more."""
-        return self.finalized is not None or self.classified is not None
+        answers = (self.finalized, self.classified, self.insights)
+        return any(each is not None for each in answers)
 
     @property
     def elapsed_ms(self) -> int:
@@ -230,6 +235,16 @@ class CallView:
             self.classified = message
         kind = "labels so far" if message.is_provisional else "labels"
         text = f"{kind} ({message.label_set}): {labels_text(message)}"
+        return [Line(self.clock_ms, "", printable(text), is_remark=True)]
+
+    @_take.register
+    def _(self, message: CallInsights) -> list[Line]:
+        if message.is_shadow or (message.is_provisional and self.finalized is not None):
+            return []
+        if not message.is_provisional:
+            self.insights = message
+        kind = "insights so far" if message.is_provisional else "insights"
+        text = f"{kind} ({message.guide}): {insights_text(message)}"
         return [Line(self.clock_ms, "", printable(text), is_remark=True)]
 
     def _channel(self, number: int, party: Party) -> ChannelState:

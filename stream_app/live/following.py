@@ -27,6 +27,7 @@ RESULT_TOPICS = (
     catalogue.TURNS,
     catalogue.FINALIZED,
     catalogue.CLASSIFICATIONS,
+    catalogue.INSIGHTS,
     catalogue.ALERTS,
 )
 _POLL_MS = 100

@@ -80,6 +80,7 @@ class Metrics(Families):
         self._output_latency_seconds = self._histograms(outputs.OUTPUT_LATENCY_SECONDS)
         self._alerts = self._counters(outputs.ALERTS)
         self._classified = self._counters(outputs.CLASSIFIED)
+        self._analyzed = self._counters(outputs.ANALYZED)
 
     def _register_process(self) -> None:
         info = self._gauges(process.BUILD_INFO)
@@ -128,3 +129,7 @@ class Metrics(Families):
     def count_classified(self, label_set: str, abstained: str) -> None:
         """Count an answer about what a call is."""
         self._classified.labels(self._agent, label_set, abstained).inc()
+
+    def count_analyzed(self, guide: str, abstained: str) -> None:
+        """Count the insights of a call."""
+        self._analyzed.labels(self._agent, guide, abstained).inc()

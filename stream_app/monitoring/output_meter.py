@@ -7,6 +7,7 @@ import msgspec
 
 from schemas.base import Message
 from schemas.classification import CallClassified
+from schemas.insights import CallInsights
 from schemas.operations import Alert
 from schemas.transcripts import SpeechActivity
 from stream_app.monitoring.metrics import Metrics
@@ -17,7 +18,7 @@ UNKNOWN_NS = 0  # in place of the arrival of what no input in particular led to
 
 
 class OutputMeter:
-    """Counts alerts and what calls were classified as; times all outputs but alerts and activity.
+    """Counts alerts and answers about whole calls; times all outputs but alerts and activity.
 
     Neither a gateway's clock nor a broker's is asked: the time begins when the input that decided
     the output came to the log, by this process's clock, see `LogClock`.
@@ -45,6 +46,8 @@ class OutputMeter:
             message.is_shadow or message.is_provisional
         ):
             self._metrics.count_classified(message.label_set, message.abstained)
+        if isinstance(message, CallInsights) and not (message.is_shadow or message.is_provisional):
+            self._metrics.count_analyzed(message.guide, message.abstained)
         if arrived_ns != UNKNOWN_NS and not isinstance(message, SpeechActivity):
             latency_ns = self._clock_ns() - arrived_ns
             if latency_ns < BACKLOG_AGE_NS:  # else it was in the log before the process

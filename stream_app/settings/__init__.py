@@ -1,5 +1,6 @@
 """Settings of callstream: one root, and one file for each part of it."""
 
+from stream_app.settings.analytics import AnalyticsSettings
 from stream_app.settings.api import ApiSettings
 from stream_app.settings.asr import AsrSettings
 from stream_app.settings.classification import ClassificationRoute, ClassificationSettings
@@ -14,6 +15,7 @@ from stream_app.settings.turns import TurnRoute, TurnSettings
 from stream_app.settings.worker import WorkerSettings
 
 __all__ = [
+    "AnalyticsSettings",
     "ApiSettings",
     "AsrSettings",
     "ClassificationRoute",

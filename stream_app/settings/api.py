@@ -17,6 +17,8 @@ class ApiSettings(Part):
             empty, none is asked for.
         max_body_bytes: Longest body of a request.
         max_batch: Most calls in a request to ``/classifier/classify/batch``.
+        max_analyses: Calls that ``/analytics/analyze`` answers or lets wait at the same time; each
+            takes seconds, and further ones get 429.
         max_in_flight: Requests that are answered at the same time; further ones get 429.
         feedback_timeout_s: Longest wait for the brokers to make a correction durable.
     """
@@ -26,6 +28,7 @@ class ApiSettings(Part):
     api_key: SecretStr = SecretStr("")
     max_body_bytes: int = Field(default=1_048_576, ge=1_024, le=MAX_BODY_BYTES)
     max_batch: int = Field(default=64, ge=1, le=1_024)
+    max_analyses: int = Field(default=16, ge=1, le=1_024)
     max_in_flight: int = Field(default=256, ge=1, le=10_000)
     feedback_timeout_s: float = Field(default=10.0, gt=0)
 

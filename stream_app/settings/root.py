@@ -10,6 +10,7 @@ from pydantic import ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
 
 from schemas.errors import ConfigurationError
+from stream_app.settings.analytics import AnalyticsSettings
 from stream_app.settings.api import ApiSettings
 from stream_app.settings.asr import AsrSettings
 from stream_app.settings.classification import ClassificationSettings
@@ -45,6 +46,7 @@ class Settings(BaseSettings):
     segments: SegmentSettings = SegmentSettings()
     turns: TurnSettings = TurnSettings()
     classification: ClassificationSettings = ClassificationSettings()
+    analytics: AnalyticsSettings = AnalyticsSettings()
     stalls: StallSettings = StallSettings()
     overload: OverloadSettings = OverloadSettings()
     inference: InferenceSettings = InferenceSettings()

@@ -2,10 +2,12 @@
 
 from schemas.base import RUN_SEPARATOR
 from schemas.classification import CallClassified
+from schemas.insights import CallInsights
 from stream_app.live.call_view import CallView, Line
 from stream_app.live.following import Arrival, Follower
 from stream_app.terminal.screen import Screen
 
+ANSWERS = (CallClassified, CallInsights)
 MAX_CALLS = 200  # views kept; calls that end are forgotten first, then the oldest
 
 
@@ -39,7 +41,7 @@ class Watch:
         if message is None:
             return []
         is_known = message.call_id in self._views
-        if isinstance(message, CallClassified) and message.is_provisional and not is_known:
+        if isinstance(message, ANSWERS) and message.is_provisional and not is_known:
             return []  # late: the call is over, and nothing would end its view
         view = self._views.pop(message.call_id, None) or CallView(message.call_id)
         lines = view.feed(message, arrival.arrived_at_ns)

@@ -12,9 +12,11 @@ from models.classification.label_set import LabelSet
 from models.store.versioned import Refusal, Swap
 from schemas.base import CallContext
 from schemas.classification import ScoredLabel
+from stream_app.analytics import AnalyticsSource
 from stream_app.api.application import create_app
 from stream_app.api.classifier.served import ModelSource
 from stream_app.settings import Settings
+from tests.support.analytics.word_analyst import WordModels
 from tests.support.models.classified_calls import SHOP
 
 NO_BROKER = "127.0.0.1:1"
@@ -87,13 +89,17 @@ class OneModel:
 
 @asynccontextmanager
 async def connected(
-    open_source: Callable[[], ModelSource] = OneModel, *, refresh_s: float = 5.0, **api: object
+    open_source: Callable[[], ModelSource] = OneModel,
+    *,
+    analytics: Callable[[], AnalyticsSource] = WordModels,
+    refresh_s: float = 5.0,
+    **api: object,
 ) -> AsyncIterator[httpx.AsyncClient]:
     """Yield a client of an application with these settings of the server."""
     settings = Settings().replace(
         kafka={"bootstrap_servers": NO_BROKER}, api=api, classification={"refresh_s": refresh_s}
     )
-    app = create_app(settings, open_source)
+    app = create_app(settings, open_source, analytics)
     transport = httpx.ASGITransport(app, raise_app_exceptions=False)
     async with AsyncExitStack() as stack:
         await stack.enter_async_context(app.router.lifespan_context(app))

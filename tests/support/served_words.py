@@ -5,6 +5,7 @@ import sys
 from stream_app.api.server import run_server
 from stream_app.logs.logging import configure_logging
 from stream_app.settings import load_settings
+from tests.support.analytics.word_analyst import WordModels
 from tests.support.api import OneModel
 
 
@@ -12,7 +13,7 @@ def main(port: int) -> None:
     """Serve until a signal comes."""
     configure_logging()
     settings = load_settings().replace(api={"port": port})
-    run_server(settings, OneModel, lambda url: print(f"ready: {url}", file=sys.stderr))
+    run_server(settings, OneModel, WordModels, lambda url: print(f"ready: {url}", file=sys.stderr))
 
 
 if __name__ == "__main__":

@@ -8,6 +8,7 @@ from schemas.classification import CallClassified
 from schemas.turns import TurnEnded
 from stream_app.calls.classify.classified import Classified, ClassifyRequest, task_answers
 from stream_app.calls.identifiers import event_id
+from stream_app.calls.live_turns import counted
 from stream_app.calls.private_calls import is_private
 
 AGENT = "classify_live"
@@ -33,11 +34,6 @@ class ProvisionalAnswer:
     classified: Classified
 
 
-def is_due(turn: TurnEnded, earlier: Sequence[TurnEnded], *, every: int) -> bool:
-    """Return whether a turn is one of every ``every``, acknowledgements not counted."""
-    return not turn.is_backchannel and _counted(turn, earlier) % every == 0
-
-
 def request_of(
     turn: TurnEnded, earlier: Sequence[TurnEnded], *, label_set: str, words: int
 ) -> ProvisionalRequest | None:
@@ -60,7 +56,7 @@ def request_of(
         read.append(each)
     passages = tuple(Passage(each.text, each.party, each.turn_id) for each in reversed(read))
     request = ClassifyRequest(label_set, passages, turn.context.language)
-    return ProvisionalRequest(request, _counted(turn, earlier))
+    return ProvisionalRequest(request, counted(turn, earlier))
 
 
 def message_of(turn: TurnEnded, answer: ProvisionalAnswer) -> CallClassified:
@@ -85,7 +81,3 @@ def message_of(turn: TurnEnded, answer: ProvisionalAnswer) -> CallClassified:
         windows=each.found.windows,
         second_opinion=each.found.second_opinion,
     )
-
-
-def _counted(turn: TurnEnded, earlier: Sequence[TurnEnded]) -> int:
-    return sum(not each.is_backchannel for each in (*earlier, turn))

@@ -1,12 +1,16 @@
 """`callstream demo`: the whole live path on this machine."""
 
 import asyncio
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from models.console import text_console
+from stream_app.agents.registry import DEFAULT_AGENTS
+from stream_app.analytics import has_model
+from stream_app.calls.analyze.analyzed import AGENT as ANALYZE
 from stream_app.cli.native_stderr import own_stderr
 from stream_app.cli.options import parse_speed
 from stream_app.cli.running import quiet_libraries, run_until_signal
@@ -35,6 +39,13 @@ def demo(
     as_json: Annotated[
         bool, typer.Option("--json", help="One message a line on stdout, as JSON.")
     ] = False,
+    insights: Annotated[
+        bool | None,
+        typer.Option(
+            "--insights/--no-insights",
+            help="Also what a language model reads out of the call; by default if there is one.",
+        ),
+    ] = None,
     keep: Annotated[
         bool, typer.Option("--keep", help="Keep broker and agents running afterwards.")
     ] = False,
@@ -51,7 +62,9 @@ def demo(
         recording = load_call(recording_of(call))
         screen = open_screen(text_console(), text_console(file=errors), is_json=as_json)
         try:
-            run_until_signal(lambda: _demo(recording, times, settings, screen, keep=keep))
+            has_insights = has_model(settings.analytics) if insights is None else insights
+            plan = DemoPlan(recording, times, has_insights=has_insights, keep=keep)
+            run_until_signal(lambda: _demo(plan, settings, screen))
         finally:
             screen.close()
 
@@ -63,17 +76,36 @@ def recording_of(call: str) -> Path:
     return Path(call) if call else DEMO_CALL
 
 
-async def _demo(
-    call: DemoCall, speed: float | None, settings: Settings, screen: Screen, *, keep: bool
-) -> None:
-    for line in introduction(call, speed, settings):
+@dataclass(frozen=True, slots=True)
+class DemoPlan:
+    """What is shown.
+
+    Attributes:
+        speed: Times real time; None for as fast as possible.
+        has_insights: Also by a language model.
+        keep: Broker and agents go on afterwards.
+    """
+
+    call: DemoCall
+    speed: float | None
+    has_insights: bool
+    keep: bool
+
+    @property
+    def agents(self) -> tuple[str, ...]:
+        """Those that run."""
+        return (*DEFAULT_AGENTS, ANALYZE) if self.has_insights else DEFAULT_AGENTS
+
+
+async def _demo(plan: DemoPlan, settings: Settings, screen: Screen) -> None:
+    for line in introduction(plan.call, plan.speed, settings):
         screen.note(line)
-    with LocalSystem(settings) as system:
+    with LocalSystem(settings, plan.agents) as system:
         await system.prepare(screen.say)
-        session = DemoSession(call, speed, screen)
+        session = DemoSession(plan.call, plan.speed, screen, has_insights=plan.has_insights)
         report = await session.run(system.kafka, system)
         screen.conclude(report_screen(report), report_values(report))
-        if keep:
+        if plan.keep:
             screen.note(f"broker and agents go on at {system.kafka.bootstrap_servers}; Ctrl-C ends")
             await _until_they_fail(system)
 

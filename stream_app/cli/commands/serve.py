@@ -4,6 +4,7 @@ from typing import Annotated
 
 import typer
 
+from stream_app.analytics import load_models as load_analytics
 from stream_app.api.server import run_server
 from stream_app.classification import load_models
 from stream_app.cli.options import BrokersOption, settings_for
@@ -21,7 +22,7 @@ def serve(
     ] = None,
     brokers: BrokersOption = None,
 ) -> None:
-    """Answer HTTP requests: classify texts, take corrections of labels.
+    """Answer HTTP requests: classify and analyse texts, take corrections of labels.
 
     Ctrl-C or SIGTERM ends it; requests that are being answered are finished first.
     """
@@ -31,5 +32,6 @@ def serve(
     run_server(
         settings,
         lambda: load_models(settings.classification),
+        lambda: load_analytics(settings.analytics),
         on_ready=lambda url: typer.echo(f"ready: {url}", err=True),
     )

@@ -30,7 +30,8 @@ API_REQUESTS_IN_FLIGHT = Metric(
 API_CALLS = Metric(
     "api_calls",
     "counter",
-    "Texts that were classified, by label set and by why they were abstained from.",
+    "Texts that were classified or analysed, by label set or analysis guide, and by why they were "
+    "abstained from.",
     labels=("label_set", "abstained"),
 )
 API_RUNS = Metric(

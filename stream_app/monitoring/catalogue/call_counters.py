@@ -39,6 +39,8 @@ OWN_METRICS: dict[str, Export] = {
     "abridged_calls": Export(calls.ABRIDGED_CALLS),
     "shadow_agreed": Export(calls.SHADOW_AGREED),
     "shadow_differed": Export(calls.SHADOW_DIFFERED),
+    "categories_agreed": Export(calls.CATEGORIES_AGREED),
+    "categories_differed": Export(calls.CATEGORIES_DIFFERED),
 }
 KINDS: dict[str, SetAsideKind] = {
     each.name: SetAsideKind(each.metadata["meaning"], each.metadata["advice"])

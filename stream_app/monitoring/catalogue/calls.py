@@ -47,11 +47,23 @@ ABRIDGED_CALLS = Metric(
 SHADOW_AGREED = Metric(
     "shadow_agreed",
     "counter",
-    "Calls for which a challenger gave the labels of the model that serves, in every task.",
+    "Calls for which a challenger gave the answers of the model that serves, in every task.",
 )
 SHADOW_DIFFERED = Metric(
     "shadow_differed",
     "counter",
-    "Calls for which a challenger gave other labels, or abstained where the other did not.",
-    "`callstream models drift classification` lists them, by task.",
+    "Calls for which a challenger gave other answers, or abstained where the other did not.",
+    "Of `classify`: `callstream models drift classification` lists them, by task.",
+)
+CATEGORIES_AGREED = Metric(
+    "categories_agreed",
+    "counter",
+    "Calls whose insights have the main category that the classifier of the same label set gives.",
+)
+CATEGORIES_DIFFERED = Metric(
+    "categories_differed",
+    "counter",
+    "Calls whose insights have another main category than the classifier gives.",
+    "A rising share: one of the two models has become worse, or calls are about something new; "
+    "look at some of them, and at `callstream models drift classification`.",
 )

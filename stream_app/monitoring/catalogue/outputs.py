@@ -34,6 +34,15 @@ CLASSIFIED = Metric(
     "model has not learnt; `callstream models drift classification` shows what shifted.",
     labels=("label_set", "abstained"),
 )
+ANALYZED = Metric(
+    "analyzed",
+    "counter",
+    "Insights of whole calls, by analysis guide and by why there are none (empty where there are); "
+    "those of a challenger do not count.",
+    "`no_model`: run `callstream models fetch smollm2-135m`, or name another model in "
+    "`CALLSTREAM_ANALYTICS__MODEL`.",
+    labels=("guide", "abstained"),
+)
 DURABLE_SECONDS = Metric(
     "durable_seconds",
     "histogram",

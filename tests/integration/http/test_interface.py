@@ -11,12 +11,13 @@ from schemathesis.specs.openapi.checks import positive_data_acceptance
 
 from stream_app.api.application import create_app
 from stream_app.settings import Settings
+from tests.support.analytics.word_analyst import WordModels
 from tests.support.api import OneModel
 from tests.support.system.http_server import NO_BROKER, Server, running
 
 pytestmark = [pytest.mark.e2e, pytest.mark.slow]
 EXAMPLES = 40  # of each path
-APP = create_app(Settings(), OneModel)
+APP = create_app(Settings(), OneModel, WordModels)
 SCHEMA = schemathesis.openapi.from_dict(APP.openapi())
 # Names of label sets, tasks and labels are data, so a request may fit the description and be 400;
 # without a broker a correction is 503
@@ -53,6 +54,7 @@ def test_the_description_has_every_path_and_no_other_error_than_ours() -> None:
 
     assert set(described["paths"]) == {
         *("/classifier/classify", "/classifier/classify/batch", "/classifier/feedback"),
+        "/analytics/analyze",
         *("/health", "/ready", "/metrics"),
     }
     assert "422" not in str(described["paths"].values())

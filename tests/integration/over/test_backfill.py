@@ -14,8 +14,9 @@ from models.classification.store import ClassificationModels
 from schemas.catalogue import ALERTS, CLASSIFICATIONS, encode, topic_of
 from schemas.classification import CallClassified
 from schemas.errors import ConfigurationError
-from stream_app.backfill import classify
-from stream_app.backfill.classify import ANSWERED, NO_WEIGHTS, PRIVATE, Backfill, Done, Span
+from stream_app.backfill.classify import NO_WEIGHTS, ClassifyAgain
+from stream_app.backfill.finalized_calls import Span, pieces
+from stream_app.backfill.work import ANSWERED, PRIVATE, Backfill, Done
 from stream_app.calls.classify.classified import answer_of, request_of
 from stream_app.classification import ask_champions
 from stream_app.live.whole_topics import read_topic
@@ -66,14 +67,14 @@ def models_of(path: Path, **others: str) -> ClassificationModels:
 
 
 def backfill(settings: Settings, models: ClassificationModels, span: Span = EVER) -> Done:
-    return asyncio.run(Backfill(settings.kafka, models, max_batch=8).run(span))
+    return asyncio.run(Backfill(settings.kafka, ClassifyAgain(models), max_batch=8).run(span))
 
 
 def test_every_call_is_answered_once_by_each_version(
     settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Some were answered live; the topic is read in several pieces a partition."""
-    monkeypatch.setattr(classify.pieces, "__kwdefaults__", {"calls": 7, "size": 1 << 20})
+    monkeypatch.setattr(pieces, "__kwdefaults__", {"calls": 7, "size": 1 << 20})
     models = models_of(write_classifier(tmp_path))
     calls = [call_of(number) for number in range(CALLS)]
     send(settings, [*calls, *calls[:10]])  # what was repeated after a crash upstream
@@ -148,11 +149,7 @@ def test_a_label_set_without_a_model_is_passed_over_or_refused(
 
     assert (done.written.total(), done.left[NO_WEIGHTS]) == (0, 7)
     with pytest.raises(ConfigurationError, match="no model to answer with: helpline"):
-        Backfill(
-            settings.kafka,
-            ClassificationModels({"helpline": none}, default="helpline"),
-            max_batch=8,
-        )
+        ClassifyAgain(ClassificationModels({"helpline": none}, default="helpline"))
 
 
 def test_the_command_says_what_became_of_the_calls(

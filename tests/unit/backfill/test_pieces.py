@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stream_app.backfill.classify import Place, pieces
+from stream_app.backfill.finalized_calls import Place, pieces
 
 places = st.dictionaries(
     st.tuples(st.integers(0, 3), st.integers(0, 500)), st.integers(0, 90), max_size=60

@@ -1,0 +1,1 @@
+"""What the agents `analyze` and `analyze_live` ask of a call, and what the answers become."""

@@ -1,0 +1,28 @@
+"""The agents `analyze` and `analyze_live` with a model that answers from words, in a worker.
+
+The setting `analytics.model` names a file: while it is there, the back-end is away for some calls.
+"""
+
+from pathlib import Path
+
+from stream_app.agents import analyze, analyze_live
+from stream_app.agents.definition import AgentDefinition
+from stream_app.settings import Settings
+from tests.support.analytics.word_analyst import WordAnalyst, WordModels
+
+OF_CALLS = f"{__name__}:define"
+OF_TURNS = f"{__name__}:define_live"
+
+
+def define(settings: Settings) -> AgentDefinition:
+    """Return the agent of finalized calls."""
+    return analyze.definition_of(settings, _models(settings))
+
+
+def define_live(settings: Settings) -> AgentDefinition:
+    """Return the agent of turns."""
+    return analyze_live.definition_of(settings, _models(settings))
+
+
+def _models(settings: Settings) -> WordModels:
+    return WordModels(WordAnalyst(blocked_by=Path(settings.analytics.model)))
