@@ -1,0 +1,1 @@
+"""Calls written by hand, with their analyses, that no training reads."""
