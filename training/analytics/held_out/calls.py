@@ -18,7 +18,7 @@ from training.core.errors import MissingDataError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from models.analytics.guide import AnalysisGuide
+    from models.analytics.guide import AnalysisGuide, Entry
 
 PATH = Path(__file__).parent / "calls.toml"
 GUIDE = "contact-centre"
@@ -152,7 +152,7 @@ def _facts(
     written: _Written, shown: dict[str, tuple[int, ...]], guide: AnalysisGuide
 ) -> list[Choice | None]:
     """Return category, journey, action and outcome."""
-    entries = (guide.journeys, guide.actions, guide.outcomes)
+    entries: tuple[tuple[Entry, ...], ...] = (guide.journeys, guide.actions, guide.outcomes)
     lists = (guide.categories, *([entry.name for entry in each] for each in entries))
     found: list[Choice | None] = []
     for fact, name, names in zip(_FACTS, written.answer, lists, strict=True):
