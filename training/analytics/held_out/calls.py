@@ -110,7 +110,8 @@ def _turn(line: str, guide: AnalysisGuide) -> _Turn:
         raise ValueError(f"{line!r} is not 'A: ..' or 'C: ..'")
     marks = frozenset(each.strip() for each in marked.split(",")) - {""}
     known = {*_FACTS, _CSAT, _CHURN}
-    known |= {each.name for each in (*guide.faults, *guide.scorecard)}
+    known |= {fault.name for fault in guide.faults}
+    known |= {question.name for question in guide.scorecard}
     if not marks <= known:
         raise ValueError(f"{line!r} has the unknown marks {sorted(marks - known)}")
     return _Turn(_PARTIES[mark], text.strip(), marks)
