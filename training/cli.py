@@ -94,4 +94,12 @@ COMMANDS = {
         "training.commands.analytics.prepare:prepare_analytics",
         "Prepare the analysed calls of a recipe: one split, all forms, manifest, data report.",
     ),
+    "analytics-convert": (
+        "training.commands.analytics.convert:convert_analytics",
+        "Convert an adapter between PEFT, MLX and GGUF, or a base model to MLX.",
+    ),
+    "analytics-fuse": (
+        "training.commands.analytics.fuse:fuse_analytics",
+        "Write a model with an adapter added to its weights: Hugging Face, MLX or GGUF.",
+    ),
 }

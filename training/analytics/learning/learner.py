@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import defaultdict
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -15,7 +16,7 @@ from training.core.optimisers import Optimisers
 from training.text.batches import by_length, epoch_batches
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Mapping
 
     from torch import Tensor
 
@@ -26,8 +27,9 @@ if TYPE_CHECKING:
     from training.core.optimisers import Schedule
 
 LOSS, VALIDATION_LOSS, ACCURACY = "answer_loss", "validation_loss", "choice_accuracy"
-_SEEDS_APART = 1_000_003  # steps of two runs never share a seed of dropout
+SEEDS_APART = 1_000_003  # steps of two runs never share a seed of dropout
 Step = list[list["Row"]]
+Judge = Callable[[Sequence["Row"]], "tuple[Tensor, Tensor, Tensor]"]
 
 
 class AdapterLearner:
@@ -70,7 +72,7 @@ class AdapterLearner:
     def learn(self, batch: Step) -> StepFigures:
         """Take one step on batches of rows whose gradients are added up."""
         began = time.perf_counter()
-        torch.manual_seed(self._seed * _SEEDS_APART + self.step)
+        torch.manual_seed(self._seed * SEEDS_APART + self.step)
         self._network.adapted.train()
         whole = sum(weight for rows in batch for row in rows for weight in row.weights)
         loss = 0.0
@@ -121,30 +123,13 @@ class AdapterLearner:
         self._optimisers.restore(saved["optimisers"])
 
     def validate(self, rows: Sequence[Row], batch: int) -> Validation:
-        """Return the weighted mean loss of the rows' answers, and how many choices are right.
-
-        A choice is judged after the right tokens before it; a value is right if all of its choices
-        are, and its share of right ones is named by its key.
-        """
+        """Return what `validation_of` says of the rows."""
         began = time.perf_counter()
-        loss = weight = 0.0
-        right: defaultdict[str, list[bool]] = defaultdict(list)
         self._network.adapted.eval()
-        for chosen in by_length([len(row.ids) for row in rows], batch):
-            several = [rows[index] for index in chosen]
-            with torch.no_grad():
-                losses, weights, hits = self._judged(several)
-            loss += float((losses * weights).sum())
-            weight += float(weights.sum())
-            _count(several, hits.tolist(), right)
-        choices = right.pop("")
-        figures = {
-            VALIDATION_LOSS: loss / max(weight, 1e-9),
-            ACCURACY: sum(choices) / max(len(choices), 1),
-        }
-        figures |= {f"right_{key}": sum(each) / len(each) for key, each in sorted(right.items())}
+        with torch.no_grad():
+            validation = validation_of(rows, batch, self._judged)
         self.validation_seconds += time.perf_counter() - began
-        return Validation((-figures[VALIDATION_LOSS],), figures)
+        return validation
 
     def weighted_losses(self, rows: Sequence[Row]) -> tuple[Tensor, Tensor]:
         """Return the loss of each token that counts, in the order of the rows, and its weight."""
@@ -157,6 +142,34 @@ class AdapterLearner:
         logits = self._network.answer_logits(self._states.of(rows), answers)
         losses = functional.cross_entropy(logits, answers.tokens, reduction="none")
         return losses, answers.weights, logits.argmax(-1) == answers.tokens
+
+
+def validation_of(rows: Sequence[Row], batch: int, judge: Judge) -> Validation:
+    """Return the weighted mean loss of the rows' answers, and how many choices are right.
+
+    A choice is judged after the right tokens before it; a value is right if all of its choices
+    are, and its share of right ones is named by its key.
+
+    Args:
+        rows: To validate on.
+        batch: Of them at once.
+        judge: Returns loss and weight of each token that counts, and whether it was the likeliest.
+    """
+    loss = weight = 0.0
+    right: defaultdict[str, list[bool]] = defaultdict(list)
+    for chosen in by_length([len(row.ids) for row in rows], batch):
+        several = [rows[index] for index in chosen]
+        losses, weights, hits = judge(several)
+        loss += float((losses * weights).sum())
+        weight += float(weights.sum())
+        _count(several, hits.tolist(), right)
+    choices = right.pop("")
+    figures = {
+        VALIDATION_LOSS: loss / max(weight, 1e-9),
+        ACCURACY: sum(choices) / max(len(choices), 1),
+    }
+    figures |= {f"right_{key}": sum(each) / len(each) for key, each in sorted(right.items())}
+    return Validation((-figures[VALIDATION_LOSS],), figures)
 
 
 def _count(rows: Sequence[Row], hits: Sequence[bool], right: defaultdict[str, list[bool]]) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import resource
+import sys
 from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -55,6 +57,8 @@ class AdaptedNetwork:
         lowest: As given.
     """
 
+    libraries: tuple[str, ...] = ("torch", "peft")
+
     def __init__(self, adapted: PeftModel, lowest: int, *, is_bf16: bool) -> None:
         self.adapted = adapted
         self.lowest = lowest
@@ -75,6 +79,21 @@ class AdaptedNetwork:
     def parameters(self) -> int:
         """Return the number of all parameters, those of base and adapter."""
         return sum(p.numel() for p in self.adapted.parameters())
+
+    def trainable_parameters(self) -> int:
+        """Return the number of parameters of the adapter."""
+        return sum(p.numel() for p in self.trainable().values())
+
+    def peak_memory(self) -> int:
+        """Return the bytes that this process took at most, or those on CUDA."""
+        if self.device.type == "cuda":
+            return int(torch.cuda.max_memory_allocated(self.device))
+        return peak_memory_of_process()
+
+    def device_name(self) -> str:
+        """Return where it is computed."""
+        device = self.device
+        return torch.cuda.get_device_name(device) if device.type == "cuda" else device.type
 
     def lower_states(self, ids: Tensor) -> Tensor:
         """Return the states below the lowest adapted layer, shape (rows, width, size)."""
@@ -120,6 +139,12 @@ class AdaptedNetwork:
 def _base_of(adapted: PeftModel) -> Any:
     """Return the base with the adapter's matrices in its layers."""
     return adapted.get_base_model()
+
+
+def peak_memory_of_process() -> int:
+    """Return the bytes that this process took at most."""
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if sys.platform == "darwin" else peak * 1024  # macOS counts bytes, Linux kilobytes
 
 
 def load_network(recipe: AnalyticsRecipe, files: BaseFiles, device: torch.device) -> AdaptedNetwork:

@@ -107,6 +107,45 @@ class Learning(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     states: StatesPlace = "none"
 
 
+class MlxLearning(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """How the adapter learns on mlx-lm, instead of `Learning`; the defaults are the documents'.
+
+    Attributes:
+        iterations: Steps of the run.
+        batch: As of `Learning`.
+        accumulation: As of `Learning`.
+        learning_rate: After the warm-up, to the end.
+        warmup: Share of the iterations until there.
+        weight_decay: Of AdamW.
+        clip_norm: As of `Learning`.
+        structure_weight: As of `Learning`.
+        validation_steps: As of `Learning`.
+        validation_rows: As of `Learning`.
+        patience: As of `Learning`.
+        checkpoint_steps: Between two numbered adapters, and two checkpoints of the run.
+        report_steps: As of `Learning`.
+    """
+
+    iterations: int = 1500
+    batch: int = 4
+    accumulation: int = 1
+    learning_rate: float = 1e-5
+    warmup: float = 0.0
+    weight_decay: float = 0.01
+    clip_norm: float = 1.0
+    structure_weight: float = 1.0
+    validation_steps: int = 100
+    validation_rows: int = 0
+    patience: int = 1
+    checkpoint_steps: int = 300
+    report_steps: int = 10
+
+    def learning(self) -> Learning:
+        """Return the same for the code that both runtimes share."""
+        settings = msgspec.structs.asdict(self)
+        return Learning(steps=settings.pop("iterations"), **settings)
+
+
 class Price(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What a training costs somewhere.
 
@@ -132,6 +171,7 @@ class AnalyticsRecipe(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
         forms: What it reads and writes.
         lora: The adapter.
         learning: Rates, epochs, validation.
+        mlx: The same for a run on mlx-lm; a recipe that has this table runs there.
         prices: Of the report's table of costs.
         threads: Of torch; figures repeat on the same machine with the same number.
         device: ``auto`` is CUDA where there is one, else the CPU.
@@ -145,6 +185,7 @@ class AnalyticsRecipe(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     forms: FormRecipe = FormRecipe()
     lora: LoraRecipe = LoraRecipe()
     learning: Learning = Learning()
+    mlx: MlxLearning | None = None
     prices: tuple[Price, ...] = ()
     threads: int = 1
     device: DeviceName = "auto"
@@ -158,6 +199,8 @@ def read_analytics_recipe(path: Path, changes: Sequence[str] = ()) -> AnalyticsR
         RecipeError: It cannot be read, or is not valid.
     """
     recipe = convert_recipe(read_tables(path, changes), AnalyticsRecipe, path)
+    if recipe.mlx is not None:
+        recipe = msgspec.structs.replace(recipe, learning=recipe.mlx.learning())
     for complaint in _wrong_numbers(recipe):
         raise RecipeError(f"the recipe {path} is not valid: {complaint}")
     return recipe

@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import platform
-import resource
-import sys
 from importlib.metadata import version
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import msgspec
-import torch
 
 from training.analytics.learning.learner import ACCURACY, VALIDATION_LOSS
 from training.core.curves import plot_curves
@@ -19,14 +16,38 @@ from training.core.run_metrics import read_metrics
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from training.analytics.learning.network import AdaptedNetwork
     from training.analytics.learning.recipe import AnalyticsRecipe
     from training.core.loop import Progress
 
 REPORT_NAME, MARKDOWN_NAME, CURVE_NAME = "report.json", "report.md", "curve.png"
-_LIBRARIES = ("torch", "transformers", "peft", "tokenizers", "llguidance")
+_LIBRARIES = ("transformers", "tokenizers", "llguidance")
 _HOUR_S = 3600.0
 _MB = 1_000_000
+
+
+class ReportedNetwork(Protocol):
+    """Base and adapter, as a report counts and keeps them.
+
+    Attributes:
+        libraries: That compute, beside those of every run.
+    """
+
+    libraries: tuple[str, ...]
+
+    def parameters(self) -> int:
+        """Return the number of all parameters, those of base and adapter."""
+
+    def trainable_parameters(self) -> int:
+        """Return the number of parameters of the adapter."""
+
+    def peak_memory(self) -> int:
+        """Return the bytes that this process took at most, or those on the device."""
+
+    def device_name(self) -> str:
+        """Return where it is computed."""
+
+    def save_adapter(self, folder: Path) -> None:
+        """Write the adapter."""
 
 
 class RunFacts(msgspec.Struct, frozen=True, kw_only=True):
@@ -132,7 +153,7 @@ class RunReport(msgspec.Struct, frozen=True, kw_only=True):
 def make_report(
     recipe: AnalyticsRecipe,
     facts: RunFacts,
-    network: AdaptedNetwork,
+    network: ReportedNetwork,
     progress: Progress,
     adapter: Path,
 ) -> RunReport:
@@ -152,14 +173,14 @@ def make_report(
         ),
         seconds=round(seconds, 1),
         tokens_per_second=round(facts.tokens / max(facts.step_seconds, 1e-9), 1),
-        peak_memory_bytes=_peak_memory(network.device),
-        trainable_parameters=sum(p.numel() for p in network.trainable().values()),
+        peak_memory_bytes=network.peak_memory(),
+        trainable_parameters=network.trainable_parameters(),
         parameters=network.parameters(),
         adapter_bytes=sum(path.stat().st_size for path in adapter.glob("*.safetensors")),
         costs=_costs(recipe, seconds / _HOUR_S),
-        device=_device_name(network.device),
+        device=network.device_name(),
         machine=f"{platform.machine()}, {platform.system()}, Python {platform.python_version()}",
-        versions={name: version(name) for name in _LIBRARIES},
+        versions={name: version(name) for name in (*network.libraries, *_LIBRARIES)},
     )
 
 
@@ -181,17 +202,6 @@ def _costs(recipe: AnalyticsRecipe, hours: float) -> tuple[Cost, ...]:
         )
         for each in recipe.prices
     )
-
-
-def _peak_memory(device: torch.device) -> int:
-    if device.type == "cuda":
-        return int(torch.cuda.max_memory_allocated(device))
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak if sys.platform == "darwin" else peak * 1024  # macOS counts bytes, Linux kilobytes
-
-
-def _device_name(device: torch.device) -> str:
-    return torch.cuda.get_device_name(device) if device.type == "cuda" else device.type
 
 
 def _markdown(report: RunReport) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import shutil
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import msgspec
 
@@ -13,7 +13,7 @@ from models.analytics.guide import load_guide
 from schemas.errors import CallstreamError
 from training.analytics.corpus.files import read_split
 from training.analytics.learning.base import find_base, load_tokenizer
-from training.analytics.learning.learner import AdapterLearner, steps_of, upcoming
+from training.analytics.learning.learner import AdapterLearner, Step, steps_of, upcoming
 from training.analytics.learning.network import load_network
 from training.analytics.learning.report import RunFacts, make_report, write_report
 from training.analytics.learning.rows import row_writer, rows_sha256
@@ -22,27 +22,28 @@ from training.core.checkpoints import CHECKPOINT_NAME, read_checkpoint
 from training.core.devices import choose_device, torch_threads
 from training.core.errors import MissingDataError, RecipeError
 from training.core.interruption import stop_requests
-from training.core.loop import LoopSettings, TrainingLoop
+from training.core.loop import Learner, LoopSettings, TrainingLoop
 from training.core.optimisers import Schedule
 from training.core.run_metrics import METRICS_NAME, MetricsLog
 from training.core.sampling import spread_evenly
 from training.core.transformers_output import without_remarks
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
+
+    from torch import Tensor
 
     from training.analytics.corpus.examples import Example
     from training.analytics.learning.base import BaseFiles
-    from training.analytics.learning.network import AdaptedNetwork
     from training.analytics.learning.recipe import AnalyticsRecipe
-    from training.analytics.learning.report import RunReport
+    from training.analytics.learning.report import ReportedNetwork, RunReport
     from training.analytics.learning.rows import Row
     from training.core.loop import Progress, Validation
 
 ADAPTER_FOLDER, STATES_FOLDER = "adapter", "states"
 # Of the recipe: what decides neither weights nor which of them are kept.
-_UNDECISIVE = ("prices", "data", "threads", "device")
+_UNDECISIVE = ("prices", "data", "threads", "device", "mlx")
 _UNDECISIVE_LEARNING = ("checkpoint_steps", "report_steps")
 
 
@@ -102,14 +103,31 @@ def learn_adapter(
     device = choose_device(recipe.device)
     with torch_threads(recipe.threads), without_remarks():
         files = find_base(recipe.base.model)
-        rows = _rows(recipe, examples, files)
+        rows = learning_rows(recipe, examples, files)
         network = load_network(recipe, files, device)
-        run = _Run(recipe, rows, network, files.sha256(), work)
+        store = state_store(recipe.learning.states, work.parent / STATES_FOLDER)
+        base_sha256 = files.sha256()
+
+        def learner(schedule: Schedule, fingerprint: str) -> AdapterLearner:
+            states = LowerStates(network, store, base_sha256)
+            return AdapterLearner(
+                network, states, schedule, seed=recipe.seed, fingerprint=fingerprint
+            )
+
+        run = Run(recipe, rows, Learnt(network, base_sha256, learner), work)
         progress = run.learn(resume=resume)
         return run.finish(progress)
 
 
-def _rows(recipe: AnalyticsRecipe, examples: LearningExamples, files: BaseFiles) -> LearningRows:
+def learning_rows(
+    recipe: AnalyticsRecipe, examples: LearningExamples, files: BaseFiles
+) -> LearningRows:
+    """Return the rows of a recipe.
+
+    Raises:
+        ConfigurationError: The recipe does not fit base, guide or examples.
+        MissingDataError: The tokenizer cannot be loaded.
+    """
     guide = load_guide(recipe.guide)
     others = {each.guide for each in examples.train} - {guide.versioned_name}
     if others:
@@ -123,36 +141,60 @@ def _rows(recipe: AnalyticsRecipe, examples: LearningExamples, files: BaseFiles)
     return LearningRows(writer.rows(examples.train, "train"), writer.rows(chosen, "validation"))
 
 
-class _Run:
+class RunLearner(Learner[Step], Protocol):
+    """A learner whose run is reported; see `AdapterLearner` for the attributes."""
+
+    step_seconds: float
+    validation_seconds: float
+    tokens: int
+
+    def put(self, parameters: Mapping[str, Tensor]) -> None:
+        """Take the adapter's matrices."""
+
+    def validate(self, rows: Sequence[Row], batch: int) -> Validation:
+        """Return what `validation_of` says of the rows."""
+
+
+@dataclass(frozen=True)
+class Learnt:
+    """What learns in a run.
+
+    Attributes:
+        network: Base and adapter.
+        base_sha256: Of the base.
+        learner: Returns a learner by the schedule and the fingerprint of the run.
+        runtime: Decides the weights too; empty for torch.
+        decays: The rate falls linearly to 0 after the warm-up; else it stays.
+    """
+
+    network: ReportedNetwork
+    base_sha256: str
+    learner: Callable[[Schedule, str], RunLearner]
+    runtime: str = ""
+    decays: bool = True
+
+
+class Run:
     """One training: its learner, its loop, its folder."""
 
     def __init__(
-        self,
-        recipe: AnalyticsRecipe,
-        rows: LearningRows,
-        network: AdaptedNetwork,
-        base_sha256: str,
-        work: Path,
+        self, recipe: AnalyticsRecipe, rows: LearningRows, learnt: Learnt, work: Path
     ) -> None:
         learning = recipe.learning
-        self._recipe, self._rows, self._network, self._work = recipe, rows, network, work
-        self._base_sha256 = base_sha256
+        self._recipe, self._rows, self._network, self._work = recipe, rows, learnt.network, work
+        self._base_sha256 = learnt.base_sha256
         self._steps = steps_of(len(rows.train), recipe)
         warmup = round(learning.warmup * self._steps)
         schedule = Schedule(
             steps=self._steps,
-            decay_from=warmup,
+            decay_from=warmup if learnt.decays else self._steps,
             warmup_steps=warmup,
             learning_rate=learning.learning_rate,
             weight_decay=learning.weight_decay,
             clip_norm=learning.clip_norm,
         )
-        store = state_store(learning.states, work.parent / STATES_FOLDER)
-        states = LowerStates(network, store, base_sha256)
-        self._fingerprint = _fingerprint(recipe, rows, base_sha256)
-        self._learner = AdapterLearner(
-            network, states, schedule, seed=recipe.seed, fingerprint=self._fingerprint
-        )
+        self._fingerprint = _fingerprint(recipe, rows, learnt)
+        self._learner = learnt.learner(schedule, self._fingerprint)
 
     def learn(self, *, resume: bool) -> Progress:
         """Learn to the end and take the best parameters; see `learn_adapter`."""
@@ -221,7 +263,7 @@ class _Run:
         return self._learner.validate(self._rows.validation, self._recipe.learning.batch)
 
 
-def _fingerprint(recipe: AnalyticsRecipe, rows: LearningRows, base_sha256: str) -> str:
+def _fingerprint(recipe: AnalyticsRecipe, rows: LearningRows, learnt: Learnt) -> str:
     """Return the hash of everything that decides the weights, and which of them are kept."""
     settings: dict[str, Any] = msgspec.to_builtins(recipe)
     for name in _UNDECISIVE:
@@ -230,14 +272,16 @@ def _fingerprint(recipe: AnalyticsRecipe, rows: LearningRows, base_sha256: str) 
         del settings["learning"][name]
     decisive = {
         "recipe": settings,
-        "base": base_sha256,
+        "base": learnt.base_sha256,
         "train": rows_sha256(rows.train),
         "validation": rows_sha256(rows.validation),
     }
+    if learnt.runtime:
+        decisive["runtime"] = learnt.runtime
     return hashlib.sha256(msgspec.json.encode(decisive, order="sorted")).hexdigest()
 
 
-def _replace_adapter(network: AdaptedNetwork, folder: Path) -> None:
+def _replace_adapter(network: ReportedNetwork, folder: Path) -> None:
     """Write the adapter, whole, in place of an older one."""
     partial, older = (folder.with_name(f"{folder.name}.{each}") for each in ("partial", "older"))
     for path in (partial, older):

@@ -1,5 +1,6 @@
 """``callstream train analytics``."""
 
+from importlib import import_module
 from pathlib import Path
 from typing import Annotated
 
@@ -31,7 +32,10 @@ def train_analytics(
     """Train the adapter of a language model that analyses calls: learning, report, curve."""
     settings = read_analytics_recipe(recipe, changes or [])
     folder = out or work / settings.name
-    report = learn_adapter(settings, read_corpus(work / DATA_FOLDER), folder, resume=resume)
+    learn = learn_adapter
+    if settings.mlx is not None:
+        learn = import_module("training.analytics.mlx.run").learn_on_mlx
+    report = learn(settings, read_corpus(work / DATA_FOLDER), folder, resume=resume)
     _print(report)
     typer.echo(f"adapter in {folder / ADAPTER_FOLDER}, report in {folder / MARKDOWN_NAME}")
 

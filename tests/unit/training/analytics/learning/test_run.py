@@ -124,7 +124,7 @@ def test_a_stopped_and_resumed_run_ends_like_one_that_was_not(
 
 def test_a_checkpoint_of_other_settings_is_not_resumed(recipe_of: Recipes, tmp_path: Path) -> None:
     learn_adapter(recipe_of(*SHORT), EXAMPLES, tmp_path)
-    other = recipe_of(*SHORT, "learning.learning_rate=1e-3")
+    other = recipe_of(*SHORT, "learning.learning_rate=3e-3")
 
     with pytest.raises(RecipeError, match="another recipe or other examples"):
         learn_adapter(other, EXAMPLES, tmp_path, resume=True)
