@@ -25,6 +25,7 @@ WATCHED = (
     catalogue.TURNS,
     catalogue.FINALIZED,
     catalogue.CLASSIFICATIONS,
+    catalogue.INSIGHTS,
     catalogue.ALERTS,
     catalogue.CHECKPOINTS,
     catalogue.DEAD_LETTERS,
