@@ -98,6 +98,10 @@ COMMANDS = {
         "training.commands.analytics.convert:convert_analytics",
         "Convert an adapter between PEFT, MLX and GGUF, or a base model to MLX.",
     ),
+    "analytics-export": (
+        "training.commands.analytics.export:export_analytics",
+        "Write the adapter of a run as a version that serves: GGUF, guide, card, manifest.",
+    ),
     "analytics-fuse": (
         "training.commands.analytics.fuse:fuse_analytics",
         "Write a model with an adapter added to its weights: Hugging Face, MLX or GGUF.",

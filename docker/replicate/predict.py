@@ -11,8 +11,8 @@ from pathlib import Path
 import msgspec
 from cog import BasePredictor, Input
 
-from models.analytics.analyst import Analysed, Analyst
 from models.analytics.backends.choice import BackendOptions
+from models.analytics.serving.analyst import Analysed, Analyst
 from models.analytics.turns import SpokenTurn, TemporalContext
 from models.store.files import find_manifests
 

@@ -138,6 +138,12 @@ def churn_band(score: int) -> ChurnBand:
     return next(name for name, least in CHURN_BANDS if score >= least)
 
 
+def guide_file(source: str | Path) -> Path:
+    """Return where a guide lies: one that ships, by its name, or a path."""
+    shipped = FOLDER / f"{source}.toml"
+    return shipped if shipped.is_file() else Path(source)
+
+
 def load_guide(source: str | Path) -> AnalysisGuide:
     """Return a guide.
 
@@ -147,9 +153,7 @@ def load_guide(source: str | Path) -> AnalysisGuide:
     Raises:
         ConfigurationError: There is none, or it contradicts itself.
     """
-    path = FOLDER / f"{source}.toml"
-    if not path.is_file():
-        path = Path(source)
+    path = guide_file(source)
     try:
         guide = msgspec.convert(tomllib.loads(path.read_text("utf-8")), AnalysisGuide)
         _check(guide)

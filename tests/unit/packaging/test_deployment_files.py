@@ -18,6 +18,12 @@ from typing import Any, Self
 import msgspec
 import pytest
 
+from models.analytics.analysis import Analysis
+from models.analytics.backends.choice import BackendOptions
+from models.analytics.backends.protocol import Generated
+from models.analytics.serving.analyst import Analysed, Analyst
+from models.analytics.turns import TemporalContext
+from schemas.failed import Failed
 from stream_app.settings import is_setting
 from tests.support.analytics.planted_calls import planted_call
 from training.analytics.learning import run as learning
@@ -185,6 +191,42 @@ def test_replicate_trains_and_gives_an_archive(
     assert (recipe.name, recipe.learning.learning_rate, examples) == ("mistral_7b", 2e-5, 3)
     with tarfile.open(output.weights) as archive:
         assert "adapter/adapter_model.safetensors" in archive.getnames()
+
+
+@pytest.mark.usefixtures("cog")
+def test_replicate_predicts_by_the_analyst(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Each call is analysed by the version of the folder, on CUDA; a failure is an error."""
+    asked: list[Any] = []
+
+    class Fake:
+        def analyse(self, calls: Any) -> list[Any]:
+            asked.append(calls)
+            if len(asked) > 1:
+                return [Failed("out of memory", retryable=True)]
+            analysis = planted_call(1).analysis
+            generated = Generated(
+                text="", tokens=(), prompt_tokens=1, answer_tokens=1, answer_s=0.1
+            )
+            return [Analysed(analysis=analysis, left_out=0, generated=generated)]
+
+    def load(path: Path, options: BackendOptions) -> Fake:
+        assert (path, options.name, options.device) == (tmp_path / "v.json", "transformers", "cuda")
+        return Fake()
+
+    (tmp_path / "v.json").write_text('{"sha256": ""}')
+    monkeypatch.setattr(Analyst, "load", load)
+    kind = runpy.run_path(str(DOCKER / "replicate" / "predict.py"))["Predictor"]
+    kind.setup.__globals__["MODEL"] = tmp_path
+    predictor = kind()
+    predictor.setup()
+
+    said = predictor.predict('[["agent", "hello"], ["customer", "bye"]]', "{}")
+
+    assert msgspec.json.decode(said, type=Analysis) == planted_call(1).analysis
+    ((turns, context),) = asked[0]
+    assert (turns[1].party, turns[1].text, context) == ("customer", "bye", TemporalContext())
+    with pytest.raises(RuntimeError, match="out of memory"):
+        predictor.predict("[]", "{}")
 
 
 def test_cog_names_files_and_functions_that_are_there() -> None:

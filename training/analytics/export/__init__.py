@@ -1,0 +1,1 @@
+"""A trained adapter as a version that serves: files, hashes, figures, card."""
