@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tempfile
 import time
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from statistics import mean
 from typing import TYPE_CHECKING, Any
@@ -27,7 +28,7 @@ from training.analytics.adapters.gguf_model import fuse_gguf
 from training.analytics.composed.generator import generate, the_guide
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Sequence
 
     from models.analytics.turns import SpokenTurn, TemporalContext
 
@@ -186,34 +187,39 @@ def long_calls(count: int, tokens: int, count_tokens: Callable[[str], int]) -> I
 
 
 def table(report: Mapping[str, Any]) -> Table:
-    """Return the figures as a table, the documents' beside them."""
-    options = report["options"]
-    caption = (
-        "calls an hour and cost by CPU time of the process; a machine hour costs "
-        f"${options['price']:g}; last rows: the documents' figures"
+    """Return a column for each form of the base, and one for each row of the documents' table."""
+    options, rows = report["options"], report["rows"]
+    result = Table(
+        title=f"a call of {options['tokens']} tokens, {options['threads']} thread(s)",
+        caption=f"calls an hour and cost by CPU time; a machine hour costs ${options['price']:g}",
     )
-    title = f"a call of {options['tokens']} tokens, {options['threads']} thread(s)"
-    result = Table(title=title, caption=caption)
-    result.add_column("form")
-    for column in (
-        "MB", "load s", "memory MB", "p50 s", "p95 s", "CPU p50 s", "CPU p95 s", "prompt tok/s",
-        "answer tok/s", "answer tok", "core", "calls/h", "$/1,000",
-    ):  # fmt: skip
-        result.add_column(column, justify="right")
-    for row in report["rows"]:
-        result.add_row(
-            row["form"],
-            f"{row['size_mb']:.0f}",
-            f"{row['load_s']:.1f}",
-            f"{row['memory_mb']:.0f}",
-            *(f"{row[key][p]:.2f}" for key in ("s", "cpu_s") for p in ("p50", "p95")),
-            f"{row['prompt_tokens_a_second']:.0f}",
-            f"{row['answer_tokens_a_second']:.0f}",
-            f"{row['answer_tokens']['p50']:.0f}",
-            f"{row['share_of_core']:.2f}",
-            f"{row['calls_an_hour']:,}",
-            f"${row['dollars_for_1000']:.3f}",
-        )
-    for name, latency, dollars in DOCUMENTED:
-        result.add_row(name, "", "", "", latency, *[""] * 8, dollars)
+    result.add_column("")
+    for title in (*(row["form"] for row in rows), *(name for name, *_ in DOCUMENTED)):
+        result.add_column(title, justify="right")
+    for name, text in _LINES.items():
+        cells = [text(row) for row in rows]
+        documents = {"clock p50, p95": 1, "cost of 1,000 calls": 2}.get(name)
+        others = [each[documents] if documents else "" for each in DOCUMENTED]
+        result.add_row(name, *cells, *others)
     return result
+
+
+def _pair(row: Mapping[str, Any], key: str) -> str:
+    return f"{row[key]['p50']:.2f}, {row[key]['p95']:.2f} s"
+
+
+_LINES: dict[str, Callable[[Mapping[str, Any]], str]] = {
+    "file": lambda row: f"{row['size_mb']:.0f} MB",
+    "memory": lambda row: f"{row['memory_mb']:.0f} MB",
+    "load": lambda row: f"{row['load_s']:.1f} s",
+    "clock p50, p95": lambda row: _pair(row, "s"),
+    "CPU p50, p95": lambda row: _pair(row, "cpu_s"),
+    "prompt p50, p95": lambda row: _pair(row, "prompt_s"),
+    "answer p50, p95": lambda row: _pair(row, "answer_s"),
+    "prompt tokens/s": lambda row: f"{row['prompt_tokens_a_second']:.0f}",
+    "answer tokens/s": lambda row: f"{row['answer_tokens_a_second']:.0f}",
+    "answer tokens p50": lambda row: f"{row['answer_tokens']['p50']:.0f}",
+    "share of the core": lambda row: f"{row['share_of_core']:.2f}",
+    "calls an hour": lambda row: f"{row['calls_an_hour']:,}",
+    "cost of 1,000 calls": lambda row: f"${row['dollars_for_1000']:.3f}",
+}

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+import traceback
 from importlib import import_module
 from typing import IO, Any
 
@@ -65,11 +66,15 @@ def main() -> None:
     """Run the process."""
     report = os.fdopen(os.dup(_OUTPUT), "w")
     os.dup2(_ERRORS, _OUTPUT)  # llama.cpp writes to the output as well
+    code = 1
     try:
         serve(json.loads(sys.stdin.readline()), report)
+        code = 0
     finally:
+        if code:
+            traceback.print_exc()
         sys.stderr.flush()
-        os._exit(0)  # llama.cpp's threads do not end by themselves
+        os._exit(code)  # llama.cpp's threads do not end by themselves
 
 
 if __name__ == "__main__":
