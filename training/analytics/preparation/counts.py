@@ -6,7 +6,7 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from models.analytics.analysis import MAX_SCORE, Analysis
-from models.analytics.guide import churn_band
+from models.analytics.guide import CHURN_BANDS, churn_band
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -45,6 +45,9 @@ def _all_labels(task: str, guide: AnalysisGuide) -> dict[str, int]:
         "action": (each.name for each in guide.actions),
         "outcome": (each.name for each in guide.outcomes),
         "faults": (each.name for each in guide.faults),
+        "csat": map(_fifth, range(0, MAX_SCORE, _FIFTH)),
+        "churn": (name for name, _ in reversed(CHURN_BANDS)),
+        "quality": (each.name for each in reversed(guide.bands)),
     }
     return dict.fromkeys(lists.get(task, ()), 0)
 
@@ -67,5 +70,10 @@ def _labels(analysis: Analysis, task: str, guide: AnalysisGuide) -> Iterator[str
     elif task == "quality":
         yield guide.effectiveness(found.score)
     else:
-        first = min(found.score // _FIFTH, 4) * _FIFTH
-        yield f"{first} to {first + _FIFTH - 1 if first + _FIFTH < MAX_SCORE else MAX_SCORE}"
+        yield _fifth(found.score)
+
+
+def _fifth(score: int) -> str:
+    """Return the fifth of the scale that a score is in, as a range."""
+    first = min(score // _FIFTH, MAX_SCORE // _FIFTH - 1) * _FIFTH
+    return f"{first} to {first + _FIFTH - 1 if first + _FIFTH < MAX_SCORE else MAX_SCORE}"

@@ -179,6 +179,7 @@ def test_composed_calls_keep_the_split_of_their_phrasings(tmp_path: Path) -> Non
 
     assert report.examples == {"train": 30, "validation": 8, "test": 8}
     assert report.phrasings > 1_000
+    assert list(report.answers["train"]["churn"]) == ["low", "medium", "high"]
     for split in SPLITS:
         calls = read_split(tmp_path / "work", split)
         assert {each.provenance["split"] for each in calls} == {split}
