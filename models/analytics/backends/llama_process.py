@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import sys
 import traceback
 from importlib import import_module
+from pathlib import Path
 from typing import IO, Any
 
 from schemas.errors import CallstreamError
@@ -18,8 +20,8 @@ from schemas.errors import CallstreamError
 _OUTPUT, _ERRORS = 1, 2
 
 
-def serve(options: dict[str, Any], report: IO[str]) -> None:
-    """Load a model and serve it at a socket until standard input closes.
+def start(options: dict[str, Any], report: IO[str]) -> Any:
+    """Return the server of a model that serves at a socket; None where it cannot be loaded.
 
     Args:
         options: ``base``, ``adapter`` (empty without), ``socket``, ``threads``,
@@ -30,9 +32,9 @@ def serve(options: dict[str, Any], report: IO[str]) -> None:
         server = _load(options)
     except (CallstreamError, RuntimeError, ValueError, OSError) as error:
         _tell(report, {"error": " ".join(str(error).split()) or type(error).__name__})
-        return
+        return None
     _tell(report, {"serves": server.listening_address})
-    sys.stdin.read()  # ends when the parent closes it, or is gone
+    return server
 
 
 def _load(options: dict[str, Any]) -> Any:
@@ -67,14 +69,26 @@ def main() -> None:
     report = os.fdopen(os.dup(_OUTPUT), "w")
     os.dup2(_ERRORS, _OUTPUT)  # llama.cpp writes to the output as well
     code = 1
+    server = None
     try:
-        serve(json.loads(sys.stdin.readline()), report)
+        options = json.loads(sys.stdin.readline())
+        server = start(options, report)
+        if server is not None:
+            sys.stdin.read()  # ends when the parent closes it, or is gone
+            _remove_folder(Path(options["socket"]))
         code = 0
     finally:
         if code:
             traceback.print_exc()
         sys.stderr.flush()
-        os._exit(code)  # llama.cpp's threads do not end by themselves
+        # While the server is there: its end would wait for requests, and its threads for it
+        os._exit(code)
+
+
+def _remove_folder(socket: Path) -> None:
+    """Remove the private folder of a socket, which a parent that was killed has left."""
+    if socket.is_socket():
+        shutil.rmtree(socket.parent, ignore_errors=True)
 
 
 if __name__ == "__main__":

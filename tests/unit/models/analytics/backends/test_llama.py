@@ -155,6 +155,25 @@ def test_a_closed_back_end_ends_its_process_and_removes_its_files(folder: Path) 
     assert failure == Failed("llama.cpp: the model was closed", retryable=False)
 
 
+def test_the_process_ends_with_its_parent_while_an_answer_is_written(folder: Path) -> None:
+    """A parent that is killed leaves neither process nor files; its end closes the pipe."""
+    backend = LlamaBackend(LlamaOptions(base=folder / "base.gguf", context_tokens=4096))
+    process, place = backend._process, backend.folder
+    assert process is not None
+    assert process._popen.stdin is not None
+    endless = request_of(grammar=ENDLESS, max_tokens=3000)
+    asking = threading.Thread(target=backend.generate, args=[[endless]])
+    asking.start()
+    wait_until(backend.is_running, "the answer is being written")
+
+    process._popen.stdin.close()
+
+    wait_until(process.has_ended, "the process has ended")
+    asking.join()
+    assert not place.exists()
+    backend.close()
+
+
 @pytest.mark.parametrize("name", ["none.gguf", "text.gguf"])
 def test_a_base_that_cannot_be_loaded_is_told_in_one_line(tmp_path: Path, name: str) -> None:
     (tmp_path / "text.gguf").write_text("no model")
