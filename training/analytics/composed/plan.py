@@ -1,7 +1,7 @@
 """What will be planted in a call: drawn before anything is written.
 
-The churn band comes first, in a fixed order, so that no band has more than two fifths of any
-number of calls. Then come journey, category, what is wanted, what the agent does, the faults, and
+The churn band comes first, in a fixed order, so that no band has more than two fifths of eight
+calls or more. Then come journey, category, what is wanted, what the agent does, the faults, and
 last the tone, which depends on all of them.
 """
 
