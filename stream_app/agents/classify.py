@@ -26,7 +26,6 @@ from stream_app.classification import ask_models, load_models
 from stream_app.settings import Settings
 
 log = structlog.get_logger(__name__)
-MISSING = "classification_model.missing"
 
 
 def define(settings: Settings) -> AgentDefinition:
@@ -57,7 +56,9 @@ class _Classify:
     def __init__(self, models: ClassificationModels) -> None:
         self._models = models
         self._look = ModelLook(models.refresh, log, "classification_model")
-        self._missing = MissingModels(models.missing, log, MISSING, "label_set")
+        self._missing = MissingModels(
+            models.missing, log, "classification_model.missing", "label_set"
+        )
 
     def request(self, call: FinalizedCall, _: Sequence[FinalizedCall]) -> ClassifyRequest | None:
         """Return what the model gets for a call."""

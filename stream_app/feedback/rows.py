@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, NamedTuple
 import msgspec
 
 from models.classification.corrections import labels_of
+from models.private_calls import is_private
 from schemas.base import RUN_SEPARATOR, Party
 from schemas.errors import ConfigurationError
-from stream_app.calls.private_calls import is_private
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

@@ -9,13 +9,13 @@ from models.analytics.guide import AnalysisGuide, churn_band
 from models.analytics.rendering import fill_insights
 from models.analytics.temporal import CallCalendar, temporal_context
 from models.analytics.turns import SpokenTurn, TemporalContext
+from models.private_calls import is_private
 from schemas.base import Message
 from schemas.insights import CallInsights, NoInsights
 from schemas.operations import Alert
 from schemas.turns import FinalizedCall
 from stream_app.calls.counters import CallCounters
 from stream_app.calls.identifiers import event_id
-from stream_app.calls.private_calls import is_private
 
 AGENT = "analyze"
 HIGH_CHURN, LOW_QUALITY, WITHOUT_MODEL = (

@@ -8,6 +8,7 @@ import msgspec
 from models.analytics.rendering import fill_insights
 from models.analytics.temporal import CallCalendar, temporal_context
 from models.analytics.turns import SpokenTurn
+from models.private_calls import is_private
 from schemas.insights import CallInsights
 from schemas.turns import TurnEnded
 from stream_app.calls.analyze.analyzed import (
@@ -16,7 +17,6 @@ from stream_app.calls.analyze.analyzed import (
 )
 from stream_app.calls.identifiers import event_id
 from stream_app.calls.live_turns import counted
-from stream_app.calls.private_calls import is_private
 
 AGENT = "analyze_live"
 

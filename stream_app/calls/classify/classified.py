@@ -6,13 +6,13 @@ from dataclasses import dataclass
 from models.classification.classifier import Answer, Classification, Passage
 from models.classification.label_set import AlertRule, LabelSet
 from models.languages import primary_subtag
+from models.private_calls import is_private
 from schemas.base import Message
 from schemas.classification import CallClassified, TaskAnswer
 from schemas.operations import Alert
 from schemas.turns import FinalizedCall
 from stream_app.calls.counters import CallCounters
 from stream_app.calls.identifiers import event_id
-from stream_app.calls.private_calls import is_private
 
 AGENT = "classify"
 

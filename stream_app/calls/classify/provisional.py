@@ -4,12 +4,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from models.classification.classifier import Passage
+from models.private_calls import is_private
 from schemas.classification import CallClassified
 from schemas.turns import TurnEnded
 from stream_app.calls.classify.classified import Classified, ClassifyRequest, task_answers
 from stream_app.calls.identifiers import event_id
 from stream_app.calls.live_turns import counted
-from stream_app.calls.private_calls import is_private
 
 AGENT = "classify_live"
 

@@ -56,6 +56,7 @@ RUNNABLE = (  # commands that need neither data nor a broker nor a network
 SETTING = re.compile(r"CALLSTREAM_[A-Z]+__[A-Z_]+[A-Z]")
 EVENT = re.compile(r"\b(?:log\.\w+|Tell)\(\s*\"([a-z_]+\.[a-z_]+)\"")
 MODEL_LOOK = re.compile(r"\bModelLook\([^)]*\"(\w+)\"\)")  # logs under its subject
+MISSING_MODELS = re.compile(r"\bMissingModels\([^)]*\"([a-z_]+\.missing)\"")
 NAME = re.compile(r"[A-Z][a-z]\w+(\.[a-z]\w+)?|[a-z]+_[a-z_]+")
 OPTION = re.compile(r"--[a-z][a-z0-9-]*")
 
@@ -232,7 +233,9 @@ def test_every_logged_event_is_explained_and_no_other() -> None:
     """Both ways: what a log shows is in the table, and what is in the table is logged."""
     sources = [*(ROOT / "stream_app").rglob("*.py"), *(ROOT / "models").rglob("*.py")]
     texts = [path.read_text() for path in sources]
-    logged = {event for text in texts for event in EVENT.findall(text)}
+    logged = {
+        event for text in texts for each in (EVENT, MISSING_MODELS) for event in each.findall(text)
+    }
     subjects = {subject for text in texts for subject in MODEL_LOOK.findall(text)}
     logged |= {f"{subject}.{change}" for subject in subjects for change in ("swapped", "refused")}
     table = OPERATIONS.text.partition("| event | level | says |")[2].partition("\n\n")[0]
