@@ -106,4 +106,12 @@ COMMANDS = {
         "training.commands.analytics.fuse:fuse_analytics",
         "Write a model with an adapter added to its weights: Hugging Face, MLX or GGUF.",
     ),
+    "analytics-evaluate": (
+        "training.commands.analytics.evaluate:evaluate_model",
+        "Measure a model that analyses calls: tasks, baselines, validity, speed, plots, report.",
+    ),
+    "analytics-keep": (
+        "training.commands.analytics.keep:keep_model",
+        "Make a new adapter the next version if it is better on the frozen validation set.",
+    ),
 }

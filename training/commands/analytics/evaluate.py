@@ -1,0 +1,98 @@
+"""``callstream train analytics-evaluate``."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from models.analytics.backends.choice import BackendName, BackendOptions
+from training.analytics.evaluation.comparison import COMPARISON_MD, write_comparison
+from training.analytics.evaluation.report import REPORT_MD
+from training.analytics.evaluation.results import read_report
+from training.analytics.evaluation.running import (
+    EvaluationOptions,
+    evaluate_analytics,
+    smoke_test,
+)
+from training.commands.analytics.figures_table import print_outcomes, print_report
+from training.commands.options import ANALYTICS_WORK
+
+RESULTS_FOLDER = "evaluation"
+
+
+def evaluate_model(
+    model: Annotated[
+        Path | None, typer.Argument(help="Manifest of an adapter, or its folder.")
+    ] = None,
+    data: Annotated[
+        Path, typer.Option("--data", help="Folder with the splits, or of a run with data/.")
+    ] = ANALYTICS_WORK,
+    out: Annotated[
+        Path | None, typer.Option("--out", help="For the report; by default DATA/evaluation.")
+    ] = None,
+    split: Annotated[str, typer.Option("--on", help="Split that is measured.")] = "test",
+    samples: Annotated[
+        int, typer.Option("--samples", min=0, help="Calls, spread evenly; 0 takes all.")
+    ] = 0,
+    generations: Annotated[
+        int, typer.Option("--generations", min=1, help="Answers to each call at a temperature.")
+    ] = 1,
+    temperature: Annotated[
+        float, typer.Option("--temperature", min=0.0, max=2.0, help="Of these answers.")
+    ] = 0.7,
+    backend: Annotated[
+        BackendName, typer.Option("--backend", help="What runs the model.")
+    ] = "llama",
+    device: Annotated[str, typer.Option("--device", help="Of the back-end transformers.")] = "cpu",
+    held_out: Annotated[
+        Path | None,
+        typer.Option("--held-out", help="Folder of harper_valley, which is measured too."),
+    ] = None,
+    seed: Annotated[int, typer.Option("--seed", help="Of bootstrap, samples and noise.")] = 0,
+    compare: Annotated[
+        list[Path] | None,
+        typer.Option("--compare", help="Report to stand beside this one; may be repeated."),
+    ] = None,
+    *,
+    base: Annotated[
+        bool, typer.Option("--base/--no-base", help="Measure the base model too.")
+    ] = True,
+    perplexity: Annotated[
+        bool, typer.Option("--perplexity", help="Of the targets; takes torch and PEFT's adapter.")
+    ] = False,
+    noise: Annotated[
+        bool, typer.Option("--noise", help="Measure the calls also as a recognizer hears them.")
+    ] = False,
+    smoke: Annotated[
+        bool, typer.Option("--smoke", help="Only see whether a few calls get valid answers.")
+    ] = False,
+) -> None:
+    """Measure a model that analyses calls: tasks, baselines, validity, speed, plots, report."""
+    results = out or data / RESULTS_FOLDER
+    reports = {str(path): read_report(path) for path in compare or []}
+    if model is None and not reports:
+        raise typer.BadParameter("give a model, or two reports or more with --compare")
+    if model is not None:
+        options = EvaluationOptions(
+            backend=BackendOptions(name=backend, device=device),
+            split=split,
+            samples=samples,
+            generations=generations,
+            temperature=temperature,
+            seed=seed,
+            with_base=base,
+            with_perplexity=perplexity,
+            with_noise=noise,
+            held_out=held_out,
+        )
+        if smoke:
+            outcomes = smoke_test(model, data, options)
+            print_outcomes(outcomes)
+            raise typer.Exit(0 if all(each.is_valid for each in outcomes) else 1)
+        report = evaluate_analytics(model, data, results, options)
+        print_report(report)
+        typer.echo(str(results / REPORT_MD))
+        reports = {"this one": report} | reports
+    if compare:
+        write_comparison(results, reports)
+        typer.echo(str(results / COMPARISON_MD))
