@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
-from models.analytics.serving.analyst import TEMPLATE_TOKENS, Analyst
 from models.analytics.answer_parts import MAX_TURNS
 from models.analytics.backends.choice import open_backend
 from models.analytics.grammar import max_answer_tokens
 from models.analytics.guide import load_guide
 from models.analytics.manifest import load_analytics_manifest
+from models.analytics.serving.analyst import TEMPLATE_TOKENS, Analyst
 from models.store.files import find_manifests
 from models.store.manifest import verified_weights
 from schemas.errors import ConfigurationError

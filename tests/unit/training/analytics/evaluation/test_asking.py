@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from models.analytics.serving.analyst import Analyst
 from models.analytics.answers import encode_answer
 from models.analytics.backends.protocol import Generated
 from models.analytics.guide import load_guide
 from models.analytics.manifest import FORMAT, AnalyticsManifest
+from models.analytics.serving.analyst import Analyst
 from schemas.failed import Failed
 from tests.support.analytics.analysed_calls import analysis, choice, example, rating
 from training.analytics.evaluation.asking import AnalystAnswerer
