@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING
 from models.analytics.backends.choice import BackendOptions
 from models.analytics.manifest import load_analytics_manifest
 from schemas.errors import ConfigurationError
+from training.analytics.corpus.files import read_split
 from training.analytics.evaluation.evaluator import EvaluationPlan, MeasuredModel, evaluate
 from training.analytics.evaluation.figures import draw_all
-from training.analytics.evaluation.held_out import HELD_OUT, read_held_out
+from training.analytics.evaluation.harper_valley import HARPER_VALLEY, read_harper_valley
 from training.analytics.evaluation.opening import (
     ADAPTER,
     BASE,
@@ -27,9 +28,9 @@ from training.analytics.evaluation.sets import (
     TRAIN,
     VALIDATION,
     as_recognized,
-    read_split,
     sampled,
 )
+from training.analytics.held_out.calls import read_held_out
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -39,10 +40,12 @@ if TYPE_CHECKING:
     from training.analytics.corpus.examples import Example
     from training.analytics.evaluation.outcomes import Outcome, TargetScorer
     from training.analytics.evaluation.results import Report, SetResult
+    from training.core.splits import Split
 
 FIGURES_FOLDER = "figures"
 _SCORING = "training.analytics.evaluation.scoring"  # imported where it is used: needs torch
 SMOKE_CALLS = 3
+BY_HAND = "written by hand"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,11 +63,12 @@ class EvaluationOptions:
         with_perplexity: Compute the perplexity of the targets, which takes torch and the adapter in
             PEFT's form.
         with_noise: Measure the calls also with mistakes of a recognizer.
-        held_out: Folder of the calls that people made; None leaves them out.
+        with_held_out: Measure the calls that were written by hand too.
+        harper_valley: Folder of telephone calls, measured too; None leaves them out.
     """
 
     backend: BackendOptions = field(default_factory=BackendOptions)
-    split: str = TEST
+    split: Split = TEST
     samples: int = 0
     generations: int = 1
     temperature: float = 0.7
@@ -72,7 +76,8 @@ class EvaluationOptions:
     with_base: bool = True
     with_perplexity: bool = False
     with_noise: bool = False
-    held_out: Path | None = None
+    with_held_out: bool = False
+    harper_valley: Path | None = None
 
 
 def evaluate_analytics(model: Path, data: Path, out: Path, options: EvaluationOptions) -> Report:
@@ -89,7 +94,7 @@ def evaluate_analytics(model: Path, data: Path, out: Path, options: EvaluationOp
     """
     path = manifest_of(model)
     guide, train = guide_of(path), read_split(data, TRAIN)
-    sets = _sets(data, train, guide, options)
+    sets = sets_of(data, guide, options)
     plan = EvaluationPlan(
         guide,
         options.backend.name,
@@ -130,15 +135,25 @@ def _scorer(path: Path, kind: str, options: EvaluationOptions) -> TargetScorer |
     return found
 
 
-def _sets(
-    data: Path, train: list[Example], guide: AnalysisGuide, options: EvaluationOptions
+def sets_of(
+    data: Path, guide: AnalysisGuide, options: EvaluationOptions
 ) -> dict[str, list[Example]]:
+    """Return the sets of calls that options mean, by name.
+
+    Raises:
+        MissingDataError: One of them is missing or damaged.
+    """
     calls = sampled(read_split(data, options.split), options.samples)
-    sets = {options.split: calls}
+    sets: dict[str, list[Example]] = {options.split: calls}
     if options.with_noise:
-        sets[f"{options.split} with noise"] = as_recognized(calls, train, options.seed)
-    if options.held_out is not None:
-        sets[HELD_OUT] = read_held_out(options.held_out, guide)
+        sets[f"{options.split} with noise"] = as_recognized(
+            calls, read_split(data, TRAIN), options.seed
+        )
+    if options.with_held_out:
+        written = [each for each in read_held_out() if each.guide == guide.versioned_name]
+        sets[BY_HAND] = written
+    if options.harper_valley is not None:
+        sets[HARPER_VALLEY] = read_harper_valley(options.harper_valley, guide)
     return sets
 
 
@@ -160,7 +175,8 @@ def measured_on_validation(model: Path, data: Path, options: EvaluationOptions) 
         CallstreamError: The model or the calls cannot be used.
     """
     path = manifest_of(model)
-    sets, train = {VALIDATION: read_split(data, VALIDATION)}, read_split(data, TRAIN)
+    train = read_split(data, TRAIN)
+    sets: dict[str, list[Example]] = {VALIDATION: read_split(data, VALIDATION)}
     plan = EvaluationPlan(guide_of(path), options.backend.name, seed=options.seed)
     report = evaluate({ADAPTER: _measured(path, ADAPTER, options)}, sets, train, plan)
     return report.models[ADAPTER].sets[VALIDATION]

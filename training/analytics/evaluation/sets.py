@@ -20,8 +20,11 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from models.analytics.turns import SpokenTurn
+    from training.core.splits import Split
 
-SPLITS = TRAIN, VALIDATION, TEST = "train", "validation", "test"
+TRAIN: Split = "train"
+VALIDATION: Split = "validation"
+TEST: Split = "test"
 RECOGNIZED = "as recognized"
 # Of the words of every turn; a turn keeps its last one
 NOISE = RecognizerNoise(share=1.0, drop=0.03, replace=0.05, cut=0.0)

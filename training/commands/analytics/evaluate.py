@@ -16,6 +16,7 @@ from training.analytics.evaluation.running import (
 )
 from training.commands.analytics.figures_table import print_outcomes, print_report
 from training.commands.options import ANALYTICS_WORK
+from training.core.splits import Split
 
 RESULTS_FOLDER = "evaluation"
 
@@ -30,7 +31,7 @@ def evaluate_model(
     out: Annotated[
         Path | None, typer.Option("--out", help="For the report; by default DATA/evaluation.")
     ] = None,
-    split: Annotated[str, typer.Option("--on", help="Split that is measured.")] = "test",
+    split: Annotated[Split, typer.Option("--on", help="Split that is measured.")] = "test",
     samples: Annotated[
         int, typer.Option("--samples", min=0, help="Calls, spread evenly; 0 takes all.")
     ] = 0,
@@ -44,9 +45,9 @@ def evaluate_model(
         BackendName, typer.Option("--backend", help="What runs the model.")
     ] = "llama",
     device: Annotated[str, typer.Option("--device", help="Of the back-end transformers.")] = "cpu",
-    held_out: Annotated[
+    harper_valley: Annotated[
         Path | None,
-        typer.Option("--held-out", help="Folder of harper_valley, which is measured too."),
+        typer.Option("--harper-valley", help="Folder of that set; its issues are measured too."),
     ] = None,
     seed: Annotated[int, typer.Option("--seed", help="Of bootstrap, samples and noise.")] = 0,
     compare: Annotated[
@@ -62,6 +63,9 @@ def evaluate_model(
     ] = False,
     noise: Annotated[
         bool, typer.Option("--noise", help="Measure the calls also as a recognizer hears them.")
+    ] = False,
+    held_out: Annotated[
+        bool, typer.Option("--held-out", help="Measure the calls written by hand too.")
     ] = False,
     smoke: Annotated[
         bool, typer.Option("--smoke", help="Only see whether a few calls get valid answers.")
@@ -83,7 +87,8 @@ def evaluate_model(
             with_base=base,
             with_perplexity=perplexity,
             with_noise=noise,
-            held_out=held_out,
+            with_held_out=held_out,
+            harper_valley=harper_valley,
         )
         if smoke:
             outcomes = smoke_test(model, data, options)

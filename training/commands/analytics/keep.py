@@ -7,10 +7,11 @@ import typer
 
 from models.analytics.backends.choice import BackendName, BackendOptions
 from models.store.numbered import champion_of
+from training.analytics.corpus.files import read_split
 from training.analytics.evaluation.keeping import Candidate, keep_if_better
 from training.analytics.evaluation.opening import guide_of, manifest_of
 from training.analytics.evaluation.running import EvaluationOptions, measured_on_validation
-from training.analytics.evaluation.sets import VALIDATION, data_used, read_split
+from training.analytics.evaluation.sets import VALIDATION, data_used
 from training.commands.options import ANALYTICS_WORK
 
 

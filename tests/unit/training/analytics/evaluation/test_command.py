@@ -9,13 +9,15 @@ import msgspec
 import pytest
 from typer.testing import CliRunner
 
-from models.analytics.guide import FOLDER
+from models.analytics.guide import FOLDER, load_guide
 from models.analytics.manifest import FORMAT, AnalyticsManifest
 from models.store.manifest import sha256_of, write_manifest
 from stream_app.cli.app import app
 from tests.support.analytics.analysed_calls import analysis, choice, example, rating
 from tests.support.analytics.tiny_llm import make_hugging_face, make_peft
 from training.analytics.evaluation.results import read_report
+from training.analytics.evaluation.running import EvaluationOptions, sets_of
+from training.analytics.held_out.calls import read_held_out
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -60,7 +62,16 @@ def test_a_report_is_written_with_the_base_beside_the_adapter(folder: Path) -> N
     out = folder / "out"
     result = run(
         *("analytics-evaluate", folder / "model", "--data", folder / "run", "--out", out),
-        *("--backend", "transformers", "--samples", 2, "--generations", 2, "--perplexity"),
+        *(
+            "--backend",
+            "transformers",
+            "--samples",
+            2,
+            "--generations",
+            2,
+            "--perplexity",
+            "--held-out",
+        ),
     )
 
     assert result.exit_code == 0, result.output
@@ -83,6 +94,18 @@ def test_a_report_is_written_with_the_base_beside_the_adapter(folder: Path) -> N
 
     assert compared.exit_code == 0, compared.output
     assert "| figure |" in (folder / "compared" / "comparison.md").read_text("utf-8")
+
+
+def test_a_set_is_added_for_noise_and_for_calls_written_by_hand(folder: Path) -> None:
+    options = EvaluationOptions(samples=2, with_noise=True, with_held_out=True)
+
+    found = sets_of(folder / "run", load_guide("contact-centre"), options)
+
+    assert {name: len(each) for name, each in found.items()} == {
+        "test": 2,
+        "test with noise": 2,
+        "written by hand": len(read_held_out()),
+    }
 
 
 def test_a_smoke_test_shows_answers(folder: Path) -> None:
@@ -113,7 +136,7 @@ def test_the_first_adapter_is_kept_and_the_same_again_is_not(folder: Path) -> No
     ("arguments", "words"),
     [
         (("none",), "no model of analytics"),
-        (("model", "--on", "other"), "other.jsonl is not there"),
+        (("model", "--on", "other"), "'other' is not one of"),
         (("model", "--backend", "mlx"), "no adapter for the back-end mlx"),
         ((), "give a model"),
         (("--compare", "nothing"), "is not there"),

@@ -13,7 +13,7 @@ from msgspec.structs import replace
 from models.analytics.guide import load_guide
 from tests.support.analytics.analysed_calls import analysis, example
 from training.analytics.corpus.files import read_split
-from training.analytics.evaluation.held_out import FILE, read_held_out
+from training.analytics.evaluation.harper_valley import FILE, read_harper_valley
 from training.analytics.evaluation.sets import as_recognized, parts_of, sampled
 from training.core.errors import MissingDataError
 
@@ -100,7 +100,7 @@ def test_held_out_calls_have_an_issue_alone(tmp_path: Path) -> None:
     }
     (tmp_path / FILE).write_bytes(gzip.compress(json.dumps(dialogue).encode()))
 
-    (found,) = read_held_out(tmp_path, GUIDE)
+    (found,) = read_harper_valley(tmp_path, GUIDE)
 
     assert found.tasks == ("category",)
     assert found.analysis.category is not None
@@ -118,9 +118,9 @@ def test_a_held_out_task_without_a_label_is_one_clear_error(tmp_path: Path, task
     (tmp_path / FILE).write_bytes(gzip.compress(json.dumps(content).encode()))
 
     with pytest.raises(MissingDataError, match="harper_valley"):
-        read_held_out(tmp_path, GUIDE)
+        read_harper_valley(tmp_path, GUIDE)
 
 
 def test_missing_held_out_calls_are_one_clear_error(tmp_path: Path) -> None:
     with pytest.raises(MissingDataError, match="cannot be read"):
-        read_held_out(tmp_path, GUIDE)
+        read_harper_valley(tmp_path, GUIDE)

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from models.analytics.guide import AnalysisGuide
     from schemas.base import Party
 
-HELD_OUT = "harper_valley"
+HARPER_VALLEY = "harper_valley"
 FILE = "dialogues.jsonl.gz"
 INTENTS = "contact_centre_intents"  # what the tasks of the set mean
 _PARTIES: dict[str, Party] = {"agent": "agent", "caller": "customer"}
@@ -45,7 +45,7 @@ class _Dialogue(msgspec.Struct, frozen=True):
     turns: tuple[_Turn, ...]
 
 
-def read_held_out(folder: Path, guide: AnalysisGuide) -> list[Example]:
+def read_harper_valley(folder: Path, guide: AnalysisGuide) -> list[Example]:
     """Return the calls with the issue that their task means; nothing else of them is known.
 
     Args:
@@ -56,17 +56,17 @@ def read_held_out(folder: Path, guide: AnalysisGuide) -> list[Example]:
         MissingDataError: The file is not there or of another form, or the label set has no label
             for a task.
     """
-    with as_missing_data(HELD_OUT, folder):
+    with as_missing_data(HARPER_VALLEY, folder):
         dialogues = read_gzip_lines(folder / FILE, _Dialogue)
     intents = IntentMap(INTENTS, load_label_set(guide.label_set))
-    issues = [intents.labels(HELD_OUT, each.task)[CATEGORY_TASK][0] for each in dialogues]
+    issues = [intents.labels(HARPER_VALLEY, each.task)[CATEGORY_TASK][0] for each in dialogues]
     return [_example(each, issue, guide) for each, issue in zip(dialogues, issues, strict=True)]
 
 
 def _example(dialogue: _Dialogue, issue: str, guide: AnalysisGuide) -> Example:
     return Example(
-        id=f"{HELD_OUT}/{dialogue.sid}",
-        source=HELD_OUT,
+        id=f"{HARPER_VALLEY}/{dialogue.sid}",
+        source=HARPER_VALLEY,
         group=dialogue.sid,
         guide=guide.versioned_name,
         turns=_joined(dialogue.turns),
