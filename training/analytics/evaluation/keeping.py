@@ -87,7 +87,7 @@ def keep_if_better(
         began_at=began.isoformat(timespec="seconds"),
         seconds=round(time.perf_counter() - began_s, 1),
         label_set=candidate.guide,
-        start=str(candidate.manifest),
+        start=load_analytics_manifest(candidate.manifest).versioned_name,
         champion=champion if manifests else "",
         is_kept=decision.is_kept,
         reason=decision.reason,

@@ -146,9 +146,8 @@ def sets_of(
     calls = sampled(read_split(data, options.split), options.samples)
     sets: dict[str, list[Example]] = {options.split: calls}
     if options.with_noise:
-        sets[f"{options.split} with noise"] = as_recognized(
-            calls, read_split(data, TRAIN), options.seed
-        )
+        words = read_split(data, TRAIN)
+        sets[f"{options.split} with noise"] = as_recognized(calls, words, options.seed)
     if options.with_held_out:
         written = [each for each in read_held_out() if each.guide == guide.versioned_name]
         sets[BY_HAND] = written

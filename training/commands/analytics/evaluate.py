@@ -15,12 +15,14 @@ from training.analytics.evaluation.running import (
     smoke_test,
 )
 from training.commands.analytics.figures_table import print_outcomes, print_report
+from training.commands.analytics.usage import missing_data_is_wrong_usage
 from training.commands.options import ANALYTICS_WORK
 from training.core.splits import Split
 
 RESULTS_FOLDER = "evaluation"
 
 
+@missing_data_is_wrong_usage()
 def evaluate_model(
     model: Annotated[
         Path | None, typer.Argument(help="Manifest of an adapter, or its folder.")

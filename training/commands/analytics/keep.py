@@ -12,9 +12,11 @@ from training.analytics.evaluation.keeping import Candidate, keep_if_better
 from training.analytics.evaluation.opening import guide_of, manifest_of
 from training.analytics.evaluation.running import EvaluationOptions, measured_on_validation
 from training.analytics.evaluation.sets import VALIDATION, data_used
+from training.commands.analytics.usage import missing_data_is_wrong_usage
 from training.commands.options import ANALYTICS_WORK
 
 
+@missing_data_is_wrong_usage()
 def keep_model(
     model: Annotated[Path, typer.Argument(help="Manifest of a new adapter, or its folder.")],
     folder: Annotated[

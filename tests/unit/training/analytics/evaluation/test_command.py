@@ -129,7 +129,9 @@ def test_the_first_adapter_is_kept_and_the_same_again_is_not(folder: Path) -> No
     assert "kept as" in first.stdout, first.output
     assert "not kept: eval_score" in second.stdout, second.output
     listed = CliRunner().invoke(app, ["models", "list", "analytics", "--folder", str(versions)])
-    assert "shop1" in listed.stdout
+    version, alias, *_, start = listed.stdout.splitlines()[1].split()
+    assert (version, alias) == ("shop1", "champion")
+    assert start.startswith("tiny@")
 
 
 @pytest.mark.parametrize(
