@@ -22,56 +22,71 @@ from training.core.splits import Split
 RESULTS_FOLDER = "evaluation"
 
 
+ModelArgument = Annotated[
+    Path | None, typer.Argument(help="Manifest of an adapter, or its folder.")
+]
+SplitsOption = Annotated[
+    Path, typer.Option("--data", help="Folder with the splits, or of a run with data/.")
+]
+ReportOption = Annotated[
+    Path | None, typer.Option("--out", help="For the report; by default DATA/evaluation.")
+]
+SplitOption = Annotated[Split, typer.Option("--on", help="Split that is measured.")]
+SamplesOption = Annotated[
+    int, typer.Option("--samples", min=0, help="Calls, spread evenly; 0 takes all.")
+]
+GenerationsOption = Annotated[
+    int, typer.Option("--generations", min=1, help="Answers to each call at a temperature.")
+]
+TemperatureOption = Annotated[
+    float, typer.Option("--temperature", min=0.0, max=2.0, help="Of these answers.")
+]
+BackendOption = Annotated[BackendName, typer.Option("--backend", help="What runs the model.")]
+DeviceOption = Annotated[str, typer.Option("--device", help="Of the back-end transformers.")]
+HarperValleyOption = Annotated[
+    Path | None,
+    typer.Option("--harper-valley", help="Folder of that set; its issues are measured too."),
+]
+SeedOption = Annotated[int, typer.Option("--seed", help="Of bootstrap, samples and noise.")]
+CompareOption = Annotated[
+    list[Path] | None,
+    typer.Option("--compare", help="Report to stand beside this one; may be repeated."),
+]
+BaseOption = Annotated[bool, typer.Option("--base/--no-base", help="Measure the base model too.")]
+PerplexityOption = Annotated[
+    bool, typer.Option("--perplexity", help="Of the targets; takes torch and PEFT's adapter.")
+]
+NoiseOption = Annotated[
+    bool, typer.Option("--noise", help="Measure the calls also as a recognizer hears them.")
+]
+HeldOutOption = Annotated[
+    bool, typer.Option("--held-out", help="Measure the calls written by hand too.")
+]
+SmokeOption = Annotated[
+    bool, typer.Option("--smoke", help="Only see whether a few calls get valid answers.")
+]
+
+
 @missing_data_is_wrong_usage()
 def evaluate_model(
-    model: Annotated[
-        Path | None, typer.Argument(help="Manifest of an adapter, or its folder.")
-    ] = None,
-    data: Annotated[
-        Path, typer.Option("--data", help="Folder with the splits, or of a run with data/.")
-    ] = ANALYTICS_WORK,
-    out: Annotated[
-        Path | None, typer.Option("--out", help="For the report; by default DATA/evaluation.")
-    ] = None,
-    split: Annotated[Split, typer.Option("--on", help="Split that is measured.")] = "test",
-    samples: Annotated[
-        int, typer.Option("--samples", min=0, help="Calls, spread evenly; 0 takes all.")
-    ] = 0,
-    generations: Annotated[
-        int, typer.Option("--generations", min=1, help="Answers to each call at a temperature.")
-    ] = 1,
-    temperature: Annotated[
-        float, typer.Option("--temperature", min=0.0, max=2.0, help="Of these answers.")
-    ] = 0.7,
-    backend: Annotated[
-        BackendName, typer.Option("--backend", help="What runs the model.")
-    ] = "llama",
-    device: Annotated[str, typer.Option("--device", help="Of the back-end transformers.")] = "cpu",
-    harper_valley: Annotated[
-        Path | None,
-        typer.Option("--harper-valley", help="Folder of that set; its issues are measured too."),
-    ] = None,
-    seed: Annotated[int, typer.Option("--seed", help="Of bootstrap, samples and noise.")] = 0,
-    compare: Annotated[
-        list[Path] | None,
-        typer.Option("--compare", help="Report to stand beside this one; may be repeated."),
-    ] = None,
+    model: ModelArgument = None,
+    data: SplitsOption = ANALYTICS_WORK,
+    out: ReportOption = None,
+    split: SplitOption = "test",
+    samples: SamplesOption = 0,
+    generations: GenerationsOption = 1,
+    temperature: TemperatureOption = 0.7,
+    backend: BackendOption = "llama",
+    device: DeviceOption = "cpu",
+    harper_valley: HarperValleyOption = None,
+    seed: SeedOption = 0,
+    compare: CompareOption = None,
     *,
-    base: Annotated[
-        bool, typer.Option("--base/--no-base", help="Measure the base model too.")
-    ] = True,
-    perplexity: Annotated[
-        bool, typer.Option("--perplexity", help="Of the targets; takes torch and PEFT's adapter.")
-    ] = False,
-    noise: Annotated[
-        bool, typer.Option("--noise", help="Measure the calls also as a recognizer hears them.")
-    ] = False,
-    held_out: Annotated[
-        bool, typer.Option("--held-out", help="Measure the calls written by hand too.")
-    ] = False,
-    smoke: Annotated[
-        bool, typer.Option("--smoke", help="Only see whether a few calls get valid answers.")
-    ] = False,
+    base: BaseOption = True,
+    perplexity: PerplexityOption = False,
+    noise: NoiseOption = False,
+    held_out: HeldOutOption = False,
+    smoke: SmokeOption = False,
 ) -> None:
     """Measure a model that analyses calls: tasks, baselines, validity, speed, plots, report."""
     results = out or data / RESULTS_FOLDER
