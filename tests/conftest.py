@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 import structlog
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
 from stream_app.logs.log_limiter import RepeatLimiter
 from tests.kafka.cluster import KafkaCluster
@@ -18,8 +18,9 @@ os.environ["CALLSTREAM_METRICS__PORT"] = "0"
 
 # No example fails because the machine is busy, and every run tries the same ones: what a new one
 # finds belongs to whoever looks for it, not to whoever's change is tested
-settings.register_profile("repeatable", deadline=None, derandomize=True)
-settings.register_profile("explore", deadline=None, max_examples=1_000)
+PATIENT = {"deadline": None, "suppress_health_check": [HealthCheck.too_slow]}
+settings.register_profile("repeatable", derandomize=True, **PATIENT)
+settings.register_profile("explore", max_examples=1_000, **PATIENT)
 settings.load_profile("repeatable")
 
 

@@ -61,7 +61,7 @@ COMMANDS = {
     ),
     "analyze": (
         "stream_app.cli.commands.answers.analyze:analyze",
-        "Say what one call says of its service: quality, churn risk, coaching, a summary.",
+        "Say what one call says of its service, with the language model that the settings name.",
     ),
     "deadletters": (
         "stream_app.cli.commands.dead_letters:app",

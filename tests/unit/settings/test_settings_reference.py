@@ -109,7 +109,10 @@ def test_the_command_refuses_a_name_that_nothing_has() -> None:
         ("CALLSTREAM_ASR_MODEL", "CALLSTREAM_ASR__MODEL"),
         ("CALLSTREAM__ASR__MODEL", "CALLSTREAM_ASR__MODEL"),
         ("CALLSTREAM_ASR.MODEL", "CALLSTREAM_ASR__MODEL"),
-        ("CALLSTREAM_MODEL", "CALLSTREAM_ASR__MODEL or CALLSTREAM_TURNS__MODEL"),
+        (
+            "CALLSTREAM_MODEL",
+            "CALLSTREAM_ANALYTICS__MODEL or CALLSTREAM_ASR__MODEL or CALLSTREAM_TURNS__MODEL",
+        ),
         ("callstream_asr__modle", "CALLSTREAM_ASR__MODEL"),
         ("CALSTREAM_ASR__MODEL", "CALLSTREAM_ASR__MODEL"),
         ("CALLSTREAMS_ASR__MODEL", "CALLSTREAM_ASR__MODEL"),
