@@ -18,9 +18,9 @@ os.environ["CALLSTREAM_METRICS__PORT"] = "0"
 
 # No example fails because the machine is busy, and every run tries the same ones: what a new one
 # finds belongs to whoever looks for it, not to whoever's change is tested
-PATIENT = {"deadline": None, "suppress_health_check": [HealthCheck.too_slow]}
-settings.register_profile("repeatable", derandomize=True, **PATIENT)
-settings.register_profile("explore", max_examples=1_000, **PATIENT)
+patient = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("repeatable", patient, derandomize=True)
+settings.register_profile("explore", patient, max_examples=1_000)
 settings.load_profile("repeatable")
 
 
