@@ -5,16 +5,18 @@ from __future__ import annotations
 import math
 from codecs import getincrementaldecoder
 from functools import lru_cache
-from typing import TYPE_CHECKING
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 import numpy as np
 
-from models.extras.llguidance import llguidance
 from schemas.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    import llguidance
 
 HEADER = "%llguidance {}\n"
 _CACHED = 256  # grammars; one for each number of turns
@@ -46,8 +48,9 @@ class AnswerGrammar:
     """
 
     def __init__(self, lark: str) -> None:
-        self._matcher = llguidance.LLMatcher(
-            _bytes_tokenizer(), llguidance.LLMatcher.grammar_from_lark(lark), log_level=0
+        matcher = _package().LLMatcher
+        self._matcher: llguidance.LLMatcher = matcher(
+            _bytes_tokenizer(), matcher.grammar_from_lark(lark), log_level=0
         )
         if self._matcher.is_error():
             reason = self._matcher.get_error().splitlines()[0]
@@ -119,4 +122,10 @@ def compiled(lark: str) -> AnswerGrammar:
 
 @lru_cache(maxsize=1)
 def _bytes_tokenizer() -> llguidance.LLTokenizer:
-    return llguidance.LLTokenizer("byte")
+    tokenizer: llguidance.LLTokenizer = _package().LLTokenizer("byte")
+    return tokenizer
+
+
+def _package() -> Any:
+    """Import what only answers need: whoever opens no model may lack the extra."""
+    return import_module("models.extras.llguidance").llguidance

@@ -91,3 +91,25 @@ def test_a_folder_without_a_vocabulary_says_which_file_it_lacks(
 
     assert "no vocabulary (vocabulary.json, vocabulary.txt, tokenizer.json, vocab.json)" in said
     assert said.endswith(TORCH)
+
+
+LIVE_PATH = """
+import sys
+sys.modules.update(dict.fromkeys(sys.argv[1].split(",")))
+from stream_app.agents.registry import AGENTS, define_agent
+import stream_app.api.server, stream_app.demo.local_system
+from stream_app.settings import Settings
+for agent in AGENTS:
+    define_agent(agent, Settings())
+    print(agent)
+"""
+
+
+def test_no_agent_needs_an_extra_to_start() -> None:
+    """One whose model needs it starts, says what is missing, and calls go on."""
+    missing = "torch,transformers,peft,llguidance,xllamacpp,mlx,mlx_lm,ctranslate2,av"
+    command = [sys.executable, "-c", LIVE_PATH, missing]
+
+    said = subprocess.run(command, capture_output=True, text=True, check=True).stdout.split()
+
+    assert {"transcribe", "classify", "analyze", "analyze_live"} <= set(said)
