@@ -12,7 +12,7 @@ from models.analytics.backends.choice import BackendOptions
 from models.analytics.backends.openai_server import ServerOptions
 from models.analytics.guide import CATEGORY_TASK, AnalysisGuide
 from models.analytics.manifest import load_analytics_manifest
-from models.analytics.serving.store import ANALYTICS_MODELS, AnalyticsModels
+from models.analytics.serving.store import ANALYTICS_MODELS, AnalyticsModels, bundled_manifest
 from models.analytics.temporal import CallCalendar, load_calendar
 from models.analytics.turns import SpokenTurn, TemporalContext
 from models.classification.classifier import Passage
@@ -21,7 +21,6 @@ from models.fetching.base_model import find_base
 from models.languages import primary_subtag
 from models.onnx_session import ONNX_ERRORS
 from models.store.layout import BUNDLED, serving_manifests
-from models.store.manifest import WEIGHTS
 from models.store.versioned import Refusal, Swap
 from schemas.errors import CallstreamError
 from schemas.insights import NoInsights
@@ -126,9 +125,7 @@ def load_models(part: AnalyticsSettings) -> AnalyticsModels:
 def has_model(part: AnalyticsSettings) -> bool:
     """Return whether the model that the settings name is on this machine; it is not loaded."""
     source = (
-        WEIGHTS / ANALYTICS_MODELS.bundled / f"{part.guide}.json"
-        if part.model == BUNDLED
-        else Path(part.model).expanduser()
+        bundled_manifest(part.guide) if part.model == BUNDLED else Path(part.model).expanduser()
     )
     try:
         (manifest,) = map(load_analytics_manifest, serving_manifests(source, ANALYTICS_MODELS))

@@ -8,7 +8,7 @@ from stream_app.logs.printable import printable
 _ABSTENTIONS = {
     "too_short": "too few turns",
     "language": "a language that the analysis guide does not have",
-    "no_model": "no language model; `callstream models fetch smollm2-135m` fetches its base",
+    "no_model": "no language model",
     "failed": "the model failed",
 }
 

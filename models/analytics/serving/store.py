@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING
 from models.analytics.backends.choice import BackendOptions
 from models.analytics.guide import load_guide
 from models.analytics.serving.analyst import Analyst
-from models.store.layout import SHADOW, ModelKind
+from models.store.layout import BUNDLED, SHADOW, ModelKind
+from models.store.manifest import WEIGHTS
 from models.store.single import SingleModel, open_single
-from schemas.errors import CallstreamError
+from schemas.errors import CallstreamError, ModelNotFoundError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -24,6 +25,12 @@ ANALYTICS_MODELS = ModelKind(
     title="analytics model",
     bundled="analytics",
     hint="give a folder or a manifest that `callstream train analytics-export` wrote, or 'bundled'",
+)
+
+
+NOT_BUNDLED = (
+    "no analytics model is bundled: train one (docs/training.md, Call analytics), and name it in "
+    "CALLSTREAM_ANALYTICS__MODEL"
 )
 
 
@@ -55,6 +62,7 @@ class AnalyticsModels:
         model = SingleModel(
             partial(Analyst.load, options=options or BackendOptions()), _guide_of, "analysis guide"
         )
+        self._source = source
         self._open = partial(
             open_single, self._guide.name, source, ANALYTICS_MODELS, model, now=now
         )
@@ -98,9 +106,16 @@ class AnalyticsModels:
 
     def _look(self) -> None:
         try:
+            if self._source == BUNDLED and not bundled_manifest(self._guide.name).is_file():
+                raise ModelNotFoundError(NOT_BUNDLED)
             self._store, self._error = self._open(), ""
         except (CallstreamError, OSError) as error:
             self._error = str(error)
+
+
+def bundled_manifest(guide: str) -> Path:
+    """Return where the manifest of the bundled model of a guide would be."""
+    return WEIGHTS / ANALYTICS_MODELS.bundled / f"{guide}.json"
 
 
 def _guide_of(analyst: Analyst) -> str:

@@ -39,8 +39,8 @@ ANALYZED = Metric(
     "counter",
     "Insights of whole calls, by analysis guide and by why there are none (empty where there are); "
     "those of a challenger do not count.",
-    "`no_model`: run `callstream models fetch smollm2-135m`, or name another model in "
-    "`CALLSTREAM_ANALYTICS__MODEL`.",
+    "`no_model`: the log line `analytics_model.missing` says what to do; "
+    "`CALLSTREAM_ANALYTICS__MODEL` names the model.",
     labels=("guide", "abstained"),
 )
 DURABLE_SECONDS = Metric(

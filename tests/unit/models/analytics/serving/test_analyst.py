@@ -9,6 +9,7 @@ import pytest
 from models.analytics.analysis import STEP
 from models.analytics.backends.choice import BackendOptions
 from models.analytics.backends.openai_server import ServerOptions
+from models.analytics.serving import store
 from models.analytics.serving.analyst import Analysed, Analyst
 from models.analytics.serving.store import AnalyticsModels
 from models.store.layout import point_alias
@@ -72,6 +73,17 @@ def test_a_missing_base_is_told_in_one_line(manifest: Path) -> None:
 
     with pytest.raises(ModelNotFoundError, match="run `callstream models fetch smollm2-135m`"):
         Analyst.load(manifest, options)
+
+
+def test_without_a_bundled_model_the_reason_says_to_train_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(store, "WEIGHTS", tmp_path)
+
+    models = AnalyticsModels("contact-centre", "bundled")
+
+    assert models.champion is None
+    assert models.missing() == {"contact-centre": store.NOT_BUNDLED}
 
 
 def test_an_adapter_in_another_form_than_the_back_end_reads_is_told(manifest: Path) -> None:
