@@ -12,6 +12,7 @@ from schemas.errors import CallstreamError
 from stream_app.analytics import AnalyticsSource, LoadedAnalyst, ask_champion
 from stream_app.api.http.errors import ApiError
 from stream_app.api.http.metrics import ApiMetrics
+from stream_app.api.model_changes import tell_changes
 from stream_app.calls.analyze.analyzed import Analyzed, AnalyzeRequest
 from stream_app.calls.inference import Failed
 
@@ -63,8 +64,7 @@ class ServedAnalyst:
         self._problem = "" if analyst is not None else problem
         if self._problem and self._problem != before:
             log.warning("api.analytics_missing", reason=self._problem)
-        for change in changes:
-            self._tell(change)
+        tell_changes(changes, self._metrics)
 
     async def ask(self, request: AnalyzeRequest) -> Analyzed:
         """Return what the model says of a call.
@@ -108,13 +108,3 @@ class ServedAnalyst:
             message = "The model failed on this call; the log of the server says why."
             raise ApiError(500, "inference_failed", message)
         return found
-
-    def _tell(self, change: Swap | Refusal) -> None:
-        if isinstance(change, Refusal):
-            self._metrics.model_refusals.inc()
-            kept = list(change.kept)
-            log.error("api_model.refused", alias=change.alias, reason=change.reason, kept=kept)
-            return
-        self._metrics.model_swaps.inc()
-        before, after = list(change.before), list(change.after)
-        log.info("api_model.swapped", alias=change.alias, before=before, after=after)

@@ -15,6 +15,7 @@ from schemas.base import CallContext
 from schemas.errors import CallstreamError
 from stream_app.api.http.errors import ApiError, invalid
 from stream_app.api.http.metrics import ApiMetrics
+from stream_app.api.model_changes import tell_changes
 
 log = structlog.get_logger(__name__)
 
@@ -121,8 +122,7 @@ class ServedModels:
         for label_set, reason in self.missing.items():
             if before.get(label_set) != reason:
                 log.error("api.model_missing", label_set=label_set, reason=reason)
-        for change in changes:
-            self._tell(change)
+        tell_changes(changes, self._metrics)
 
     def choose(self, label_set: str, context: CallContext) -> Served:
         """Return the model for a call.
@@ -154,16 +154,6 @@ class ServedModels:
             for name, (path, model) in source.serving().items()
         }
         self._missing = dict(source.missing())
-
-    def _tell(self, change: Swap | Refusal) -> None:
-        if isinstance(change, Refusal):
-            self._metrics.model_refusals.inc()
-            kept = list(change.kept)
-            log.error("api_model.refused", alias=change.alias, reason=change.reason, kept=kept)
-            return
-        self._metrics.model_swaps.inc()
-        before, after = list(change.before), list(change.after)
-        log.info("api_model.swapped", alias=change.alias, before=before, after=after)
 
 
 def _not_loaded(reason: str) -> ApiError:
