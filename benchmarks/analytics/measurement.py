@@ -38,8 +38,8 @@ DIGITS = 3
 HOUR_S = 3_600
 NOISE_SHARE = 0.3  # of the calls, as a recognizer writes them
 DOCUMENTED = (  # of the documents that this was built by: latency, cost of 1,000 calls
-    ("GPT-4 prompting", "5-8 s", "$40.00"),
-    ("Claude Sonnet 3.5", "3-5 s", "$24.00"),
+    ("large model behind an API, the slower", "5-8 s", "$40.00"),
+    ("large model behind an API, the faster", "3-5 s", "$24.00"),
     ("fine-tuned Mistral 7B", "0.5-1 s", "$0.50"),
 )
 
