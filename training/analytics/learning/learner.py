@@ -1,52 +1,40 @@
-"""An adapter that learns: one step of the loop, and the validation."""
+"""An adapter that learns on torch, and the order in which its rows are read."""
 
 from __future__ import annotations
 
-import time
-from collections import defaultdict
-from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import torch
 from torch.nn import functional
 
+from training.analytics.learning.answer_learner import AnswerLearner
 from training.analytics.learning.network import weighted_answers
-from training.core.loop import StepFigures, Validation
 from training.core.optimisers import Optimisers
-from training.text.batches import by_length, epoch_batches
+from training.text.batches import epoch_batches
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
     from torch import Tensor
 
+    from training.analytics.learning.answer_learner import Step
     from training.analytics.learning.network import AdaptedNetwork
     from training.analytics.learning.recipe import AnalyticsRecipe
     from training.analytics.learning.rows import Row
     from training.analytics.learning.states import LowerStates
+    from training.core.loop import Validation
     from training.core.optimisers import Schedule
 
-LOSS, VALIDATION_LOSS, ACCURACY = "answer_loss", "validation_loss", "choice_accuracy"
-SEEDS_APART = 1_000_003  # steps of two runs never share a seed of dropout
-Step = list[list["Row"]]
-Judge = Callable[[Sequence["Row"]], "tuple[Tensor, Tensor, Tensor]"]
 
-
-class AdapterLearner:
-    """Learns the adapter of a network.
+class AdapterLearner(AnswerLearner):
+    """Learns the adapter of a network on torch.
 
     Args:
         network: Base and adapter.
         states: Of the layers below the adapter.
         schedule: Rates and decay.
-        seed: Of dropout, with the step.
-        fingerprint: Of all that decides the weights; checkpoints say it.
-
-    Attributes:
-        step: Steps that were taken.
-        step_seconds: That they took, over all processes of the run.
-        validation_seconds: That validations took, likewise.
-        tokens: Of prompts and answers that the steps read, likewise.
+        seed: As of `AnswerLearner`.
+        fingerprint: Likewise.
     """
 
     def __init__(
@@ -58,39 +46,11 @@ class AdapterLearner:
         seed: int,
         fingerprint: str = "",
     ) -> None:
-        self.step = 0
-        self.step_seconds = 0.0
-        self.validation_seconds = 0.0
-        self.tokens = 0
-        self._fingerprint = fingerprint
+        super().__init__(seed=seed, fingerprint=fingerprint)
         self._network = network
         self._states = states
         self._schedule = schedule
-        self._seed = seed
         self._optimisers = Optimisers(network.trainable().items(), schedule)
-
-    def learn(self, batch: Step) -> StepFigures:
-        """Take one step on batches of rows whose gradients are added up."""
-        began = time.perf_counter()
-        torch.manual_seed(self._seed * SEEDS_APART + self.step)
-        self._network.adapted.train()
-        whole = sum(weight for rows in batch for row in rows for weight in row.weights)
-        loss = 0.0
-        for rows in batch:
-            losses, weights = self.weighted_losses(rows)
-            part = (losses * weights).sum() / max(whole, 1e-9)
-            part.backward()  # type: ignore[no-untyped-call]
-            loss += float(part.detach())
-        parameters = list(self._network.trainable().values())
-        torch.nn.utils.clip_grad_norm_(parameters, self._schedule.clip_norm)
-        self._optimisers.step(self.step)
-        for parameter in parameters:
-            parameter.grad = None
-        self.step += 1
-        tokens = sum(len(row.ids) for rows in batch for row in rows)
-        self.tokens += tokens
-        self.step_seconds += time.perf_counter() - began
-        return StepFigures({LOSS: loss}, {"tokens": float(tokens)})
 
     def parameters(self) -> dict[str, Tensor]:
         """Return the adapter's matrices by name, in the CPU's memory."""
@@ -102,39 +62,32 @@ class AdapterLearner:
             for name, parameter in self._network.trainable().items():
                 parameter.copy_(parameters[name])
 
-    def state(self) -> dict[str, Any]:
-        """Return what a checkpoint keeps."""
-        return {
-            "step": self.step,
-            "fingerprint": self._fingerprint,
-            "step_seconds": self.step_seconds,
-            "validation_seconds": self.validation_seconds,
-            "tokens": self.tokens,
-            "parameters": self.parameters(),
-            "optimisers": self._optimisers.state(),
-        }
-
-    def restore(self, saved: Mapping[str, Any]) -> None:
-        """Go on from a checkpoint."""
-        self.step, self.tokens = int(saved["step"]), int(saved["tokens"])
-        self.step_seconds = float(saved["step_seconds"])
-        self.validation_seconds = float(saved["validation_seconds"])
-        self.put(saved["parameters"])
-        self._optimisers.restore(saved["optimisers"])
-
     def validate(self, rows: Sequence[Row], batch: int) -> Validation:
         """Return what `validation_of` says of the rows."""
-        began = time.perf_counter()
         self._network.adapted.eval()
         with torch.no_grad():
-            validation = validation_of(rows, batch, self._judged)
-        self.validation_seconds += time.perf_counter() - began
-        return validation
+            return super().validate(rows, batch)
 
     def weighted_losses(self, rows: Sequence[Row]) -> tuple[Tensor, Tensor]:
         """Return the loss of each token that counts, in the order of the rows, and its weight."""
         losses, weights, _ = self._judged(rows)
         return losses, weights
+
+    def _take_step(self, batch: Step, whole: float, seed: int) -> float:
+        torch.manual_seed(seed)
+        self._network.adapted.train()
+        loss = 0.0
+        for rows in batch:
+            losses, weights = self.weighted_losses(rows)
+            part = (losses * weights).sum() / whole
+            part.backward()  # type: ignore[no-untyped-call]
+            loss += float(part.detach())
+        parameters = list(self._network.trainable().values())
+        torch.nn.utils.clip_grad_norm_(parameters, self._schedule.clip_norm)
+        self._optimisers.step(self.step)
+        for parameter in parameters:
+            parameter.grad = None
+        return loss
 
     def _judged(self, rows: Sequence[Row]) -> tuple[Tensor, Tensor, Tensor]:
         """Return loss and weight of each token that counts, and whether it was the likeliest."""
@@ -143,49 +96,11 @@ class AdapterLearner:
         losses = functional.cross_entropy(logits, answers.tokens, reduction="none")
         return losses, answers.weights, logits.argmax(-1) == answers.tokens
 
+    def _optimiser_state(self) -> Any:
+        return self._optimisers.state()
 
-def validation_of(rows: Sequence[Row], batch: int, judge: Judge) -> Validation:
-    """Return the weighted mean loss of the rows' answers, and how many choices are right.
-
-    A choice is judged after the right tokens before it; a value is right if all of its choices
-    are, and its share of right ones is named by its key.
-
-    Args:
-        rows: To validate on.
-        batch: Of them at once.
-        judge: Returns loss and weight of each token that counts, and whether it was the likeliest.
-    """
-    loss = weight = 0.0
-    right: defaultdict[str, list[bool]] = defaultdict(list)
-    for chosen in by_length([len(row.ids) for row in rows], batch):
-        several = [rows[index] for index in chosen]
-        losses, weights, hits = judge(several)
-        loss += float((losses * weights).sum())
-        weight += float(weights.sum())
-        _count(several, hits.tolist(), right)
-    choices = right.pop("")
-    figures = {
-        VALIDATION_LOSS: loss / max(weight, 1e-9),
-        ACCURACY: sum(choices) / max(len(choices), 1),
-    }
-    figures |= {f"right_{key}": sum(each) / len(each) for key, each in sorted(right.items())}
-    return Validation((-figures[VALIDATION_LOSS],), figures)
-
-
-def _count(rows: Sequence[Row], hits: Sequence[bool], right: defaultdict[str, list[bool]]) -> None:
-    """Add the choices of rows under an empty key, and each value under its own."""
-    left = iter(hits)
-    for row in rows:
-        values: dict[str, bool] = {}
-        for weight, key in zip(row.weights, row.keys, strict=True):
-            if weight <= 0:
-                continue
-            hit = next(left)
-            if key:
-                right[""].append(hit)
-                values[key] = values.get(key, True) and hit
-        for key, value in values.items():
-            right[key].append(value)
+    def _restore_optimiser(self, saved: Any) -> None:
+        self._optimisers.restore(saved)
 
 
 def steps_of_epoch(rows: int, recipe: AnalyticsRecipe) -> int:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import msgspec
 
-from training.analytics.learning.learner import ACCURACY, VALIDATION_LOSS
+from training.analytics.learning.answer_learner import ACCURACY, VALIDATION_LOSS
 from training.core.curves import plot_curves
 from training.core.json_files import write_json
 from training.core.run_metrics import read_metrics

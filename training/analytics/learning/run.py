@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import shutil
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
@@ -13,7 +13,7 @@ from models.analytics.guide import load_guide
 from schemas.errors import CallstreamError
 from training.analytics.corpus.files import read_split
 from training.analytics.learning.base import find_base, load_tokenizer
-from training.analytics.learning.learner import AdapterLearner, Step, steps_of, upcoming
+from training.analytics.learning.learner import AdapterLearner, steps_of, upcoming
 from training.analytics.learning.network import load_network
 from training.analytics.learning.report import RunFacts, make_report, write_report
 from training.analytics.learning.rows import row_writer, rows_sha256
@@ -22,19 +22,18 @@ from training.core.checkpoints import CHECKPOINT_NAME, read_checkpoint
 from training.core.devices import choose_device, torch_threads
 from training.core.errors import MissingDataError, RecipeError
 from training.core.interruption import stop_requests
-from training.core.loop import Learner, LoopSettings, TrainingLoop
+from training.core.loop import LoopSettings, TrainingLoop
 from training.core.optimisers import Schedule
 from training.core.run_metrics import METRICS_NAME, MetricsLog
 from training.core.sampling import spread_evenly
 from training.core.transformers_output import without_remarks
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
-    from torch import Tensor
-
     from training.analytics.corpus.examples import Example
+    from training.analytics.learning.answer_learner import AnswerLearner
     from training.analytics.learning.base import BaseFiles
     from training.analytics.learning.recipe import AnalyticsRecipe
     from training.analytics.learning.report import ReportedNetwork, RunReport
@@ -141,20 +140,6 @@ def learning_rows(
     return LearningRows(writer.rows(examples.train, "train"), writer.rows(chosen, "validation"))
 
 
-class RunLearner(Learner[Step], Protocol):
-    """A learner whose run is reported; see `AdapterLearner` for the attributes."""
-
-    step_seconds: float
-    validation_seconds: float
-    tokens: int
-
-    def put(self, parameters: Mapping[str, Tensor]) -> None:
-        """Take the adapter's matrices."""
-
-    def validate(self, rows: Sequence[Row], batch: int) -> Validation:
-        """Return what `validation_of` says of the rows."""
-
-
 @dataclass(frozen=True)
 class Learnt:
     """What learns in a run.
@@ -169,7 +154,7 @@ class Learnt:
 
     network: ReportedNetwork
     base_sha256: str
-    learner: Callable[[Schedule, str], RunLearner]
+    learner: Callable[[Schedule, str], AnswerLearner]
     runtime: str = ""
     decays: bool = True
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -10,9 +9,8 @@ import torch
 
 from models.extras.mlx import core as mx
 from models.extras.mlx_lm import nn, optimizers, trees
-from training.analytics.learning.learner import LOSS, SEEDS_APART, validation_of
+from training.analytics.learning.answer_learner import AnswerLearner
 from training.analytics.learning.network import padded_ids, weighted_answers
-from training.core.loop import StepFigures
 from training.core.optimisers import learning_rate_at
 
 if TYPE_CHECKING:
@@ -21,7 +19,7 @@ if TYPE_CHECKING:
 
     from torch import Tensor
 
-    from training.analytics.learning.learner import Step
+    from training.analytics.learning.answer_learner import Step
     from training.analytics.learning.rows import Row
     from training.analytics.mlx.network import Array, MlxNetwork
     from training.core.loop import Validation
@@ -47,21 +45,15 @@ class Numbered:
             network.save_numbered(self._folder, step)
 
 
-class MlxLearner:
-    """Learns the adapter of a network; the loss is that of the answers' tokens alone.
+class MlxLearner(AnswerLearner):
+    """Learns the adapter of a network on MLX.
 
     Args:
         network: Base and adapter.
         schedule: Rates and decay.
         numbered: Keeps the matrices of some steps.
-        seed: Of dropout, with the step.
-        fingerprint: Of all that decides the weights; checkpoints say it.
-
-    Attributes:
-        step: Steps that were taken.
-        step_seconds: That they took, over all processes of the run.
-        validation_seconds: That validations took, likewise.
-        tokens: Of prompts and answers that the steps read, likewise.
+        seed: As of `AnswerLearner`.
+        fingerprint: Likewise.
     """
 
     def __init__(
@@ -73,12 +65,8 @@ class MlxLearner:
         seed: int,
         fingerprint: str = "",
     ) -> None:
-        self.step = 0
-        self.step_seconds = 0.0
-        self.validation_seconds = 0.0
-        self.tokens = 0
+        super().__init__(seed=seed, fingerprint=fingerprint)
         self._network, self._schedule, self._numbered = network, schedule, numbered
-        self._seed, self._fingerprint = seed, fingerprint
         self._optimiser = optimizers.AdamW(
             learning_rate=schedule.learning_rate,
             weight_decay=schedule.weight_decay,
@@ -86,29 +74,6 @@ class MlxLearner:
         )
         self._optimiser.init(network.model.trainable_parameters())
         self._gradients = nn.value_and_grad(network.model, self._loss)
-
-    def learn(self, batch: Step) -> StepFigures:
-        """Take one step on batches of rows whose gradients are added up."""
-        began = time.perf_counter()
-        model = self._network.model
-        mx.random.seed(self._seed * SEEDS_APART + self.step)
-        model.train()
-        whole = max(sum(weight for rows in batch for row in rows for weight in row.weights), 1e-9)
-        loss, total = 0.0, None
-        for rows in batch:
-            part, gradients = self._gradients(rows, whole)
-            total = gradients if total is None else trees.tree_map(mx.add, total, gradients)
-            loss += float(part)
-        total, _ = optimizers.clip_grad_norm(total, self._schedule.clip_norm)
-        self._optimiser.learning_rate = learning_rate_at(self.step, self._schedule)
-        self._optimiser.update(model, total)
-        mx.eval(model.trainable_parameters(), self._optimiser.state)
-        self.step += 1
-        self._numbered.keep(self._network, self.step)
-        tokens = sum(len(row.ids) for rows in batch for row in rows)
-        self.tokens += tokens
-        self.step_seconds += time.perf_counter() - began
-        return StepFigures({LOSS: loss}, {"tokens": float(tokens)})
 
     def parameters(self) -> dict[str, Tensor]:
         """Return the adapter's matrices by name."""
@@ -118,36 +83,26 @@ class MlxLearner:
         """Take the adapter's matrices."""
         self._network.put({name: mx.array(each.numpy()) for name, each in parameters.items()})
 
-    def state(self) -> dict[str, Any]:
-        """Return what a checkpoint keeps."""
-        optimiser = dict(trees.tree_flatten(self._optimiser.state))
-        return {
-            "step": self.step,
-            "fingerprint": self._fingerprint,
-            "step_seconds": self.step_seconds,
-            "validation_seconds": self.validation_seconds,
-            "tokens": self.tokens,
-            "parameters": self.parameters(),
-            "optimiser": {name: _tensor(each) for name, each in optimiser.items()},
-        }
-
-    def restore(self, saved: Mapping[str, Any]) -> None:
-        """Go on from a checkpoint."""
-        self.step, self.tokens = int(saved["step"]), int(saved["tokens"])
-        self.step_seconds = float(saved["step_seconds"])
-        self.validation_seconds = float(saved["validation_seconds"])
-        self.put(saved["parameters"])
-        kept = {name: mx.array(each.numpy()) for name, each in saved["optimiser"].items()}
-        kept["step"] = kept["step"].astype(mx.uint64)
-        self._optimiser.state = trees.tree_unflatten(list(kept.items()))
-
     def validate(self, rows: Sequence[Row], batch: int) -> Validation:
         """Return what `validation_of` says of the rows."""
-        began = time.perf_counter()
         self._network.model.eval()
-        validation = validation_of(rows, batch, self._judged)
-        self.validation_seconds += time.perf_counter() - began
-        return validation
+        return super().validate(rows, batch)
+
+    def _take_step(self, batch: Step, whole: float, seed: int) -> float:
+        model = self._network.model
+        mx.random.seed(seed)
+        model.train()
+        loss, total = 0.0, None
+        for rows in batch:
+            part, gradients = self._gradients(rows, whole)
+            total = gradients if total is None else trees.tree_map(mx.add, total, gradients)
+            loss += float(part)
+        total, _ = optimizers.clip_grad_norm(total, self._schedule.clip_norm)
+        self._optimiser.learning_rate = learning_rate_at(self.step, self._schedule)
+        self._optimiser.update(model, total)
+        mx.eval(model.trainable_parameters(), self._optimiser.state)
+        self._numbered.keep(self._network, self.step + 1)
+        return loss
 
     def _loss(self, rows: Sequence[Row], whole: float) -> Array:
         logits, tokens, weights = self._answers(rows)
@@ -160,6 +115,15 @@ class MlxLearner:
         losses = nn.losses.cross_entropy(logits, tokens, reduction="none")
         hits = mx.argmax(logits, axis=-1) == tokens
         return _tensor(losses), _tensor(weights), _tensor(hits)
+
+    def _optimiser_state(self) -> Any:
+        state = dict(trees.tree_flatten(self._optimiser.state))
+        return {name: _tensor(each) for name, each in state.items()}
+
+    def _restore_optimiser(self, saved: Any) -> None:
+        kept = {name: mx.array(each.numpy()) for name, each in saved.items()}
+        kept["step"] = kept["step"].astype(mx.uint64)
+        self._optimiser.state = trees.tree_unflatten(list(kept.items()))
 
     def _answers(self, rows: Sequence[Row]) -> tuple[Array, Array, Array]:
         """Return logits, tokens and weights of what is to be predicted."""
