@@ -12,7 +12,7 @@ from schemas.errors import CallstreamError
 from stream_app.analytics import AnalyticsSource, LoadedAnalyst, ask_champion
 from stream_app.api.http.errors import ApiError
 from stream_app.api.http.metrics import ApiMetrics
-from stream_app.api.model_changes import tell_changes
+from stream_app.api.http.model_changes import tell_changes
 from stream_app.calls.analyze.analyzed import Analyzed, AnalyzeRequest
 from stream_app.calls.inference import Failed
 

@@ -15,7 +15,7 @@ from schemas.base import CallContext
 from schemas.errors import CallstreamError
 from stream_app.api.http.errors import ApiError, invalid
 from stream_app.api.http.metrics import ApiMetrics
-from stream_app.api.model_changes import tell_changes
+from stream_app.api.http.model_changes import tell_changes
 
 log = structlog.get_logger(__name__)
 
