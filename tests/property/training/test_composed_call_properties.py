@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 
 from models.analytics.analysis import MAX_FAULTS, STEP
 from training.analytics.composed.generator import TASKS, generate, the_guide
-from training.analytics.composed.phrasings import SPLITS, Split
+from training.core.splits import SPLITS, Split
 
 GUIDE = the_guide()
 NAMES = {

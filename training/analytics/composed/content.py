@@ -9,8 +9,9 @@ from typing import Any, Literal, TypeVar
 
 import msgspec
 
-from training.analytics.composed.phrasings import Split, of_split
+from training.analytics.composed.phrasings import of_split
 from training.core.errors import MissingDataError
+from training.core.splits import Split
 
 CONTENT = Path(__file__).parent / "content"
 Phrasings = tuple[str, ...]

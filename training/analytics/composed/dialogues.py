@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from models.analytics.guide import AnalysisGuide
     from schemas.insights import ChurnBand
-    from training.analytics.composed.phrasings import Split
+    from training.core.splits import Split
     from training.text.dialogue_sets import SgdDialogue, SgdTurn
 
 PARTS = ("train", "dev")

@@ -37,8 +37,8 @@ if TYPE_CHECKING:
     from models.analytics.turns import TemporalContext
     from training.analytics.composed.content import Content
     from training.analytics.composed.dialogues import PlantableDialogue
-    from training.analytics.composed.phrasings import Split
     from training.analytics.composed.plan import Plan
+    from training.core.splits import Split
 
 GUIDE = "contact-centre"
 TASKS = (

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from models.analytics.turns import SpokenTurn
 from models.text.spoken_form import spoken_form
 from training.analytics.composed.content import all_phrasings
-from training.analytics.composed.phrasings import SPLITS
+from training.core.splits import SPLITS
 from training.text.recognizer_noise import RecognizerNoise, SimilarWords, with_mistakes
 
 if TYPE_CHECKING:

@@ -8,15 +8,15 @@ of four.
 from __future__ import annotations
 
 import hashlib
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 from training.core.errors import MissingDataError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-Split = Literal["train", "validation", "test"]
-SPLITS: tuple[Split, ...] = ("train", "validation", "test")
+    from training.core.splits import Split
+
 BLOCK = 4
 _RANKS: dict[Split, slice] = {
     "train": slice(0, 2),

@@ -16,8 +16,8 @@ from training.analytics.composed.content import content_of
 from training.analytics.composed.dialogues import dialogues_of, read_dialogues
 from training.analytics.composed.facts import fault_mark
 from training.analytics.composed.generator import compose, generate, the_guide
-from training.analytics.composed.phrasings import SPLITS, Split
 from training.core.errors import MissingDataError
+from training.core.splits import SPLITS, Split
 
 if TYPE_CHECKING:
     from training.analytics.composed.content import Content

@@ -10,8 +10,9 @@ from models.analytics.guide import load_guide
 from models.text.spoken_form import spoken_form
 from training.analytics.composed.content import KINDS, all_phrasings, content_of
 from training.analytics.composed.people import context_of, slots_of_call
-from training.analytics.composed.phrasings import SPLITS, Split, of_split, split_of_name
+from training.analytics.composed.phrasings import of_split, split_of_name
 from training.core.errors import MissingDataError
+from training.core.splits import SPLITS, Split
 from training.text.phrasings import slots_of
 
 _SHORT = 4  # words: "Hello? // Yes." may be said in any split

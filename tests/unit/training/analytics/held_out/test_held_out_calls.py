@@ -11,9 +11,9 @@ import pytest
 from models.analytics.guide import churn_band, load_guide
 from models.text.spoken_form import spoken_form
 from training.analytics.composed.content import all_phrasings
-from training.analytics.composed.phrasings import SPLITS
 from training.analytics.held_out.calls import PATH, read_held_out
 from training.core.errors import MissingDataError
+from training.core.splits import SPLITS
 
 GUIDE = load_guide("contact-centre")
 NAMES = ("analytics.held_out", "held_out/calls.toml")
