@@ -85,8 +85,12 @@ def measure(options: AnalyticsOptions, *, out: Path) -> dict[str, Any]:
         for title, path in forms.items():
             progress.update(row, description=title, total=options.calls, completed=0)
             rows.append(_measure(title, path, options, lambda: progress.advance(row)))
-    about = {**msgspec.to_builtins(options), "base": base_name(options.base)}
-    about["adapter"] = base_name(options.adapter) if options.adapter else ""
+    adapter = base_name(options.adapter) if options.adapter else ""
+    about = {
+        **msgspec.structs.asdict(options),
+        "base": base_name(options.base),
+        "adapter": adapter,
+    }
     return save_report("analytics", {"options": about, "rows": rows}, out)
 
 

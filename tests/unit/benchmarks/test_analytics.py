@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from benchmarks.analytics.measurement import AnalyticsOptions, long_calls, measure, table
+from models.analytics.manifest import load_analytics_manifest
 from models.console import text_console
-from tests.support.analytics.tiny_analyst import make_base
+from tests.support.analytics.tiny_analyst import make_base, make_version
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -34,6 +35,20 @@ def test_both_forms_are_measured_and_what_they_cost_follows(
         assert row["dollars_for_1000"] == pytest.approx(3_600 / row["calls_an_hour"], rel=0.05)
     text_console().print(table(report))
     assert "Mistral" in capsys.readouterr().out
+
+
+def test_an_adapter_is_measured_with_its_base(tmp_path: Path) -> None:
+    base = make_base(tmp_path)
+    manifest = make_version(base, tmp_path)
+    adapter = manifest.parent / load_analytics_manifest(manifest).gguf_adapter
+    options = AnalyticsOptions(
+        base=str(base), adapter=adapter, tokens=300, calls=2, has_eight_bit=False
+    )
+
+    report = measure(options, out=tmp_path / "report")
+
+    assert report["options"]["adapter"] == adapter.name
+    assert [row["calls"] for row in report["rows"]] == [2]
 
 
 def test_calls_are_made_as_long_as_they_should_be() -> None:
