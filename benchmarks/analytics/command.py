@@ -16,15 +16,17 @@ def analytics(
     adapter: Annotated[Path | None, typer.Option(help="LoRA as a GGUF file.")] = None,
     tokens: Annotated[int, typer.Option(min=100, help="Of the prompt of a call.")] = 600,
     calls: Annotated[int, typer.Option(min=2, help="Measured calls of each form.")] = 20,
-    threads: Annotated[int, typer.Option(min=1, help="Of llama.cpp.")] = 1,
+    threads: Annotated[int, typer.Option(min=1, help="Of each back-end.")] = 1,
     price: Annotated[
         float, typer.Option(min=0, help="Of a machine hour with so many cores, in dollars.")
     ] = 0.04,
     out: Annotated[Path, typer.Option(help="Folder for the report.")] = Path("runs/analytics"),
     *,
-    eight_bit: Annotated[bool, typer.Option(help="Measure the base as Q8_0 too.")] = True,
+    eight_bit: Annotated[
+        bool, typer.Option(help="Measure llama.cpp with the base as Q8_0 too.")
+    ] = True,
 ) -> None:
-    """Measure what a call costs a language model on llama.cpp: time, memory, money."""
+    """Measure what a call costs a language model on a CPU: time, memory, money."""
     options = AnalyticsOptions(
         base=base,
         adapter=adapter,

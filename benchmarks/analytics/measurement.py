@@ -1,13 +1,15 @@
-"""Measure what a call costs a language model on llama.cpp: time, memory, money."""
+"""Measure what a call costs a language model on a CPU: time, memory, money."""
 
 from __future__ import annotations
 
+import os
 import tempfile
 import time
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from statistics import mean
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
 from rich.table import Table
@@ -17,6 +19,8 @@ from benchmarks.core.report import base_name, prepare_folder, save_report
 from benchmarks.core.spread import percentiles
 from models.analytics.answer_parts import MAX_TURNS
 from models.analytics.backends.llama import LlamaBackend, LlamaOptions
+from models.analytics.backends.onnx import OnnxBackend, OnnxOptions
+from models.analytics.backends.protocol import Backend
 from models.analytics.grammar import max_answer_tokens
 from models.analytics.manifest import FORMAT, AnalyticsManifest
 from models.analytics.serving.analyst import TEMPLATE_TOKENS, Analysed, Analyst
@@ -52,9 +56,9 @@ class AnalyticsOptions(msgspec.Struct, frozen=True, kw_only=True):
         adapter: LoRA as a GGUF file; None without.
         tokens: Of the prompt of a call, what the chat template adds left out.
         calls: Measured calls of each form.
-        threads: Of llama.cpp.
+        threads: Of each back-end.
         price: Of a machine hour with so many cores, in dollars.
-        has_eight_bit: Whether to measure the base as Q8_0 too.
+        has_eight_bit: Whether to measure llama.cpp with the base as Q8_0 too.
     """
 
     base: str = "smollm2-135m"
@@ -76,15 +80,16 @@ def measure(options: AnalyticsOptions, *, out: Path) -> dict[str, Any]:
     base = find_base(options.base, "", None)
     with tempfile.TemporaryDirectory() as name, WorkProgress() as progress:
         row = progress.add_task("analytics", total=None)
-        forms = {"as fetched": base}
+        forms = {"onnx, 8 bits": _Form(base, partial(_on_onnx, cache=Path(name) / "converted"))}
+        forms["llama, as fetched"] = _Form(base, _on_llama)
         if options.has_eight_bit:
             progress.update(row, description="writing Q8_0")
-            forms["Q8_0, from the same 4 bits"] = Path(name) / "base.gguf"
-            fuse_gguf(None, base, forms["Q8_0, from the same 4 bits"], "Q8_0")
+            forms["llama, Q8_0"] = _Form(Path(name) / "base.gguf", _on_llama)
+            fuse_gguf(None, base, forms["llama, Q8_0"].base, "Q8_0")
         rows = []
-        for title, path in forms.items():
+        for title, form in forms.items():
             progress.update(row, description=title, total=options.calls, completed=0)
-            rows.append(_measure(title, path, options, lambda: progress.advance(row)))
+            rows.append(_measure(title, form, options, lambda: progress.advance(row)))
     adapter = base_name(options.adapter) if options.adapter else ""
     about = {
         **msgspec.structs.asdict(options),
@@ -94,44 +99,84 @@ def measure(options: AnalyticsOptions, *, out: Path) -> dict[str, Any]:
     return save_report("analytics", {"options": about, "rows": rows}, out)
 
 
-def _measure(
-    title: str, base: Path, options: AnalyticsOptions, advance: Callable[[], None]
-) -> dict[str, Any]:
-    guide = the_guide()
-    context = options.tokens + TEMPLATE_TOKENS + max_answer_tokens(guide, "codes", MAX_TURNS)
-    began = time.perf_counter()
-    backend = LlamaBackend(
-        LlamaOptions(
-            base=base,
-            adapter=options.adapter,
-            threads=options.threads,
-            context_tokens=context,
-            timeout_s=HOUR_S,
-        )
+class _Opened(NamedTuple):
+    """A back-end and the process that runs its model."""
+
+    backend: Backend
+    process: int
+
+
+class _Form(NamedTuple):
+    """A base model and the back-end that runs it."""
+
+    base: Path
+    open: Callable[[Path, AnalyticsOptions], _Opened]
+
+
+def _on_onnx(base: Path, options: AnalyticsOptions, *, cache: Path) -> _Opened:
+    chosen = OnnxOptions(
+        base=base,
+        adapter=options.adapter,
+        cache=cache,
+        threads=options.threads,
+        context_tokens=_context(options),
+        timeout_s=HOUR_S,
     )
+    return _Opened(OnnxBackend(chosen), os.getpid())
+
+
+def _on_llama(base: Path, options: AnalyticsOptions) -> _Opened:
+    chosen = LlamaOptions(
+        base=base,
+        adapter=options.adapter,
+        threads=options.threads,
+        context_tokens=_context(options),
+        timeout_s=HOUR_S,
+    )
+    backend = LlamaBackend(chosen)
+    return _Opened(backend, backend.process_id)
+
+
+def _context(options: AnalyticsOptions) -> int:
+    return options.tokens + TEMPLATE_TOKENS + max_answer_tokens(the_guide(), "codes", MAX_TURNS)
+
+
+def _measure(
+    title: str, form: _Form, options: AnalyticsOptions, advance: Callable[[], None]
+) -> dict[str, Any]:
+    began = time.perf_counter()
+    form.open(form.base, options).backend.close()  # what is converted once, is converted then
+    first_s = time.perf_counter() - began
+    own_mb, began = memory_mb(os.getpid()), time.perf_counter()
+    backend, process = form.open(form.base, options)
     load_s = time.perf_counter() - began
     manifest = AnalyticsManifest(
         name=title,
         format=FORMAT,
         file="",
         sha256="",
-        base=str(base),
+        base=str(form.base),
         guide_file="",
         max_prompt_tokens=options.tokens,
     )
-    analyst = Analyst(title, guide, manifest, backend)
+    analyst = Analyst(title, the_guide(), manifest, backend)
     try:
         analyst.check()
         samples = []
         for call in long_calls(options.calls, options.tokens, backend.count_tokens):
-            samples.append(_sample(analyst, backend.process_id, call))
+            samples.append(_sample(analyst, process, call))
             advance()
-        memory = memory_mb(backend.process_id)
+        memory = memory_mb(process) - (own_mb if process == os.getpid() else 0.0)
     finally:
         backend.close()
-    size_mb = base.stat().st_size / MEGABYTE
-    about = {"form": title, "size_mb": round(size_mb, 1), "load_s": round(load_s, 2)}
-    return {**about, "memory_mb": memory, **_figures(samples, options)}
+    about = {
+        "form": title,
+        "size_mb": round(form.base.stat().st_size / MEGABYTE, 1),
+        "first_load_s": round(first_s, 2),
+        "load_s": round(load_s, 2),
+        "memory_mb": round(memory, 1),
+    }
+    return {**about, **_figures(samples, options)}
 
 
 def _sample(analyst: Analyst, process: int, call: Call) -> dict[str, float]:
@@ -215,7 +260,7 @@ def _pair(row: Mapping[str, Any], key: str) -> str:
 _LINES: dict[str, Callable[[Mapping[str, Any]], str]] = {
     "file": lambda row: f"{row['size_mb']:.0f} MB",
     "memory": lambda row: f"{row['memory_mb']:.0f} MB",
-    "load": lambda row: f"{row['load_s']:.1f} s",
+    "first load, next loads": lambda row: f"{row['first_load_s']:.1f}, {row['load_s']:.1f} s",
     "clock p50, p95": lambda row: _pair(row, "s"),
     "CPU p50, p95": lambda row: _pair(row, "cpu_s"),
     "prompt p50, p95": lambda row: _pair(row, "prompt_s"),

@@ -1,4 +1,4 @@
-"""CPU time and memory of another process, as Linux tells them."""
+"""CPU time and memory of a process, as Linux tells them."""
 
 import os
 from pathlib import Path
@@ -15,7 +15,7 @@ def cpu_seconds(process: int) -> float:
 
 
 def memory_mb(process: int) -> float:
-    """Return the most memory that a process has held, mapped weights included."""
+    """Return the memory that a process holds, mapped weights included."""
     lines = Path(f"/proc/{process}/status").read_text("utf-8").splitlines()
-    held = next(line.split()[1] for line in lines if line.startswith("VmHWM:"))
+    held = next(line.split()[1] for line in lines if line.startswith("VmRSS:"))
     return round(int(held) * _KIBIBYTE / MEGABYTE, 1)

@@ -4,6 +4,6 @@ from models.extras.requirement import required_for
 
 with required_for("an answer by a grammar", extra="analytics"):
     import llguidance
-    from llguidance import hf, numpy
+    from llguidance import numpy
 
-__all__ = ["hf", "llguidance", "numpy"]
+__all__ = ["llguidance", "numpy"]

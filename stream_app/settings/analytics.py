@@ -16,7 +16,7 @@ class AnalyticsSettings(Part):
         backend: That runs the model: in the process, or a server with the completion API.
         base: Name or path of the base model, in the form that the back-end reads; empty for that
             of the model's manifest.
-        threads: Of the back-end `llama`.
+        threads: Of the back-ends `onnx` and `llama`.
         device: Of the back-end `transformers`.
         timeout_s: For one answer; of the back-end `transformers` for one run.
         server_url: Of the back-end `openai`, up to the version: ``http://localhost:8000/v1``.
@@ -37,7 +37,7 @@ class AnalyticsSettings(Part):
 
     guide: str = Field(default="contact-centre", min_length=1)
     model: str = Field(default="bundled", min_length=1)
-    backend: Literal["llama", "transformers", "mlx", "openai"] = "llama"
+    backend: Literal["onnx", "llama", "transformers", "mlx", "openai"] = "onnx"
     base: str = ""
     threads: int = Field(default=1, ge=1)
     device: str = "cpu"

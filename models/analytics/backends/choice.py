@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal, cast
 
 from models.analytics.backends.openai_server import OpenAiBackend, ServerOptions
 from models.fetching.base_model import find_base
+from models.fetching.cache import default_models_folder
 from schemas.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -16,9 +17,11 @@ if TYPE_CHECKING:
     from models.analytics.backends.protocol import Backend
     from models.analytics.manifest import AnalyticsManifest
 
-BackendName = Literal["llama", "transformers", "mlx", "openai"]
+BackendName = Literal["onnx", "llama", "transformers", "mlx", "openai"]
+_CONVERTED = "converted"  # folder of the cache of models
 _PACKAGE = "models.analytics.backends"
 _MODULES = {  # imported when chosen: each needs the packages of an extra, torch among them
+    "onnx": ("onnx", "Onnx"),
     "llama": ("llama", "Llama"),
     "transformers": ("transformers_peft", "Transformers"),
     "mlx": ("mlx", "Mlx"),
@@ -33,7 +36,7 @@ class BackendOptions:
         name: Of the back-end.
         base: Name or path of the base model in the form that it reads; empty for the manifest's.
         models_folder: Cache of fetched models; the default one where None.
-        threads: Of `llama`.
+        threads: Of `onnx` and `llama`.
         device: Of `transformers`.
         precision: Of the weights of `transformers`, a type of torch.
         max_batch: Calls of one run of `transformers`.
@@ -41,7 +44,7 @@ class BackendOptions:
         server: Of `openai`.
     """
 
-    name: BackendName = "llama"
+    name: BackendName = "onnx"
     base: str = ""
     models_folder: Path | None = None
     threads: int = 1
@@ -75,8 +78,13 @@ def open_backend(
     sha256 = "" if options.base else manifest.base_sha256
     base = find_base(options.base or manifest.base, sha256, options.models_folder)
     shared: dict[str, Any] = {"base": base, "adapter": adapter, "timeout_s": options.timeout_s}
+    on_cpu = {"threads": options.threads, "context_tokens": context_tokens}
     settings: dict[str, dict[str, Any]] = {
-        "llama": {"threads": options.threads, "context_tokens": context_tokens},
+        "onnx": {
+            **on_cpu,
+            "cache": (options.models_folder or default_models_folder()) / _CONVERTED,
+        },
+        "llama": on_cpu,
         "transformers": {
             "device": options.device,
             "precision": options.precision,
@@ -93,6 +101,7 @@ def open_backend(
 def _adapter(path: Path, manifest: AnalyticsManifest, name: BackendName) -> Path | None:
     """Return the adapter in the form of a back-end; None for a base that is asked as it is."""
     forms = {
+        "onnx": manifest.gguf_adapter,
         "llama": manifest.gguf_adapter,
         "transformers": manifest.peft_folder,
         "mlx": manifest.mlx_folder,

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
 from models.analytics.backends.completions import Completion, judged
 from models.analytics.backends.grammar import SampledToken
-from models.extras.llguidance import hf, llguidance
+from models.extras.llguidance import llguidance
 from models.extras.llguidance import numpy as masks
 from schemas.failed import Failed
 
@@ -21,49 +21,38 @@ if TYPE_CHECKING:
 _ALTERNATIVES = 40  # of each token; a closed list has at most 26 entries
 
 
-class GuidedVocabulary:
-    """The tokens of a model, as grammars see them.
+class Vocabulary(Protocol):
+    """The tokens of a model.
 
-    Args:
-        tokenizer: Fast tokenizer of transformers.
+    Attributes:
         size: Number of logits.
-        ends: Ids of the tokens that end an answer; those of the tokenizer where empty.
+        tokens: As grammars see them.
     """
 
-    def __init__(self, tokenizer: Any, size: int, ends: tuple[int, ...] = ()) -> None:
-        self.size = size
-        self.tokens = hf.from_tokenizer(tokenizer, size, list(ends) or None)
-        self._hf: Any = tokenizer
-
-    def prompt_ids(self, request: Request) -> list[int]:
-        """Return the tokens of a prompt, template included."""
-        prompt = request.prompt
-        if request.form != "chat":
-            return list(self._hf("\n".join(each for each in prompt[:2] if each))["input_ids"])
-        messages = [
-            {"role": role, "content": text}
-            for role, text in (("system", prompt.system), ("user", prompt.user))
-            if text
-        ]
-        text = self._hf.apply_chat_template(messages, tokenize=False, add_generation_prompt=True)
-        return list(self._hf(text, add_special_tokens=False)["input_ids"])
-
-    def count(self, text: str) -> int:
-        """Return the number of tokens of a text."""
-        return len(self._hf(text, add_special_tokens=False)["input_ids"])
+    size: int
+    tokens: llguidance.LLTokenizer
 
 
 class GuidedText:
     """One answer under way.
 
-    Attributes:
-        is_done: Nothing is to be written any more.
+    Args:
+        vocabulary: Of the model.
+        request: What is asked.
+        prompt_tokens: Number of tokens of the prompt.
+        cached_tokens: How many of them were read for an earlier prompt.
     """
 
-    def __init__(self, vocabulary: GuidedVocabulary, request: Request, prompt_tokens: int) -> None:
+    def __init__(
+        self,
+        vocabulary: Vocabulary,
+        request: Request,
+        prompt_tokens: int,
+        cached_tokens: int = 0,
+    ) -> None:
         self._vocabulary = vocabulary
         self._request = request
-        self._prompt_tokens = prompt_tokens
+        self._read_tokens = (prompt_tokens, cached_tokens)
         grammar = llguidance.LLMatcher.grammar_from_lark(request.grammar)
         self._matcher = llguidance.LLMatcher(vocabulary.tokens, grammar, log_level=0)
         self._mask = masks.allocate_token_bitmask(1, vocabulary.size)
@@ -99,6 +88,18 @@ class GuidedText:
         self._ended = self._matcher.is_stopped()
         return token
 
+    def forced(self) -> list[int]:
+        """Return the tokens that the grammar leaves no choice for; they are written then."""
+        if self.is_done:
+            return []
+        room = self._request.max_tokens - len(self._written)
+        tokens = self._matcher.compute_ff_tokens()[:room]
+        decode = self._vocabulary.tokens.decode_bytes
+        self._written += [SampledToken(decode([each]), 0.0, ()) for each in tokens]
+        self._matcher.consume_tokens(tokens)
+        self._ended = self._matcher.is_stopped()
+        return tokens
+
     def result(self) -> Generated | Failed:
         """Return the answer, or why it is none."""
         if self._matcher.is_error():
@@ -109,7 +110,7 @@ class GuidedText:
             text=text,
             tokens=tuple(self._written),
             is_whole=self._ended,
-            usage=(self._prompt_tokens, 0, len(self._written)),
+            usage=(*self._read_tokens, len(self._written)),
             prompt_s=self._first_s - self._begin_s,
             answer_s=self._last_s - self._first_s,
         )

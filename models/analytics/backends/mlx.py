@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from models.analytics.backends.guided_text import GuidedText, GuidedVocabulary
+from models.analytics.backends.guided_text import GuidedText
+from models.analytics.backends.hugging_face_vocabulary import HuggingFaceVocabulary
 from models.analytics.mlx_model import load_mlx_model
 from models.extras.mlx import core
 from models.extras.mlx_lm import cache
@@ -63,7 +64,7 @@ class MlxBackend:
         size = int(self._logits([0], None).shape[-1])
         ends = tuple(sorted(tokenizer.eos_token_ids))
         fast = vars(tokenizer)["_tokenizer"]  # mlx-lm wraps it
-        self._vocabulary = GuidedVocabulary(fast, size, ends)
+        self._vocabulary = HuggingFaceVocabulary(fast, size, ends)
 
     def generate(self, requests: Sequence[Request]) -> list[Generated | Failed]:
         """Return the answer to each request, or why there is none."""

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from models.analytics.backends.guided_text import GuidedText, GuidedVocabulary
+from models.analytics.backends.guided_text import GuidedText
+from models.analytics.backends.hugging_face_vocabulary import HuggingFaceVocabulary
 from models.extras.transformers import peft, torch, transformers
 from schemas.errors import ModelIntegrityError
 from schemas.failed import Failed
@@ -69,7 +70,7 @@ class TransformersBackend:
             reason = " ".join(str(error).split())[:300]
             raise ModelIntegrityError(f"{options.base} cannot be loaded: {reason}") from error
         ends = self._model.generation_config.eos_token_id
-        self._vocabulary = GuidedVocabulary(
+        self._vocabulary = HuggingFaceVocabulary(
             self._tokenizer,
             int(self._model.get_input_embeddings().weight.shape[0]),
             tuple(ends) if isinstance(ends, list) else () if ends is None else (int(ends),),

@@ -130,12 +130,15 @@ def logits_of(model: Any, tokens: Sequence[int]) -> np.ndarray[Any, np.dtype[np.
     return np.asarray(logits.float().numpy())
 
 
-def make_gguf(folder: Path, path: Path) -> Path:
-    """Write a model of `make_hugging_face` as a GGUF file in fp32, tokenizer included."""
+def make_gguf(folder: Path, path: Path, cut: str = "gpt-2") -> Path:
+    """Write a model of `make_hugging_face` as a GGUF file in fp32, tokenizer included.
+
+    ``cut`` says how texts are cut before pairs are merged.
+    """
     model, shape = load_hugging_face(folder), read_shape(folder)
     writer = gguf.GGUFWriter(path, shape.architecture)
     _add_sizes(writer, model.config)
-    _add_tokenizer(writer)
+    _add_tokenizer(writer, cut)
     for name, weights in model.state_dict().items():
         if name == "lm_head.weight":  # tied
             continue
@@ -184,10 +187,10 @@ def _add_sizes(writer: gguf.GGUFWriter, config: Any) -> None:
     writer.add_file_type(0)
 
 
-def _add_tokenizer(writer: gguf.GGUFWriter) -> None:
+def _add_tokenizer(writer: gguf.GGUFWriter, cut: str) -> None:
     tokens = vocabulary()
     writer.add_tokenizer_model("gpt2")
-    writer.add_tokenizer_pre("gpt-2")
+    writer.add_tokenizer_pre(cut)
     writer.add_token_list(tokens)
     writer.add_token_types([1] * (len(tokens) - len(SPECIAL)) + [3] * len(SPECIAL))
     writer.add_token_merges([" ".join(merge) for merge in MERGES])

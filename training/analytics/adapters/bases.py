@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Literal
 
 import msgspec
 
-from models.extras.gguf import gguf
+from models.store.gguf_file import is_gguf, open_gguf, read_field
 from models.store.json_object import read_object
 from schemas.errors import ConfigurationError, ModelIntegrityError, ModelNotFoundError
 
@@ -15,7 +15,6 @@ if TYPE_CHECKING:
 
 BaseForm = Literal["hf", "gguf"]
 HF_CONFIG = "config.json"
-GGUF_MAGIC = b"GGUF"
 # llama.cpp's architecture by Hugging Face's; where the rows of queries and keys are reordered.
 _ARCHITECTURES = {"llama": "llama", "mistral": "llama", "qwen2": "qwen2"}
 _REORDERED = {"llama"}
@@ -75,14 +74,6 @@ def read_shape(base: Path) -> BaseShape:
         raise ModelIntegrityError(f"{base / HF_CONFIG} lacks a number: {error}") from error
 
 
-def is_gguf(path: Path) -> bool:
-    """Return whether this is a GGUF file."""
-    if not path.is_file():
-        return False
-    with path.open("rb") as file:
-        return file.read(len(GGUF_MAGIC)) == GGUF_MAGIC
-
-
 def _shape_of_gguf(path: Path) -> BaseShape:
     reader = open_gguf(path)
     name = str(read_field(reader, "general.architecture"))
@@ -100,24 +91,3 @@ def _shape_of_gguf(path: Path) -> BaseShape:
         heads=heads,
         kv_heads=kv_heads if isinstance(kv_heads, int) else heads,
     )
-
-
-def open_gguf(path: Path) -> gguf.GGUFReader:
-    """Return a reader of a GGUF file.
-
-    Raises:
-        ModelNotFoundError: There is none.
-        ModelIntegrityError: It is damaged.
-    """
-    if not path.is_file():
-        raise ModelNotFoundError(f"no file {path}")
-    try:
-        return gguf.GGUFReader(path)
-    except (ValueError, IndexError, KeyError, UnicodeDecodeError) as error:
-        raise ModelIntegrityError(f"{path} is no GGUF file, or damaged: {error}") from error
-
-
-def read_field(reader: gguf.GGUFReader, name: str) -> object:
-    """Return the value of a field of a GGUF file; None where it has no such field."""
-    field = reader.get_field(name)
-    return None if field is None else field.contents()

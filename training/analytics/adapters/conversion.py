@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Literal
 
 from models.analytics.mlx_files import ADAPTER_CONFIG
+from models.store.gguf_file import is_gguf, open_gguf, read_field
 from models.store.json_object import read_object
 from schemas.errors import ConfigurationError, ModelNotFoundError
-from training.analytics.adapters.bases import is_gguf, open_gguf, read_field, read_shape
+from training.analytics.adapters.bases import read_shape
 from training.analytics.adapters.gguf_adapter import read_gguf, write_gguf
 from training.analytics.adapters.mlx_folder import read_mlx, write_mlx
 from training.analytics.adapters.peft_folder import read_peft, write_peft

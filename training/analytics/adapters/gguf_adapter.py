@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from models.extras.gguf import gguf
+from models.store.gguf_file import open_gguf, read_field
 from schemas.errors import ConfigurationError, ModelIntegrityError
-from training.analytics.adapters.bases import open_gguf, read_field
 from training.analytics.adapters.lora import make_adapter, pair_up, place
 
 if TYPE_CHECKING:

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from models.extras.gguf import gguf
+from models.store.gguf_file import open_gguf, read_field
 from schemas.errors import ConfigurationError
-from training.analytics.adapters.bases import open_gguf, read_field, read_shape
+from training.analytics.adapters.bases import read_shape
 from training.analytics.adapters.gguf_adapter import gguf_name, reorder_rows
 from training.analytics.adapters.lora import MATRIX
 

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 from models.analytics.mlx_model import add_adapter, load_mlx_base
 from models.extras.mlx_lm import language_models, trees
+from models.store.gguf_file import is_gguf
 from schemas.errors import ConfigurationError
-from training.analytics.adapters.bases import is_gguf
 from training.analytics.adapters.gguf_base import write_hugging_face
 from training.analytics.adapters.hugging_face_model import refuse_existing
 from training.analytics.adapters.mlx_folder import write_mlx

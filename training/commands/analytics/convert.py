@@ -6,8 +6,8 @@ from typing import Annotated, Any, Literal
 
 import typer
 
+from models.store.gguf_file import is_gguf
 from schemas.errors import ConfigurationError
-from training.analytics.adapters.bases import is_gguf
 from training.analytics.adapters.conversion import form_of, read_adapter, write_adapter
 from training.analytics.adapters.gguf_adapter import Precision
 

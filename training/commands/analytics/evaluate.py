@@ -76,7 +76,7 @@ def evaluate_model(
     samples: SamplesOption = 0,
     generations: GenerationsOption = 1,
     temperature: TemperatureOption = 0.7,
-    backend: BackendOption = "llama",
+    backend: BackendOption = "onnx",
     device: DeviceOption = "cpu",
     harper_valley: HarperValleyOption = None,
     seed: SeedOption = 0,

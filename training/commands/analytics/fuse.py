@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 import typer
 
 from models.console import WorkProgress
-from training.analytics.adapters.bases import is_gguf
+from models.store.gguf_file import is_gguf
 from training.analytics.adapters.conversion import read_adapter
 from training.analytics.adapters.gguf_model import Quantisation, fuse_gguf
 from training.analytics.adapters.hugging_face_model import fuse_hugging_face

@@ -30,7 +30,7 @@ def keep_model(
     ] = "contact-centre",
     backend: Annotated[
         BackendName, typer.Option("--backend", help="What runs the models.")
-    ] = "llama",
+    ] = "onnx",
     *,
     new_validation: Annotated[
         bool, typer.Option("--new-validation", help="Compare on a validation set that has changed.")

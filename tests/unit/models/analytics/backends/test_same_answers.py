@@ -1,6 +1,6 @@
 """All back-ends give the same answers of the same weights, alone and in batches."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from models.analytics.backends.llama import LlamaBackend, LlamaOptions
+from models.analytics.backends.onnx import OnnxBackend, OnnxOptions
 from models.analytics.backends.protocol import Generated, Request
 from models.analytics.backends.transformers_peft import TransformersBackend, TransformersOptions
 from schemas.errors import ModelIntegrityError
@@ -51,24 +52,42 @@ def on_llama(folder: Path, adapter: Path | None = None) -> list[Generated]:
         backend.close()
 
 
+def on_onnx(folder: Path, adapter: Path | None = None) -> list[Generated]:
+    """Return the answers of ONNX Runtime in fp32."""
+    options = OnnxOptions(
+        base=folder / "base.gguf",
+        adapter=adapter,
+        cache=folder / "cache",
+        context_tokens=1024,
+        precision="fp32",
+    )
+    return whole(OnnxBackend(options).generate(REQUESTS))
+
+
 def whole(answers: Sequence[Generated | Failed]) -> list[Generated]:
     """Return answers, all of which must be there."""
     texts_of(answers)
     return [each for each in answers if isinstance(each, Generated)]
 
 
-def test_llama_and_transformers_write_the_same(folder: Path) -> None:
+@pytest.mark.parametrize("run", [on_llama, on_onnx])
+def test_others_write_what_transformers_writes(
+    folder: Path, run: Callable[..., list[Generated]]
+) -> None:
     expected = on_transformers(folder, REQUESTS)
-    found = on_llama(folder)
+    found = run(folder)
 
     assert len({each.text for each in expected}) > 3
     assert [each.text for each in found] == [each.text for each in expected]
     assert [each.prompt_tokens for each in found] == [each.prompt_tokens for each in expected]
 
 
-def test_an_adapter_of_peft_and_its_gguf_write_the_same(folder: Path) -> None:
+@pytest.mark.parametrize("run", [on_llama, on_onnx])
+def test_an_adapter_of_peft_and_its_gguf_write_the_same(
+    folder: Path, run: Callable[..., list[Generated]]
+) -> None:
     adapted = on_transformers(folder, REQUESTS, adapter=folder / "peft")
-    found = on_llama(folder, folder / "adapter.gguf")
+    found = run(folder, folder / "adapter.gguf")
 
     assert [each.text for each in found] == [each.text for each in adapted]
     assert adapted != on_transformers(folder, REQUESTS)
@@ -108,14 +127,18 @@ def test_an_answer_that_takes_too_long_fails(folder: Path) -> None:
 
 def test_tokens_are_counted_as_llama_counts_them(folder: Path) -> None:
     transformers = TransformersBackend(TransformersOptions(base=folder / "hf"))
+    onnx = OnnxBackend(
+        OnnxOptions(base=folder / "base.gguf", cache=folder / "cache", context_tokens=256)
+    )
     llama = LlamaBackend(LlamaOptions(base=folder / "base.gguf", context_tokens=256))
     texts = ["", "the time is 12:30", "Agent: hello\nCustomer: que tal, señor"]
     try:
-        assert [transformers.count_tokens(each) for each in texts] == [
-            llama.count_tokens(each) for each in texts
-        ]
+        expected = [llama.count_tokens(each) for each in texts]
     finally:
         llama.close()
+
+    assert [transformers.count_tokens(each) for each in texts] == expected
+    assert [onnx.count_tokens(each) for each in texts] == expected
 
 
 def test_a_folder_without_a_model_is_told_in_one_line(tmp_path: Path) -> None:

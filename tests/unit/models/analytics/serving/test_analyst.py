@@ -22,6 +22,14 @@ from tests.support.models.stored_models import LATER_S, Clock
 pytestmark = pytest.mark.filterwarnings("ignore:.*:DeprecationWarning")
 
 
+@pytest.fixture(scope="module", autouse=True)
+def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Keep conversions of the tests' models out of the user's cache."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("HOME", str(tmp_path_factory.mktemp("home")))
+        yield
+
+
 @pytest.fixture(scope="module")
 def manifest(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("tiny")
@@ -87,7 +95,7 @@ def test_without_a_bundled_model_the_reason_says_to_train_one(
 
 
 def test_an_adapter_in_another_form_than_the_back_end_reads_is_told(manifest: Path) -> None:
-    with pytest.raises(ConfigurationError, match="no adapter for the back-end mlx, but for llama"):
+    with pytest.raises(ConfigurationError, match="no adapter for the back-end mlx, but for onnx, llama"):
         Analyst.load(manifest, BackendOptions(name="mlx"))
 
 

@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 
 from models.extras.gguf import gguf
+from models.store.gguf_file import read_field
 from schemas.errors import ConfigurationError, ModelIntegrityError, ModelNotFoundError
 from tests.support.analytics.tiny_llm import (
     make_gguf,
@@ -21,7 +22,7 @@ from tests.support.analytics.tiny_llm import (
     make_peft,
     vocabulary,
 )
-from training.analytics.adapters.bases import read_field, read_shape
+from training.analytics.adapters.bases import read_shape
 from training.analytics.adapters.gguf_adapter import read_gguf, write_gguf
 from training.analytics.adapters.gguf_model import fuse_gguf
 from training.analytics.adapters.peft_folder import read_peft, write_peft

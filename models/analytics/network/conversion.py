@@ -1,0 +1,119 @@
+"""Models turned once into a graph with its weights beside it, in a cache.
+
+Reading a GGUF file, adding an adapter and rounding to 8 bits takes seconds and a gigabyte; what
+comes of it is mapped into memory in less than one.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from contextlib import suppress
+from typing import TYPE_CHECKING, Literal
+
+import onnx
+from filelock import FileLock
+
+from models.analytics.network.gguf_vocabulary import read_vocabulary
+from models.analytics.network.graph import llama_model
+from models.analytics.network.vocabulary import VocabularyFacts
+from models.analytics.network.weights import LlamaDimensions, LlamaWeights
+from models.store.manifest import (
+    WeightsManifest,
+    load_manifest,
+    sha256_of,
+    verified_weights,
+    write_manifest,
+)
+from schemas.errors import ModelIntegrityError, ModelNotFoundError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from onnx import ModelProto
+
+    from models.onnx_graph import Precision
+
+_FORMAT: Literal["callstream-llama-1"] = "callstream-llama-1"  # another is converted again
+_DIGITS = 16  # of the hash of what a conversion was made from
+
+
+class ConvertedModel(WeightsManifest, frozen=True, kw_only=True):
+    """What stands beside a conversion; ``file`` is the graph.
+
+    Attributes:
+        dimensions: Sizes.
+        vocabulary: What the tokenizer does not tell.
+        tokenizer_file: The tokenizer, beside the graph.
+    """
+
+    dimensions: LlamaDimensions
+    vocabulary: VocabularyFacts
+    tokenizer_file: str
+
+
+def converted_model(base: Path, adapter: Path | None, precision: Precision, cache: Path) -> Path:
+    """Return the manifest of a conversion, which is made where the cache has none that is whole.
+
+    Args:
+        base: GGUF file of the model.
+        adapter: LoRA as a GGUF file; None without.
+        precision: Of the matrices; see `llama_model`.
+        cache: Folder; made if it is not there.
+
+    Raises:
+        ModelNotFoundError: There is no such file, or the cache cannot be written.
+        ModelIntegrityError: A file is damaged.
+        ConfigurationError: Another architecture or tokenizer, or an adapter of another base.
+    """
+    try:
+        sources = [sha256_of(each) for each in (base, adapter) if each is not None]
+    except FileNotFoundError as error:
+        raise ModelNotFoundError(f"no file {error.filename}") from error
+    key = hashlib.sha256("/".join((_FORMAT, precision, *sources)).encode()).hexdigest()[:_DIGITS]
+    path = cache / f"{base.stem}-{key}.json"
+    try:
+        cache.mkdir(parents=True, exist_ok=True)
+        with FileLock(cache / f".{path.stem}.lock"):
+            if not _is_whole(path):
+                _convert(LlamaWeights(base, adapter), precision, path)
+    except OSError as error:
+        msg = f"{base.name} has to be converted once, and {cache} cannot be written: {error}"
+        raise ModelNotFoundError(msg) from error
+    return path
+
+
+def _is_whole(path: Path) -> bool:
+    with suppress(ModelIntegrityError, ModelNotFoundError):
+        verified_weights(path, load_manifest(path, ConvertedModel))
+        return True
+    return False
+
+
+def _convert(weights: LlamaWeights, precision: Precision, path: Path) -> None:
+    path.unlink(missing_ok=True)
+    tokenizer, vocabulary = read_vocabulary(weights.reader)
+    tokenizer_path = path.with_suffix(".tokenizer.json")
+    tokenizer.save(str(tokenizer_path))
+    graph = _write_graph(llama_model(weights, precision), path.with_suffix(".onnx"))
+    others = (tokenizer_path, graph.with_suffix(".weights"))
+    write_manifest(
+        ConvertedModel(
+            name=path.stem,
+            format=_FORMAT,
+            file=graph.name,
+            sha256=sha256_of(graph),
+            other_files={each.name: sha256_of(each) for each in others},
+            dimensions=weights.dimensions,
+            vocabulary=vocabulary,
+            tokenizer_file=tokenizer_path.name,
+        ),
+        path,
+    )
+
+
+def _write_graph(model: ModelProto, path: Path) -> Path:
+    """Write a graph, and its weights beside it, from where they are mapped into memory."""
+    beside = path.with_suffix(".weights")
+    beside.unlink(missing_ok=True)  # it would be appended to
+    onnx.save_model(model, path, save_as_external_data=True, location=beside.name)
+    return path
