@@ -240,7 +240,9 @@ class Classifier:
         manifest = self._manifest
         whole = aggregated([logits], self._columns, manifest.aggregation)
         decided = decide(
-            probabilities_of(whole, self._columns, manifest.temperatures), self.label_set
+            probabilities_of(whole, self._columns, manifest.temperatures),
+            self.label_set,
+            manifest.given_from,
         )
         probabilities = {name: values[0] for name, values in decided.probabilities.items()}
         second = self._second_opinion(call, whole[0])
@@ -315,7 +317,7 @@ class Classifier:
         if not len(asked):
             return one
         each = decide(
-            probabilities_of(alone, self._columns, self._manifest.temperatures), self.label_set
+            probabilities_of(alone, self._columns, self._manifest.temperatures), self.label_set, {}
         ).probabilities
         passages = [call.chosen[index] for index in asked]
         answers = tuple(

@@ -127,7 +127,11 @@ class Decided(NamedTuple):
     best: dict[str, npt.NDArray[np.int64]]
 
 
-def decide(probabilities: Mapping[str, FloatArray], label_set: LabelSet) -> Decided:
+def decide(
+    probabilities: Mapping[str, FloatArray],
+    label_set: LabelSet,
+    given_from: Mapping[str, Mapping[str, float]],
+) -> Decided:
     """Return the answers to all tasks; those of a task and its parent are a pair.
 
     The joint probability of a label and its parent's label is the product of the two, 0 for pairs
@@ -137,6 +141,8 @@ def decide(probabilities: Mapping[str, FloatArray], label_set: LabelSet) -> Deci
     Args:
         probabilities: Of each task alone, shape (calls, labels).
         label_set: Of the tasks.
+        given_from: Of labels of ranked tasks, the probability of the label or a higher one from
+            which a call gets at least this label, even if a lower one is likelier.
     """
     decided = dict(probabilities)
     best = {
@@ -144,6 +150,12 @@ def decide(probabilities: Mapping[str, FloatArray], label_set: LabelSet) -> Deci
         for task in label_set.tasks
         if task.mode == "single"
     }
+    for name, labels in given_from.items():
+        names = label_set.task(name).names
+        for label, least in labels.items():
+            rank = names.index(label)
+            is_given = rank_probability(decided[name], rank) >= least
+            best[name] = np.where(is_given, np.maximum(best[name], rank), best[name])
     for task in label_set.tasks:
         if not task.parent:
             continue
@@ -155,6 +167,11 @@ def decide(probabilities: Mapping[str, FloatArray], label_set: LabelSet) -> Deci
         best[task.name] = joint.argmax(axis=1)
         best[task.parent] = parents[best[task.name]]
     return Decided(decided, best)
+
+
+def rank_probability(probabilities: FloatArray, rank: int) -> FloatArray:
+    """Return the probability of each call that a label of a ranked task or a higher one holds."""
+    return np.asarray(probabilities[:, rank:].sum(axis=1))
 
 
 def _joint(own: FloatArray, above: FloatArray) -> FloatArray:

@@ -26,6 +26,8 @@ class ClassificationManifest(WeightsManifest, frozen=True, kw_only=True):
         special_tokens: Their ids.
         tasks: Name of each task and the names of its labels, in the order of the outputs.
         temperatures: By which the logits of each task are divided before the probabilities.
+        given_from: By task and label, as `models.classification.decoding.decide` takes it: what
+            the validation set decided so that enough calls of a label are found.
         max_tokens: Longest window, special tokens included.
         overlap_tokens: That two windows share.
         aggregation: How the windows of a call become one answer: ``mean`` or ``max`` of the
@@ -44,6 +46,7 @@ class ClassificationManifest(WeightsManifest, frozen=True, kw_only=True):
     special_tokens: SpecialTokens
     tasks: dict[str, tuple[str, ...]]
     temperatures: dict[str, float] = msgspec.field(default_factory=dict)
+    given_from: dict[str, dict[str, float]] = msgspec.field(default_factory=dict)
     max_tokens: int = 128
     overlap_tokens: int = 32
     aggregation: Aggregation = "mean"
@@ -69,6 +72,7 @@ def load_classification_manifest(path: Path) -> ClassificationManifest:
         (not manifest.tasks, "it names no tasks"),
         (manifest.tokenizer_file not in others, "its tokenizer has no sha256"),
         (manifest.label_set_file not in others, "its label set has no sha256"),
+        (not _names_labels(manifest), "given_from names a label that there is not"),
         (not SHORTEST <= manifest.max_tokens <= LONGEST, f"max_tokens {manifest.max_tokens}"),
         (
             not 0 <= manifest.overlap_tokens < manifest.max_tokens // 2,
@@ -79,3 +83,10 @@ def load_classification_manifest(path: Path) -> ClassificationManifest:
         if is_wrong:
             raise ModelIntegrityError(f"{path}: {reason}")
     return manifest
+
+
+def _names_labels(manifest: ClassificationManifest) -> bool:
+    return all(
+        labels.keys() <= set(manifest.tasks.get(task, ()))
+        for task, labels in manifest.given_from.items()
+    )

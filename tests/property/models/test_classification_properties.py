@@ -61,7 +61,7 @@ def test_a_label_and_its_parents_are_one_pair_whatever_the_logits(
     logits = scale * np.random.default_rng(seed).standard_normal((4, columns[-1].stop))
     temperatures = {task.name: temperature for task in columns}
 
-    decided = decide(probabilities_of(logits, columns, temperatures), label_set)
+    decided = decide(probabilities_of(logits, columns, temperatures), label_set, {})
 
     for task in label_set.tasks:
         own = decided.probabilities[task.name]

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from models.classification.decoding import TaskColumns
     from models.classification.label_set import LabelSet, Task
     from models.classification.rules import Raised
+    from training.classification.evaluation.calibration import Calibration
 
     FloatArray = npt.NDArray[np.floating]
     BoolArray = npt.NDArray[np.bool_]
@@ -55,7 +56,7 @@ def answer(
     logits: FloatArray,
     labels: FloatArray,
     tasks: Sequence[TaskColumns],
-    temperatures: Mapping[str, float],
+    calibration: Calibration,
     label_set: LabelSet,
 ) -> dict[str, TaskAnswers]:
     """Return the answers to every task that some call has labels for.
@@ -66,10 +67,14 @@ def answer(
         logits: Of whole calls, shape (calls, labels).
         labels: Of them, as `training.classification.learning.losses` has them.
         tasks: The columns of each.
-        temperatures: By which the logits of each task are divided.
+        calibration: Temperatures, and from which probabilities labels are given.
         label_set: Of the tasks.
     """
-    decided = decide(probabilities_of(logits, tasks, temperatures), label_set)
+    decided = decide(
+        probabilities_of(logits, tasks, calibration.temperatures),
+        label_set,
+        calibration.given_from,
+    )
     found = {}
     for task in tasks:
         wanted = labels[:, task.start : task.stop]

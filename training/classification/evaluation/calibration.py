@@ -1,13 +1,14 @@
-"""What the validation set decides after training: aggregation of windows, temperatures."""
+"""What the validation set decides after training: windows, temperatures, least probabilities."""
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 import msgspec
 import numpy as np
 
-from models.classification.decoding import aggregated
+from models.classification.decoding import aggregated, columns_of, rank_probability
 from models.classification.manifest import Aggregation
 from training.classification.learning.accuracy import AVERAGE, accuracies
 from training.classification.learning.losses import ABSENT
@@ -16,17 +17,19 @@ from training.measuring.reliability import calibration_error
 from training.text.losses import best_temperature, least_temperature
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     import numpy.typing as npt
 
     from models.classification.decoding import TaskColumns
+    from models.classification.label_set import LabelSet
 
     FloatArray = npt.NDArray[np.floating]
 
 CALIBRATION_NAME = "calibration.json"
 AGGREGATIONS: tuple[Aggregation, ...] = ("mean", "max", "weighted")
+PLACES = 10_000  # of a probability that stands in a manifest, rounded down
 EVEN = 0.5  # from which an answer is the more probable of two
 
 
@@ -40,6 +43,7 @@ class Calibration(msgspec.Struct, frozen=True):
         errors: Expected calibration error of each task, before and after.
         overlap_tokens: That two windows share.
         eval_avg_acc: Mean accuracy of the tasks over whole calls.
+        given_from: By task and label, as `models.classification.decoding.decide` takes it.
     """
 
     aggregation: Aggregation
@@ -48,6 +52,7 @@ class Calibration(msgspec.Struct, frozen=True):
     errors: dict[str, tuple[float, float]]
     overlap_tokens: int
     eval_avg_acc: float
+    given_from: dict[str, dict[str, float]] = {}
 
 
 def calibrate(
@@ -74,15 +79,18 @@ def calibrate(
     logits = aggregated(windows, tasks, best)
     temperatures, errors = {}, {}
     for task in tasks:
-        wanted = labels[:, task.start : task.stop]
-        has_labels = wanted[:, 0] != ABSENT
+        held = labels[:, task.start : task.stop]
+        has_labels = held[:, 0] != ABSENT
         if not has_labels.any():
             continue
-        given = logits[has_labels, task.start : task.stop].astype(np.float64)
-        temperature = round(_temperature(given, wanted[has_labels], task), 4)
+        given, held = (
+            logits[has_labels, task.start : task.stop].astype(np.float64),
+            held[has_labels],
+        )
+        temperature = round(_temperature(given, held, task), 4)
         temperatures[task.name] = temperature
         before, after = (
-            calibration_error(*confidences(each, wanted[has_labels], task))
+            calibration_error(*confidences(each, held, task))
             for each in (given, given / temperature)
         )
         errors[task.name] = round(before, 5), round(after, 5)
@@ -94,6 +102,50 @@ def calibrate(
         overlap_tokens=overlap,
         eval_avg_acc=round(trials[best], 5),
     )
+
+
+def reaching(
+    calibration: Calibration,
+    windows: Sequence[FloatArray],
+    labels: FloatArray,
+    label_set: LabelSet,
+    wanted: Mapping[str, Mapping[str, float]],
+) -> Calibration:
+    """Return a calibration by which labels of ranked tasks are given from low enough probabilities.
+
+    Args:
+        calibration: Of the validation set.
+        windows: Logits of its calls, each of shape (windows, labels).
+        labels: Of each call.
+        label_set: Of the labels.
+        wanted: Share of the calls of a label or a higher one that is to be given at least this
+            label, by task and label.
+    """
+    logits = aggregated(windows, columns_of(label_set), calibration.aggregation)
+    given_from: dict[str, dict[str, float]] = {}
+    for task in columns_of(label_set):
+        held = labels[:, task.start : task.stop]
+        has_labels = held[:, 0] != ABSENT
+        scaled = logits[has_labels, task.start : task.stop].astype(np.float64)
+        probabilities = task.probabilities(scaled / calibration.temperatures.get(task.name, 1.0))
+        ranks = held[has_labels].argmax(axis=1)
+        for label, recall in wanted.get(task.name, {}).items():
+            rank = label_set.task(task.name).names.index(label)
+            found = rank_probability(probabilities[ranks >= rank], rank)
+            if len(found):
+                given_from.setdefault(task.name, {})[label] = least_probability(found, recall)
+    return msgspec.structs.replace(calibration, given_from=given_from)
+
+
+def least_probability(found: FloatArray, recall: float) -> float:
+    """Return the highest probability from which enough of some calls are found.
+
+    Args:
+        found: Probabilities of these calls.
+        recall: Share of them that is to be found.
+    """
+    missed = int(len(found) * (1.0 - recall) + 1e-9)
+    return math.floor(float(np.sort(found)[missed]) * PLACES) / PLACES
 
 
 def confidences(

@@ -13,7 +13,7 @@ from models.text.spoken_form import spoken_form
 from training.classification.evaluation.abstention import least_threshold, thresholds
 from training.classification.evaluation.answers import TaskAnswers, answer, with_rules
 from training.classification.evaluation.baseline import KINDS, KeywordBaseline
-from training.classification.evaluation.calibration import Calibration, calibrate
+from training.classification.evaluation.calibration import Calibration, calibrate, reaching
 from training.classification.evaluation.measures import (
     Answers,
     mean_accuracy,
@@ -93,7 +93,9 @@ def evaluate(
     }
     if calibration is None:
         held_out = scored[VALIDATION]
-        calibration = calibrate(held_out.windows, held_out.labels, model.tasks, overlap)
+        known = held_out.windows, held_out.labels
+        calibration = calibrate(*known, model.tasks, overlap)
+        calibration = reaching(calibration, *known, model.label_set, recipe.wanted)
     baseline = _baseline(model, splits[TRAIN]) if splits.get(TRAIN) else None
     measured = _Measuring(model, recipe, calibration, baseline)
     results = {name: measured.result(split) for name, split in scored.items()}
@@ -149,7 +151,7 @@ class _Measuring:
         """Return the figures of a split."""
         model, calibration = self._model, self._calibration
         logits = aggregated(split.windows, model.tasks, calibration.aggregation)
-        found = answer(logits, split.labels, model.tasks, calibration.temperatures, model.label_set)
+        found = answer(logits, split.labels, model.tasks, calibration, model.label_set)
         grouped = {
             name: task._replace(answers=task.answers._replace(groups=split.groups[task.rows]))
             for name, task in found.items()

@@ -83,6 +83,7 @@ def exported_model(path: Path) -> tuple[ModelToMeasure, Calibration]:
         aggregation=manifest.aggregation,
         trials={},
         temperatures=manifest.temperatures,
+        given_from=manifest.given_from,
         errors={},
         overlap_tokens=manifest.overlap_tokens,
         eval_avg_acc=manifest.eval_avg_acc,

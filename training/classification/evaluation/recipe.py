@@ -20,11 +20,14 @@ class Target(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         task: Of the label set.
         label: Of the task.
         measure: Of this label against all others.
+        least: Recall that is to be reached on the validation set, of a label of a ranked task: the
+            label is given from a lower probability then, which costs precision. 0 asks for none.
     """
 
     task: str
     label: str
     measure: Measure
+    least: float = 0.0
 
     @property
     def name(self) -> str:
@@ -49,6 +52,15 @@ class EvaluationRecipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     resamples: int = 1000
     confident_accuracy: float = 0.9
 
+    @property
+    def wanted(self) -> dict[str, dict[str, float]]:
+        """Return the recall that is to be reached, by task and label."""
+        found: dict[str, dict[str, float]] = {}
+        for target in self.targets:
+            if target.least:
+                found.setdefault(target.task, {})[target.label] = target.least
+        return found
+
 
 def wrong_evaluation(recipe: EvaluationRecipe, label_set: LabelSet) -> list[str]:
     """Return what is wrong with the table, by setting."""
@@ -57,6 +69,12 @@ def wrong_evaluation(recipe: EvaluationRecipe, label_set: LabelSet) -> list[str]
         f"evaluation.targets: the label set has no {target.label!r} of {target.task!r}"
         for target in recipe.targets
         if target.label not in names.get(target.task, ())
+    ]
+    wrong += [
+        f"evaluation.targets: {target.name} cannot be wished for; the recall of a label of a "
+        "ranked task without a parent can, between 0 and 1"
+        for target in recipe.targets
+        if target.least and not _can_be_wished(target, label_set)
     ]
     if recipe.batch < 1:
         wrong.append("evaluation.batch must be 1 or more")
@@ -67,3 +85,13 @@ def wrong_evaluation(recipe: EvaluationRecipe, label_set: LabelSet) -> list[str]
     if not 0 < recipe.confident_accuracy < 1:
         wrong.append("evaluation.confident_accuracy lies between 0 and 1")
     return wrong
+
+
+def _can_be_wished(target: Target, label_set: LabelSet) -> bool:
+    parents = {task.parent for task in label_set.tasks}
+    ranked = {
+        task.name
+        for task in label_set.tasks
+        if task.is_ranked and not task.parent and task.name not in parents
+    }
+    return target.measure == "recall" and target.task in ranked and 0 < target.least < 1

@@ -57,6 +57,11 @@ def _calibration(evaluation: Evaluation) -> Iterator[str]:
         ),
     )
     yield ""
+    for task, labels in found.given_from.items():
+        for label, least in labels.items():
+            yield f"A call is given {label} ({task}) from a probability of {least:.4f}: the"
+            yield "recipe wants a recall, and the validation set decides what that takes."
+            yield ""
     if evaluation.abstention == NONE:
         yield "No threshold for abstention makes the first task as accurate as wanted."
     else:

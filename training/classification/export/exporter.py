@@ -171,6 +171,7 @@ class _Export:
             special_tokens=windows.special,
             tasks={task.name: task.names for task in trained.label_set.tasks},
             temperatures=calibration.temperatures,
+            given_from=calibration.given_from,
             max_tokens=windows.max_tokens,
             overlap_tokens=calibration.overlap_tokens,
             aggregation=calibration.aggregation,

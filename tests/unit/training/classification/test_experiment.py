@@ -113,7 +113,7 @@ def test_main_and_sub_never_contradict(trained: Path) -> None:
         task.name: task.probabilities(logits[:, task.start : task.stop]) for task in model.tasks
     }
 
-    decided = decide(alone, model.label_set)
+    decided = decide(alone, model.label_set, {})
 
     parents = np.array(model.label_set.parents(model.label_set.task("sub")))
     joint = alone["sub"] * alone["main"][:, parents]
@@ -147,7 +147,7 @@ def test_the_live_path_gives_the_labels_that_were_measured(manifest: Path) -> No
     windows = score_calls(model.scorer, calls.ids, model.windows.room, calibration.overlap_tokens)
     logits = aggregated(windows, model.tasks, calibration.aggregation)
     measured = decide(
-        probabilities_of(logits, model.tasks, calibration.temperatures), model.label_set
+        probabilities_of(logits, model.tasks, calibration.temperatures), model.label_set, {}
     )
 
     classifier = Classifier.load(manifest)

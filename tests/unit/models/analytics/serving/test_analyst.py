@@ -95,7 +95,9 @@ def test_without_a_bundled_model_the_reason_says_to_train_one(
 
 
 def test_an_adapter_in_another_form_than_the_back_end_reads_is_told(manifest: Path) -> None:
-    with pytest.raises(ConfigurationError, match="no adapter for the back-end mlx, but for onnx, llama"):
+    with pytest.raises(
+        ConfigurationError, match="no adapter for the back-end mlx, but for onnx, llama"
+    ):
         Analyst.load(manifest, BackendOptions(name="mlx"))
 
 

@@ -5,13 +5,22 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from models.classification.decoding import TaskColumns, aggregated
+from models.classification.decoding import (
+    TaskColumns,
+    aggregated,
+    columns_of,
+    decide,
+    probabilities_of,
+)
+from models.classification.label_set import load_label_set
 from training.classification.evaluation.calibration import (
     Calibration,
     calibrate,
+    reaching,
     read_calibration,
     write_calibration,
 )
+from training.classification.learning.losses import ABSENT
 from training.core.errors import MissingDataError
 from training.measuring.reliability import calibration_error, reliability
 
@@ -103,3 +112,31 @@ def test_a_calibration_lies_in_the_folder_of_its_model(tmp_path: Path) -> None:
     assert read_calibration(tmp_path) == calibration
     with pytest.raises(MissingDataError, match="classification-evaluate"):
         read_calibration(tmp_path / "none")
+
+
+def test_a_label_is_given_from_a_probability_that_finds_enough_of_its_calls() -> None:
+    """Calls of the highest label, some of them with little of it; no more than are needed."""
+    label_set = load_label_set("helpline")
+    column = next(each for each in columns_of(label_set) if each.name == "priority")
+    random = np.random.default_rng(0)
+    logits = np.zeros((200, columns_of(label_set)[-1].stop), np.float32)
+    labels = np.full(logits.shape, ABSENT, np.float32)
+    labels[:, column.start : column.stop] = 0
+    ranks = np.repeat([0, 2], 100)
+    labels[np.arange(200), column.start + ranks] = 1
+    logits[:, column.start + 2] = np.where(ranks == 2, 0.5, -3.0) + random.normal(size=200)
+    windows = [row[np.newaxis] for row in logits]
+    plain = Calibration("mean", {}, {"priority": 1.3}, {}, 32, 0.5)
+
+    found = reaching(plain, windows, labels, label_set, {"priority": {"High": 0.95}})
+    probabilities = probabilities_of(logits, columns_of(label_set), found.temperatures)
+    before, after = (
+        decide(probabilities, label_set, given_from).best["priority"]
+        for given_from in ({}, found.given_from)
+    )
+
+    assert (before[ranks == 2] == 2).mean() < 0.9
+    assert (after[ranks == 2] == 2).mean() == pytest.approx(0.95, abs=0.011)
+    assert (after[ranks == 0] == 2).mean() < 0.3
+    assert (after >= before).all()
+    assert reaching(plain, windows, labels, label_set, {}) == plain
