@@ -312,6 +312,10 @@ def _own_calls(folder: Path) -> Path:
         ("learning.max_tokens=8", "must lie between 16 and 512"),
         ("head.pooling=max", "Invalid enum value 'max'"),
         ('evaluation.targets=[{task="priority",label="Higher",measure="recall"}]', "no 'Higher'"),
+        (
+            'evaluation.targets=[{task="priority",label="High",measure="precision",least=0.9}]',
+            "precision of High (priority) cannot be wished for",
+        ),
         ("base.positions=64", "must not be below learning.max_tokens"),
     ],
 )
