@@ -49,7 +49,11 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def options_of(folder: Path, **fields: Any) -> OnnxOptions:
     """Return the options of the tiny model."""
-    told = {"base": folder / "llama.gguf", "cache": folder / "cache", "context_tokens": 1024}
+    told: dict[str, Any] = {
+        "base": folder / "llama.gguf",
+        "cache": folder / "cache",
+        "context_tokens": 1024,
+    }
     return OnnxOptions(**(told | fields))
 
 
