@@ -56,7 +56,7 @@ COMMANDS = {
     ),
     "analytics": (
         "benchmarks.analytics.command:analytics",
-        "Measure what a call costs a language model on llama.cpp: time, memory, money.",
+        "Measure what a call costs a language model on a CPU: time, memory, money.",
     ),
     "alerts": (
         "benchmarks.alerts.command:alerts",

@@ -100,7 +100,7 @@ class OnnxBackend:
 
     def _answer(self, request: Request) -> Generated | Failed:
         try:
-            prompt = self._vocabulary.prompt_ids(request)
+            prompt = self._vocabulary.prompt_ids(request.prompt, request.form)
         except ConfigurationError as error:
             return Failed(str(error), retryable=False)
         if len(prompt) + request.max_tokens > self._network.capacity:

@@ -13,7 +13,7 @@ from schemas.errors import ConfigurationError
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
 
-    from models.analytics.backends.protocol import Request
+    from models.analytics.prompts import Prompt, PromptForm
 
 
 class VocabularyFacts(msgspec.Struct, frozen=True, kw_only=True):
@@ -67,14 +67,14 @@ class NetworkVocabulary:
         except jinja2.TemplateError as error:
             raise _unusable(error) from error
 
-    def prompt_ids(self, request: Request) -> list[int]:
+    def prompt_ids(self, prompt: Prompt, form: PromptForm) -> list[int]:
         """Return the tokens of a prompt, template included.
 
         Raises:
             ConfigurationError: The chat template cannot be used.
         """
-        prompt, facts = request.prompt, self._facts
-        if request.form != "chat":
+        facts = self._facts
+        if form != "chat":
             ids = self._ids("\n".join(each for each in prompt[:2] if each))
             return ids if facts.begin is None or not facts.adds_begin else [facts.begin, *ids]
         messages = [
