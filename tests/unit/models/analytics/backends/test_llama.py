@@ -37,7 +37,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def backend(folder: Path) -> Iterator[LlamaBackend]:
-    backend = LlamaBackend(LlamaOptions(base=folder / "base.gguf", context_tokens=1024))
+    backend = LlamaBackend(LlamaOptions(base=folder / "base.gguf", context_tokens=4096))
     yield backend
     backend.close()
 
@@ -93,11 +93,11 @@ def test_an_adapter_changes_the_answers(folder: Path, backend: LlamaBackend) -> 
 
 def test_a_crash_fails_the_request_that_runs_and_no_later_one(backend: LlamaBackend) -> None:
     answers: list[Generated | Failed] = []
-    endless = request_of(grammar=ENDLESS, max_tokens=900)
+    endless = request_of(grammar=ENDLESS, max_tokens=3000)
     crashed = backend.process_id
     asking = threading.Thread(target=lambda: answers.extend(backend.generate([endless])))
     asking.start()
-    wait_until(backend.is_running, "the answer is being written")
+    wait_until(backend.is_running, "the answer is being written", every_s=0.001)
     os.kill(crashed, signal.SIGSEGV)
     asking.join()
 
