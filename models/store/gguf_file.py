@@ -1,16 +1,38 @@
-"""Files of llama.cpp: fields and tensors under names."""
+"""Files of llama.cpp: fields and tensors under names; models and LoRA adapters."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
 
 from models.extras.gguf import gguf
-from schemas.errors import ModelIntegrityError, ModelNotFoundError
+from models.store.lora_pairs import pair_up
+from schemas.errors import ConfigurationError, ModelIntegrityError, ModelNotFoundError
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    import numpy.typing as npt
+
+    FloatArray = npt.NDArray[np.float32]
+
 MAGIC = b"GGUF"
+LORA_A, LORA_B = ".lora_a", ".lora_b"
+
+
+class GgufLora(NamedTuple):
+    """An adapter as its file has it.
+
+    Attributes:
+        architecture: Of the model that it belongs to, as llama.cpp names it.
+        scale: Of what its products add.
+        pairs: The matrices (rank, inputs) and (outputs, rank) by the name of the weights.
+    """
+
+    architecture: str
+    scale: float
+    pairs: dict[str, list[FloatArray]]
 
 
 def is_gguf(path: Path) -> bool:
@@ -40,3 +62,27 @@ def read_field(reader: gguf.GGUFReader, name: str) -> object:
     """Return the value of a field; None where there is no such field."""
     field = reader.get_field(name)
     return None if field is None else field.contents()
+
+
+def read_tensor(tensor: gguf.ReaderTensor) -> FloatArray:
+    """Return a tensor in fp32."""
+    return gguf.dequantize(tensor.data, tensor.tensor_type).astype(np.float32, copy=False)
+
+
+def read_lora(path: Path) -> GgufLora:
+    """Return the adapter of a file.
+
+    Raises:
+        ModelNotFoundError: There is no such file.
+        ModelIntegrityError: It is damaged.
+        ConfigurationError: It is no LoRA adapter.
+    """
+    reader = open_gguf(path)
+    if read_field(reader, "adapter.type") != "lora":
+        raise ConfigurationError(f"{path} is no LoRA adapter")
+    tensors = {each.name: read_tensor(each) for each in reader.tensors}
+    pairs = pair_up(tensors, LORA_A, LORA_B)
+    alpha = read_field(reader, "adapter.lora.alpha")
+    rank = len(next(iter(pairs.values()))[0]) if pairs else 1
+    scale = float(alpha) / rank if isinstance(alpha, float) and alpha else 1.0
+    return GgufLora(str(read_field(reader, "general.architecture")), scale, pairs)

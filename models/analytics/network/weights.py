@@ -10,21 +10,21 @@ from typing import TYPE_CHECKING
 import msgspec
 import numpy as np
 
-from models.extras.gguf import gguf
-from models.store.gguf_file import open_gguf, read_field
+from models.store.gguf_file import open_gguf, read_field, read_lora, read_tensor
 from schemas.errors import ConfigurationError, ModelIntegrityError
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    import gguf
     import numpy.typing as npt
 
     FloatArray = npt.NDArray[np.float32]
 
 ARCHITECTURES = ("llama", "qwen2")  # as llama.cpp names them; Mistral is a llama
+ROW_BLOCK = 32  # weights of a row that can share a scale, as in every quantised GGUF file
 _MOST_POSITIONS = 8_192  # that tables are made for
 _OTHER_BACKEND = "choose the back-end llama"
-_A, _B = ".lora_a", ".lora_b"
 
 
 class LlamaDimensions(msgspec.Struct, frozen=True, kw_only=True):
@@ -89,7 +89,7 @@ class LlamaWeights:
         """
         if name not in self._tensors:
             raise ModelIntegrityError(f"{self._path} has no weights {name}")
-        values = _read(self._tensors[name])
+        values = read_tensor(self._tensors[name])
         if name in self._added:
             a, b = self._added[name]
             values = values + b @ a
@@ -107,6 +107,10 @@ class LlamaWeights:
         ):
             raise ConfigurationError(f"{self._path} stretches its positions: {_OTHER_BACKEND}")
         heads = self._whole(f"{kind}.attention.head_count")
+        odd = next((t for t in self._tensors.values() if _is_odd(t)), None)
+        if odd is not None:
+            msg = f"{self._path}: the rows of {odd.name} are no blocks of {ROW_BLOCK}"
+            raise ConfigurationError(f"{msg}: {_OTHER_BACKEND}")
         width = self._whole(f"{kind}.embedding_length")
         head_width = self._whole(f"{kind}.attention.key_length", width // heads)
         return LlamaDimensions(
@@ -123,20 +127,12 @@ class LlamaWeights:
         )
 
     def _add(self, adapter: Path) -> None:
-        reader = open_gguf(adapter)
-        if read_field(reader, "adapter.type") != "lora":
-            raise ConfigurationError(f"{adapter} is no LoRA adapter")
-        found = {each.name: _read(each) for each in reader.tensors}
-        alpha = read_field(reader, "adapter.lora.alpha")
-        for name in (each.removesuffix(_A) for each in found if each.endswith(_A)):
-            if name + _B not in found:
-                raise ModelIntegrityError(f"{adapter} has no {name + _B}")
-            a, b = found[name + _A], found[name + _B]
-            scale = float(alpha) / len(a) if isinstance(alpha, float) and alpha else 1.0
+        found = read_lora(adapter)
+        for name, (a, b) in found.pairs.items():
             shape = tuple(map(int, reversed(self._tensor(name).shape)))
             if (len(b), a.shape[-1]) != shape or b.shape[-1] != len(a):
                 raise ConfigurationError(f"{adapter} does not fit {name} of {self._path}")
-            self._added[name] = a, b * np.float32(scale)
+            self._added[name] = a, b * np.float32(found.scale)
 
     def _tensor(self, name: str) -> gguf.ReaderTensor:
         if name not in self._tensors:
@@ -156,5 +152,5 @@ class LlamaWeights:
         return value if isinstance(value, float) else default
 
 
-def _read(tensor: gguf.ReaderTensor) -> FloatArray:
-    return gguf.dequantize(tensor.data, tensor.tensor_type).astype(np.float32, copy=False)
+def _is_odd(tensor: gguf.ReaderTensor) -> bool:
+    return len(tensor.shape) > 1 and bool(int(tensor.shape[0]) % ROW_BLOCK)

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from models.extras.gguf import gguf
-from models.store.gguf_file import open_gguf, read_field
+from models.store.gguf_file import LORA_A, LORA_B, read_lora
 from schemas.errors import ConfigurationError, ModelIntegrityError
-from training.analytics.adapters.lora import make_adapter, pair_up, place
+from training.analytics.adapters.lora import make_adapter, place
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -36,7 +36,6 @@ _KINDS = {
 }
 _MODULES = {kind: module for module, kind in _KINDS.items()}
 _WEIGHTS = re.compile(r"blk\.(\d+)\.(\w+)\.weight")
-_A, _B = ".lora_a", ".lora_b"
 
 
 def gguf_name(module: str) -> str:
@@ -116,8 +115,8 @@ def write_gguf(
     for module, pair in adapter.pairs.items():
         name = gguf_name(module)
         b = reorder_rows(pair.b, module, base)
-        writer.add_tensor(name + _A, pair.a.astype(dtype))
-        writer.add_tensor(name + _B, np.ascontiguousarray(b, dtype))
+        writer.add_tensor(name + LORA_A, pair.a.astype(dtype))
+        writer.add_tensor(name + LORA_B, np.ascontiguousarray(b, dtype))
     writer.write_header_to_file()
     writer.write_kv_data_to_file()
     writer.write_tensors_to_file()
@@ -137,22 +136,12 @@ def read_gguf(path: Path, base: BaseShape) -> LoraAdapter:
         ModelIntegrityError: It is damaged, or no linear layers are adapted.
         ConfigurationError: It is no LoRA adapter, or of another base.
     """
-    reader = open_gguf(path)
-    if read_field(reader, "adapter.type") != "lora":
-        raise ConfigurationError(f"{path} is no LoRA adapter")
-    architecture = read_field(reader, "general.architecture")
-    if architecture != base.architecture:
-        msg = f"{path} is for a {architecture} model, the base is of {base.architecture}"
+    found = read_lora(path)
+    if found.architecture != base.architecture:
+        msg = f"{path} is for a {found.architecture} model, the base is of {base.architecture}"
         raise ConfigurationError(msg)
-    tensors = {
-        each.name: gguf.dequantize(each.data, each.tensor_type).astype(np.float32)
-        for each in reader.tensors
-    }
     matrices = {}
-    for name, (a, b) in pair_up(tensors, _A, _B).items():
+    for name, (a, b) in found.pairs.items():
         module = module_of(name)
         matrices[module] = (a, restore_rows(b, module, base))
-    alpha = read_field(reader, "adapter.lora.alpha")
-    rank = next(iter(matrices.values()))[0].shape[0] if matrices else 1
-    scale = float(alpha) / rank if isinstance(alpha, float) and alpha else 1.0
-    return make_adapter("", scale, matrices, 0.0)
+    return make_adapter("", found.scale, matrices, 0.0)

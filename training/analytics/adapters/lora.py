@@ -125,21 +125,3 @@ def place(name: str) -> tuple[int, str]:
         msg = f"adapter: {name} is no linear layer of attention or MLP; no other is supported"
         raise ModelIntegrityError(msg)
     return int(found[1]), found[2]
-
-
-def pair_up(tensors: Mapping[str, FloatArray], a: str, b: str) -> dict[str, list[FloatArray]]:
-    """Return the two matrices of each module, by its path without the suffixes ``a`` and ``b``.
-
-    Raises:
-        ModelIntegrityError: Another tensor is there, or one of a pair is missing.
-    """
-    found: dict[str, dict[str, FloatArray]] = {}
-    for name, tensor in tensors.items():
-        suffix = next((each for each in (a, b) if name.endswith(each)), None)
-        if suffix is None:
-            raise ModelIntegrityError(f"adapter: {name} is no matrix of LoRA")
-        found.setdefault(name.removesuffix(suffix), {})[suffix] = tensor
-    for name, pair in found.items():
-        if pair.keys() != {a, b}:
-            raise ModelIntegrityError(f"adapter: {name} has only {next(iter(pair))}")
-    return {name: [pair[a], pair[b]] for name, pair in found.items()}

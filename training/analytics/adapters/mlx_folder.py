@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 from models.analytics.mlx_files import ADAPTER, ADAPTER_CONFIG, find_adapter
 from models.store.json_object import read_object
+from models.store.lora_pairs import pair_up
 from schemas.errors import ConfigurationError, ModelIntegrityError
-from training.analytics.adapters.lora import make_adapter, pair_up
+from training.analytics.adapters.lora import make_adapter
 from training.analytics.adapters.tensors import read_matrices, write_tensors
 from training.core.json_files import write_json
 
