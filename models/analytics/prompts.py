@@ -45,6 +45,17 @@ class Prompt(NamedTuple):
     user: str
     shown: tuple[int, ...]
 
+    @property
+    def messages(self) -> list[dict[str, str]]:
+        """The messages that a chat template takes."""
+        told = (("system", self.system), ("user", self.user))
+        return [{"role": role, "content": text} for role, text in told if text]
+
+    @property
+    def text(self) -> str:
+        """What a model reads without a chat template."""
+        return "\n".join(each for each in (self.system, self.user) if each)
+
 
 class TokenBudget(NamedTuple):
     """How long a prompt may be.

@@ -119,20 +119,13 @@ class CompletionClient:
             raise _foreign() from error
 
     def _chat(self, request: Request) -> dict[str, Any]:
-        prompt = request.prompt
-        messages = [
-            {"role": role, "content": text}
-            for role, text in (("system", prompt.system), ("user", prompt.user))
-            if text
-        ]
-        body = {"messages": messages, **self._shared(request)}
+        body = {"messages": request.prompt.messages, **self._shared(request)}
         if self._options.alternatives:
             body |= {"logprobs": True, "top_logprobs": self._options.alternatives}
         return body
 
     def _document(self, request: Request) -> dict[str, Any]:
-        text = "\n".join(each for each in request.prompt[:2] if each)
-        body = {"prompt": text, **self._shared(request)}
+        body = {"prompt": request.prompt.text, **self._shared(request)}
         if self._options.alternatives:
             body["logprobs"] = self._options.alternatives
         return body

@@ -28,13 +28,10 @@ class HuggingFaceVocabulary:
         """Return the tokens of a prompt, template included."""
         prompt = request.prompt
         if request.form != "chat":
-            return list(self._hf("\n".join(each for each in prompt[:2] if each))["input_ids"])
-        messages = [
-            {"role": role, "content": text}
-            for role, text in (("system", prompt.system), ("user", prompt.user))
-            if text
-        ]
-        text = self._hf.apply_chat_template(messages, tokenize=False, add_generation_prompt=True)
+            return list(self._hf(prompt.text)["input_ids"])
+        text = self._hf.apply_chat_template(
+            prompt.messages, tokenize=False, add_generation_prompt=True
+        )
         return list(self._hf(text, add_special_tokens=False)["input_ids"])
 
     def count(self, text: str) -> int:

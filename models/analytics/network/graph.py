@@ -7,11 +7,12 @@ Ainslie et al. 2023, arXiv:2305.13245 (grouped queries).
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import onnx
 
+from models.analytics.network.weights import ROW_BLOCK
 from models.onnx_graph import FLOAT, MICROSOFT, GraphBuilder
 
 if TYPE_CHECKING:
@@ -24,8 +25,7 @@ if TYPE_CHECKING:
     FloatArray = npt.NDArray[np.float32]
 
 INT32, INT64 = onnx.TensorProto.INT32, onnx.TensorProto.INT64
-_BLOCK = 64  # weights that share a scale; 32 where a row has no such parts, and 1.3 times as slow
-_SMALL_BLOCK = 32
+_BLOCK = 64  # weights that share a scale; less where a row has no such parts, and 1.3 times as slow
 _BITS = 8
 _MIDDLE = 128  # what a weight of zero is stored as
 _LARGEST = 127
@@ -124,9 +124,9 @@ class _Matrix:
         self._graph = graph
         self._shape = values.shape
         self._values = values
-        self._is_quantised = graph.precision == "int8" and not values.shape[1] % _SMALL_BLOCK
+        self._is_quantised = graph.precision == "int8"
         if self._is_quantised:
-            self._block = _SMALL_BLOCK if values.shape[1] % _BLOCK else _BLOCK
+            self._block = ROW_BLOCK if values.shape[1] % _BLOCK else _BLOCK
             whole, scales = quantise_blocks(values, self._block)
             self._whole, self._scales = graph.constant(whole), graph.constant(scales)
 
@@ -150,7 +150,7 @@ class _Matrix:
         graph = self._graph
         if not self._is_quantised:
             return graph.rows_of(self._values, numbers)
-        whole: Any = graph.node("Gather", self._whole, numbers, axis=0)
+        whole = graph.node("Gather", self._whole, numbers, axis=0)
         centred = graph.node("Sub", graph.node("Cast", whole, to=FLOAT), self._number(_MIDDLE))
         scales = graph.node("Gather", self._scales, numbers, axis=0)
         scales = graph.node("Unsqueeze", scales, graph.ints(-1))

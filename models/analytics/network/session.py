@@ -38,7 +38,6 @@ class LlamaNetwork:
             msg = f"prompt and answer take up to {capacity} tokens, the model {dims.positions}"
             raise ConfigurationError(f"{msg}: allow a shorter prompt")
         self.capacity = capacity
-        self._vocabulary = dims.vocabulary
         self._session = open_session(graph, device="cpu", threads=threads)
         self._binding: Any = self._session.io_binding()
         shape = (1, dims.kv_heads, capacity, dims.head_width)
@@ -48,7 +47,7 @@ class LlamaNetwork:
                 self._binding.bind_ortvalue_input(f"past_{kind}.{layer}", buffer)
                 self._binding.bind_ortvalue_output(f"present_{kind}.{layer}", buffer)
         self._logits = onnxruntime.OrtValue.ortvalue_from_numpy(
-            np.zeros(self._vocabulary, np.float32)
+            np.zeros(dims.vocabulary, np.float32)
         )
         self._binding.bind_ortvalue_output("logits", self._logits)
         self._read: list[int] = []

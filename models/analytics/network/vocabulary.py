@@ -75,16 +75,11 @@ class NetworkVocabulary:
         """
         facts = self._facts
         if form != "chat":
-            ids = self._ids("\n".join(each for each in prompt[:2] if each))
+            ids = self._ids(prompt.text)
             return ids if facts.begin is None or not facts.adds_begin else [facts.begin, *ids]
-        messages = [
-            {"role": role, "content": text}
-            for role, text in (("system", prompt.system), ("user", prompt.user))
-            if text
-        ]
         try:
             text = self._template.render(
-                messages=messages, add_generation_prompt=True, **self._names
+                messages=prompt.messages, add_generation_prompt=True, **self._names
             )
         except jinja2.TemplateError as error:
             raise _unusable(error) from error
