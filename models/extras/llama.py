@@ -1,8 +1,8 @@
-"""xllamacpp, of the extra ``analytics``: llama.cpp without torch."""
+"""xllamacpp, of the extra ``llama``: llama.cpp without torch."""
 
 from models.extras.requirement import required_for
 
-with required_for("the back-end llama", extra="analytics"):
+with required_for("the back-end llama", extra="llama"):
     import xllamacpp
 
 __all__ = ["xllamacpp"]
