@@ -144,10 +144,9 @@ def _context(options: AnalyticsOptions) -> int:
 def _measure(
     title: str, form: _Form, options: AnalyticsOptions, advance: Callable[[], None]
 ) -> dict[str, Any]:
-    began = time.perf_counter()
-    form.open(form.base, options).backend.close()  # what is converted once, is converted then
-    first_s = time.perf_counter() - began
     own_mb, began = memory_mb(os.getpid()), time.perf_counter()
+    form.open(form.base, options).backend.close()  # what is converted once, is converted then
+    first_s, began = time.perf_counter() - began, time.perf_counter()
     backend, process = form.open(form.base, options)
     load_s = time.perf_counter() - began
     manifest = AnalyticsManifest(

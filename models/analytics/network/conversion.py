@@ -1,13 +1,16 @@
 """Models turned once into a graph with its weights beside it, in a cache.
 
-Reading a GGUF file, adding an adapter and rounding to 8 bits takes seconds and a gigabyte; what
-comes of it is mapped into memory in less than one.
+Reading a GGUF file, adding an adapter and rounding to 8 bits takes seconds and a gigabyte, in a
+process of its own that gives both back; what comes of it is mapped into memory.
 """
 
 from __future__ import annotations
 
 import hashlib
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from contextlib import suppress
+from multiprocessing import get_context
 from typing import TYPE_CHECKING, Literal
 
 import onnx
@@ -65,17 +68,18 @@ def converted_model(base: Path, adapter: Path | None, precision: Precision, cach
         ModelIntegrityError: A file is damaged.
         ConfigurationError: Another architecture or tokenizer, or an adapter of another base.
     """
-    try:
-        sources = [sha256_of(each) for each in (base, adapter) if each is not None]
-    except FileNotFoundError as error:
-        raise ModelNotFoundError(f"no file {error.filename}") from error
+    files = [each for each in (base, adapter) if each is not None]
+    for each in files:
+        if not each.is_file():
+            raise ModelNotFoundError(f"no file {each}: the back-end onnx reads GGUF files")
+    sources = map(sha256_of, files)
     key = hashlib.sha256("/".join((_FORMAT, precision, *sources)).encode()).hexdigest()[:_DIGITS]
     path = cache / f"{base.stem}-{key}.json"
     try:
         cache.mkdir(parents=True, exist_ok=True)
         with FileLock(cache / f".{path.stem}.lock"):
             if not _is_whole(path):
-                _convert(LlamaWeights(base, adapter), precision, path)
+                _convert_apart(base, adapter, precision, path)
     except OSError as error:
         msg = f"{base.name} has to be converted once, and {cache} cannot be written: {error}"
         raise ModelNotFoundError(msg) from error
@@ -89,7 +93,19 @@ def _is_whole(path: Path) -> bool:
     return False
 
 
-def _convert(weights: LlamaWeights, precision: Precision, path: Path) -> None:
+def _convert_apart(base: Path, adapter: Path | None, precision: Precision, path: Path) -> None:
+    """Convert in a process of its own."""
+    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as process:
+        try:
+            process.submit(convert, base, adapter, precision, path).result()
+        except BrokenProcessPool as error:
+            msg = f"{base.name} was not converted: the process that does it was killed, as it is"
+            raise ModelIntegrityError(f"{msg} where memory is short") from error
+
+
+def convert(base: Path, adapter: Path | None, precision: Precision, path: Path) -> None:
+    """Write the files of a conversion, the manifest last; see `converted_model`."""
+    weights = LlamaWeights(base, adapter)
     path.unlink(missing_ok=True)
     tokenizer, vocabulary = read_vocabulary(weights.reader)
     tokenizer_path = path.with_suffix(".tokenizer.json")

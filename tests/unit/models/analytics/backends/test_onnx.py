@@ -1,5 +1,7 @@
 """ONNX Runtime in this process: answers, what is read once, conversions, limits."""
 
+import os
+import signal
 import threading
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,6 +13,7 @@ import pytest
 from models.analytics.backends.grammar import compiled
 from models.analytics.backends.onnx import OnnxBackend, OnnxOptions
 from models.analytics.backends.protocol import Generated
+from models.analytics.network import conversion
 from models.analytics.network.conversion import ConvertedModel, converted_model
 from models.analytics.network.graph import quantise_blocks
 from models.analytics.network.session import LlamaNetwork
@@ -33,6 +36,7 @@ from training.analytics.adapters.peft_folder import read_peft
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*:DeprecationWarning")
 TOKENS = [3, 70, 12, 258, 9, 44, 101, 7, 8, 8, 250, 31]
+convert_apart = conversion._convert_apart  # before the tests convert in their own process
 NEAR = 2e-4  # of logits of about 10, in fp32
 
 
@@ -191,10 +195,14 @@ def test_a_conversion_is_made_once_for_each_adapter_and_mends_itself(folder: Pat
     assert weights.read_bytes() == intact
 
 
-def test_what_cannot_be_converted_is_told_in_one_line(folder: Path, tmp_path: Path) -> None:
+def test_what_cannot_be_converted_is_told_in_one_line(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By the process that converts, as it is outside of the tests."""
     base = folder / "llama.gguf"
     (tmp_path / "torn.gguf").write_bytes(base.read_bytes()[:2000])
     (tmp_path / "file").write_text("")
+    monkeypatch.setattr(conversion, "_convert_apart", convert_apart)
     narrow = make_hugging_face(tmp_path / "narrow", hidden_size=32, intermediate_size=64)
     make_gguf(narrow, tmp_path / "narrow.gguf")
 
@@ -202,6 +210,8 @@ def test_what_cannot_be_converted_is_told_in_one_line(folder: Path, tmp_path: Pa
         converted_model(tmp_path / "torn.gguf", None, "int8", tmp_path / "cache")
     with pytest.raises(ModelNotFoundError, match=r"no file .*none\.gguf"):
         converted_model(tmp_path / "none.gguf", None, "int8", tmp_path / "cache")
+    with pytest.raises(ModelNotFoundError, match=r"no file .*llama: the back-end onnx reads GGUF"):
+        converted_model(folder / "llama", None, "int8", tmp_path / "cache")
     with pytest.raises(ModelNotFoundError, match=r"has to be converted once, and .* cannot be"):
         converted_model(base, None, "int8", tmp_path / "file" / "cache")
     with pytest.raises(ConfigurationError, match=r"adapter\.gguf does not fit blk\.0\.ffn_down"):
@@ -227,3 +237,21 @@ def test_other_kinds_of_models_are_sent_to_another_backend(folder: Path, tmp_pat
     ):
         with pytest.raises(ConfigurationError, match=f"{told}: choose the back-end llama"):
             converted_model(tmp_path / f"{name}.gguf", None, "int8", tmp_path / "cache")
+
+
+def test_the_process_that_converts_may_be_killed(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where memory is short; the next start converts."""
+    monkeypatch.setattr(conversion, "_convert_apart", convert_apart)
+    monkeypatch.setattr(conversion, "convert", killed)
+
+    with pytest.raises(ModelIntegrityError, match=r"llama\.gguf was not converted: the process"):
+        converted_model(folder / "llama.gguf", None, "int8", tmp_path)
+    monkeypatch.undo()
+    assert converted_model(folder / "llama.gguf", None, "int8", tmp_path).is_file()
+
+
+def killed(*_: object) -> None:
+    """End the process at once, as the kernel does."""
+    os.kill(os.getpid(), signal.SIGKILL)
