@@ -128,6 +128,15 @@ def build_prompt(
         (head if len(head) > len(tail) else tail).pop()
 
 
+def number_mark(number: int) -> str:
+    """Return what ends the line of a turn: its number, behind a character that no turn has.
+
+    The number stands behind the words, so that a model that reads from left to right knows there
+    what the turn says.
+    """
+    return f" |{number}"
+
+
 def neutral(text: str) -> str:
     """Return a text as one line without special tokens."""
     return _SEPARATORS.sub(" ", text).translate(_NEUTRAL).strip()
@@ -151,8 +160,8 @@ class _Writer:
         for number, each in enumerate(kept, 1):
             if number > 1 and each.turn > kept[number - 2].turn + 1:
                 lines.append(f"({left_out} turns left out)")
-            begin = f"{number} " if self._form == "chat" else ""
-            lines.append(f"{begin}{each.speaker}: {each.text}")
+            end = number_mark(number) if self._form == "chat" else ""
+            lines.append(f"{each.speaker}: {each.text}{end}")
         if left_out and not kept:
             lines.append(f"({left_out} turns left out)")
         body = "\n".join([*self._head, *lines])
@@ -197,11 +206,11 @@ def _ends(
     longest = max(room // _LONGEST_SHARE, 1)
 
     def measured(line: _Line) -> tuple[_Line, int]:
-        cost = count_tokens(f"{line.turn + 1} {line.speaker}: {line.text}\n")
+        cost = count_tokens(_longest(line))
         if cost <= longest:
             return line, cost
         cut = _cut(line, longest, count_tokens)
-        return cut, count_tokens(f"{cut.turn + 1} {cut.speaker}: {cut.text}\n")
+        return cut, count_tokens(_longest(cut))
 
     head: list[_Line] = []
     tail: list[_Line] = []
@@ -215,6 +224,11 @@ def _ends(
         (head if from_begin else tail).append(line)
         first, last = (first + 1, last) if from_begin else (first, last - 1)
     return head, tail
+
+
+def _longest(line: _Line) -> str:
+    """Return a turn as it stands in the longest form of a prompt."""
+    return f"{line.speaker}: {line.text}{number_mark(line.turn + 1)}\n"
 
 
 def _cut(line: _Line, longest: int, count_tokens: Callable[[str], int]) -> _Line:
@@ -232,7 +246,7 @@ def _cut(line: _Line, longest: int, count_tokens: Callable[[str], int]) -> _Line
     fitting, above = 0, len(pieces)
     while above - fitting > 1:
         middle = (fitting + above) // 2
-        if count_tokens(f"{line.turn + 1} {line.speaker}: {kept(middle)}\n") <= longest:
+        if count_tokens(_longest(line._replace(text=kept(middle)))) <= longest:
             fitting = middle
         else:
             above = middle

@@ -19,8 +19,8 @@ CALLERS = ("my parcel is lost", "the line is dead", "cancel my order", "what do 
 
 def request_of(number: int = 0, **fields: Any) -> Request:
     """Return a request; those of two numbers differ in words and length."""
-    said = f"2 Customer: {CALLERS[number % 4]}" + " again" * (number % 7)
-    prompt = Prompt("Answer in JSON.", f"1 Agent: hello {number}\n{said}", (0, 1))
+    said = f"Customer: {CALLERS[number % 4]}" + " again" * (number % 7)
+    prompt = Prompt("Answer in JSON.", f"Agent: hello {number} |1\n{said} |2", (0, 1))
     request = Request(prompt=prompt, grammar=GRAMMAR, max_tokens=32)
     return msgspec.structs.replace(request, **fields)
 

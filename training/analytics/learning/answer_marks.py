@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import TYPE_CHECKING
 
 from llguidance import LLMatcher
@@ -36,6 +37,9 @@ ATTRIBUTES: dict[str, tuple[str, ...]] = {
     "effectiveness_rating": ("quality",),
     "evidence": ("category", "journey", "action", "outcome", "csat", "churn"),
 }
+TURN = "_turn"
+# Behind the letter of a code or the @ of a score
+_TURN_NUMBERS = re.compile(r"(?<=[a-zA-Z])(?:[0-9]+|\+)|@[0-9]+|(?<=[0-9])\+")
 
 
 def choices(answer: str, tokens: Sequence[int], tokenizer: LLTokenizer, grammar: str) -> list[bool]:
@@ -67,17 +71,20 @@ def choices(answer: str, tokens: Sequence[int], tokenizer: LLTokenizer, grammar:
 def keys_of_tokens(answer: str, ends: Sequence[int]) -> list[str]:
     """Return the key of the value that each token belongs to; empty before the first.
 
-    A value goes to where the next key begins, so that its end belongs to it.
+    A value goes to where the next key begins, so that its end belongs to it. In codes, the number
+    of a turn has a key of its own: that of the value and `TURN`.
 
     Args:
         answer: A JSON object.
         ends: Place in the answer where each token ends.
     """
     places = list(_values(answer))
+    numbers = [each.span() for each in _TURN_NUMBERS.finditer(answer)]
     keys = []
     for end in ends:
         begun = [key for key, start in places if start < end]
-        keys.append(begun[-1] if begun else "")
+        is_turn = any(start < end <= stop for start, stop in numbers)
+        keys.append((begun[-1] + TURN if is_turn else begun[-1]) if begun else "")
     return keys
 
 

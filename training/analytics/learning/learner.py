@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import torch
 from torch.nn import functional
@@ -22,8 +22,21 @@ if TYPE_CHECKING:
     from training.analytics.learning.recipe import AnalyticsRecipe
     from training.analytics.learning.rows import Row
     from training.analytics.learning.states import LowerStates
+    from training.analytics.learning.turn_reader import Reading, TurnReader
     from training.core.loop import Validation
     from training.core.optimisers import Schedule
+
+
+class TurnLearning(NamedTuple):
+    """How what turns show is learnt beside the answer.
+
+    Attributes:
+        reader: Reads it.
+        weight: Of its loss beside that of the answer.
+    """
+
+    reader: TurnReader
+    weight: float
 
 
 class AdapterLearner(AnswerLearner):
@@ -33,6 +46,7 @@ class AdapterLearner(AnswerLearner):
         network: Base and adapter.
         states: Of the layers below the adapter.
         schedule: Rates and decay.
+        turns: How what turns show is learnt beside the answer; None does not.
         seed: As of `AnswerLearner`.
         fingerprint: Likewise.
     """
@@ -43,6 +57,7 @@ class AdapterLearner(AnswerLearner):
         states: LowerStates,
         schedule: Schedule,
         *,
+        turns: TurnLearning | None = None,
         seed: int,
         fingerprint: str = "",
     ) -> None:
@@ -50,39 +65,52 @@ class AdapterLearner(AnswerLearner):
         self._network = network
         self._states = states
         self._schedule = schedule
-        self._optimisers = Optimisers(network.trainable().items(), schedule)
+        self._turns = turns
+        self._turn_counts: list[tuple[int, int, int]] = []
+        self._optimisers = Optimisers(self._learning().items(), schedule)
 
     def parameters(self) -> dict[str, Tensor]:
         """Return the adapter's matrices by name, in the CPU's memory."""
-        return {n: p.detach().cpu().clone() for n, p in self._network.trainable().items()}
+        return {n: p.detach().cpu().clone() for n, p in self._learning().items()}
 
     def put(self, parameters: Mapping[str, Tensor]) -> None:
         """Take the adapter's matrices."""
         with torch.no_grad():
-            for name, parameter in self._network.trainable().items():
+            for name, parameter in self._learning().items():
                 parameter.copy_(parameters[name])
 
     def validate(self, rows: Sequence[Row], batch: int) -> Validation:
-        """Return what `validation_of` says of the rows."""
+        """Return what `validation_of` says of the rows, and how well what turns show is read."""
         self._network.adapted.eval()
+        self._turn_counts.clear()
         with torch.no_grad():
-            return super().validate(rows, batch)
+            validation = super().validate(rows, batch)
+        if self._turn_counts:
+            shown, read, both = map(sum, zip(*self._turn_counts, strict=True))
+            validation.figures["turns_f1"] = 2 * both / max(shown + read, 1)
+        return validation
 
     def weighted_losses(self, rows: Sequence[Row]) -> tuple[Tensor, Tensor]:
         """Return the loss of each token that counts, in the order of the rows, and its weight."""
-        losses, weights, _ = self._judged(rows)
-        return losses, weights
+        return self._losses(rows)[:2]
+
+    def _learning(self) -> dict[str, torch.nn.Parameter]:
+        """Return everything that learns, by name."""
+        beside = dict(self._turns.reader.named_parameters()) if self._turns else {}
+        return self._network.trainable() | {f"turns.{name}": p for name, p in beside.items()}
 
     def _take_step(self, batch: Step, whole: float, seed: int) -> float:
         torch.manual_seed(seed)
         self._network.adapted.train()
         loss = 0.0
         for rows in batch:
-            losses, weights = self.weighted_losses(rows)
+            losses, weights, _, reading = self._losses(rows)
             part = (losses * weights).sum() / whole
-            part.backward()  # type: ignore[no-untyped-call]
             loss += float(part.detach())
-        parameters = list(self._network.trainable().values())
+            if reading is not None and self._turns is not None:
+                part = part + self._turns.weight / len(batch) * reading.loss()
+            part.backward()  # type: ignore[no-untyped-call]
+        parameters = list(self._learning().values())
         torch.nn.utils.clip_grad_norm_(parameters, self._schedule.clip_norm)
         self._optimisers.step(self.step)
         for parameter in parameters:
@@ -91,10 +119,18 @@ class AdapterLearner(AnswerLearner):
 
     def _judged(self, rows: Sequence[Row]) -> tuple[Tensor, Tensor, Tensor]:
         """Return loss and weight of each token that counts, and whether it was the likeliest."""
+        losses, weights, hits, reading = self._losses(rows)
+        if reading is not None:
+            self._turn_counts.append(reading.counts())
+        return losses, weights, hits
+
+    def _losses(self, rows: Sequence[Row]) -> tuple[Tensor, Tensor, Tensor, Reading | None]:
+        """Return the same, and what was read from the turns."""
         answers = weighted_answers(rows, self._network.device)
-        logits = self._network.answer_logits(self._states.of(rows), answers)
+        logits, between = self._network.read(self._states.of(rows), answers)
         losses = functional.cross_entropy(logits, answers.tokens, reduction="none")
-        return losses, answers.weights, logits.argmax(-1) == answers.tokens
+        reading = self._turns.reader.read(between, rows) if self._turns else None
+        return losses, answers.weights, logits.argmax(-1) == answers.tokens, reading
 
     def _optimiser_state(self) -> Any:
         return self._optimisers.state()

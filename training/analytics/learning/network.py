@@ -68,6 +68,11 @@ class AdaptedNetwork:
         self.device: torch.device = self._core.embed_tokens.weight.device
 
     @property
+    def size(self) -> int:
+        """Size of a state."""
+        return int(self._core.embed_tokens.weight.shape[1])
+
+    @property
     def layers(self) -> int:
         """Number of all layers."""
         return len(self._core.layers)
@@ -100,18 +105,24 @@ class AdaptedNetwork:
         with torch.no_grad(), self._autocast():
             return self._through(self._core.embed_tokens(ids), 0, self.lowest)
 
-    def answer_logits(self, states: Tensor, answers: Answers) -> Tensor:
-        """Return the logits of the tokens to be predicted, and of no others.
+    def read(self, states: Tensor, answers: Answers) -> tuple[Tensor, Tensor]:
+        """Return the logits of the tokens to be predicted, and of no others; and middle states.
 
         Args:
             states: Of `lower_states`.
             answers: Which tokens.
+
+        Returns:
+            The logits, shape (tokens, vocabulary), and the states in the middle of the adapted
+            layers, shape (rows, width, size).
         """
+        middle = (self.lowest + self.layers + 1) // 2
         with self._autocast():
-            states = self._through(states, self.lowest, self.layers)
+            between = self._through(states, self.lowest, middle)
+            states = self._through(between, middle, self.layers)
             chosen = states[answers.rows, answers.places]
             logits: Tensor = self._causal.lm_head(self._core.norm(chosen))
-            return logits.float()
+            return logits.float(), between.float()
 
     def save_adapter(self, folder: Path) -> None:
         """Write the adapter as PEFT reads it."""

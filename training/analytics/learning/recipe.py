@@ -81,6 +81,9 @@ class Learning(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         clip_norm: Largest norm of the gradient.
         structure_weight: How much a token of the answer counts that the grammar leaves no choice
             of, beside one that is a choice.
+        turn_weight: How much it counts, beside the answer, what each turn shows, as a layer that
+            only the training has reads it in the middle of the adapted layers; 0 leaves it out.
+            Needs prompts of the chat form, whose turns have numbers.
         validation_steps: Between two validations; the end of the run is always validated.
         validation_rows: At most, spread evenly over the validation rows; 0 takes all.
         patience: Validations in a row without a lower loss that end the run; 0 never does.
@@ -99,6 +102,7 @@ class Learning(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     weight_decay: float = 0.01
     clip_norm: float = 1.0
     structure_weight: float = 1.0
+    turn_weight: float = 0.0
     validation_steps: int = 100
     validation_rows: int = 0
     patience: int = 3
@@ -231,6 +235,7 @@ def _wrong_numbers(recipe: AnalyticsRecipe) -> list[str]:
         "learning.steps": learning.steps,
         "learning.weight_decay": learning.weight_decay,
         "learning.structure_weight": learning.structure_weight,
+        "learning.turn_weight": learning.turn_weight,
         "learning.validation_rows": learning.validation_rows,
         "learning.patience": learning.patience,
         **{f"prices.{each.platform}": min(each.per_hour, each.hours) for each in recipe.prices},
@@ -246,6 +251,10 @@ def _wrong_numbers(recipe: AnalyticsRecipe) -> list[str]:
     ]
     if forms.max_tokens <= forms.answer_tokens:
         wrong.append("forms.max_tokens must be above forms.answer_tokens")
+    if learning.turn_weight and forms.prompt != "chat":
+        wrong.append(
+            "learning.turn_weight needs forms.prompt = 'chat': only there turns are numbered"
+        )
     if recipe.base.qlora and learning.states != "none":
         wrong.append("learning.states must be 'none' with base.qlora")
     return wrong

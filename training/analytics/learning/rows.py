@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from bisect import bisect_left
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -13,7 +14,8 @@ from models.analytics.answers import encode_answer
 from models.analytics.grammar import answer_grammar
 from models.analytics.prompts import Prompt, TokenBudget, build_prompt
 from models.console import tracked
-from training.analytics.learning.answer_marks import ATTRIBUTES, choices, keys_of_tokens
+from training.analytics.learning.answer_marks import ATTRIBUTES, TURN, choices, keys_of_tokens
+from training.analytics.learning.turn_marks import number_ends, shown_labels
 from training.core.errors import RecipeError
 
 if TYPE_CHECKING:
@@ -38,12 +40,17 @@ class Row(NamedTuple):
         weights: Of each token from there; 0 where nothing is to be learnt.
         keys: Of each token from there, the key of its value; empty where it is no choice, or
             where nothing is to be learnt.
+        turns: Place in ``ids`` of the last token of each turn's number; none where the prompt
+            has no numbers, or what turns show is not learnt.
+        shows: Of each of them, what the turn shows; see `labels_of`.
     """
 
     ids: tuple[int, ...]
     begin: int
     weights: tuple[float, ...]
     keys: tuple[str, ...]
+    turns: tuple[int, ...] = ()
+    shows: tuple[tuple[int, ...], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -95,7 +102,10 @@ class RowWriter:
         grammar = answer_grammar(self.guide, forms.answer, len(prompt.shown))
         is_choice = choices(answer, tokens, self.for_grammars, grammar)
         keys = keys_of_tokens(answer, [end for _, end in written["offset_mapping"]])
-        is_known = [set(ATTRIBUTES[key]) <= set(example.tasks) if key else True for key in keys]
+        is_known = [
+            set(ATTRIBUTES[key.removesuffix(TURN)]) <= set(example.tasks) if key else True
+            for key in keys
+        ]
         structure = self.recipe.learning.structure_weight
         before = prompt_ids(self.tokenizer, prompt, forms.prompt)
         marks = list(zip(is_choice, is_known, strict=True))
@@ -104,11 +114,25 @@ class RowWriter:
             begin=len(before),
             weights=(*((1.0 if c else structure) if k else 0.0 for c, k in marks), structure),
             keys=(*(key if c and k else "" for key, (c, k) in zip(keys, marks, strict=True)), ""),
+            **self._turns(example, prompt),
         )
 
     def rows(self, examples: Sequence[Example], split: str) -> list[Row]:
         """Return the rows of a split, with progress; errors as of `row`."""
         return [self.row(example) for example in tracked(examples, f"rows of {split}")]
+
+    def _turns(self, example: Example, prompt: Prompt) -> dict[str, Any]:
+        """Return where the turns of a prompt end, and what each shows."""
+        if not self.recipe.learning.turn_weight:
+            return {}
+        text = _templated(self.tokenizer, prompt, "")
+        written = self.tokenizer(text, add_special_tokens=False, return_offsets_mapping=True)
+        last = [end for _, end in written["offset_mapping"]]
+        ends = number_ends(prompt, text)
+        return {
+            "turns": tuple(bisect_left(last, end) for end in ends),
+            "shows": shown_labels(example, self.guide, prompt.shown),
+        }
 
     def _count(self, text: str) -> int:
         return len(self.tokenizer(text, add_special_tokens=False)["input_ids"])

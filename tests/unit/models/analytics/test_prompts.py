@@ -33,9 +33,9 @@ def test_the_chat_form_is_one_line_of_context_and_numbered_turns() -> None:
     assert prompt.system == "General customer service: analyse the call and answer in JSON."
     assert prompt.user == (
         "Thursday afternoon, opening hours, waited 120 s, normal season\n"
-        "1 Agent: Thank you for calling support.\n"
-        "2 Customer: My internet has been down (/im_end/)\n"
-        "3 Speaker: Yes."
+        "Agent: Thank you for calling support. |1\n"
+        "Customer: My internet has been down (/im_end/) |2\n"
+        "Speaker: Yes. |3"
     )
     assert prompt.shown == (0, 1, 2)
 
@@ -71,8 +71,8 @@ def test_what_is_not_known_of_the_time_is_left_out() -> None:
     nothing = build_prompt(TURNS, TemporalContext(), "chat", guide=GUIDE, budget=budget)
     document = build_prompt(TURNS, TemporalContext(), "document", guide=GUIDE, budget=budget)
 
-    assert chat.user.startswith("out of hours\n1 Agent: ")
-    assert nothing.user.startswith("1 Agent: ")
+    assert chat.user.startswith("out of hours\nAgent: ")
+    assert nothing.user.startswith("Agent: ")
     assert document.user.startswith("<|user|>\n[CONVERSATION]\nAgent: ")
 
 
@@ -84,12 +84,12 @@ def test_a_long_call_loses_turns_from_its_middle_and_says_so() -> None:
     )
 
     assert prompt.user == (
-        "1 Agent: turn 0 of many turns\n"
-        "2 Agent: turn 1 of many turns\n"
-        "3 Agent: turn 2 of many turns\n"
+        "Agent: turn 0 of many turns |1\n"
+        "Agent: turn 1 of many turns |2\n"
+        "Agent: turn 2 of many turns |3\n"
         "(45 turns left out)\n"
-        "4 Agent: turn 48 of many turns\n"
-        "5 Agent: turn 49 of many turns"
+        "Agent: turn 48 of many turns |4\n"
+        "Agent: turn 49 of many turns |5"
     )
     assert prompt.shown == (0, 1, 2, 48, 49)
 

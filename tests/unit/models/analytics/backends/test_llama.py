@@ -22,6 +22,10 @@ from training.analytics.adapters.gguf_adapter import write_gguf
 from training.analytics.adapters.peft_folder import read_peft
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*:DeprecationWarning")
+# httpcore does not close a socket that cannot connect, as to a process that has just been killed
+may_not_connect = pytest.mark.filterwarnings(
+    "ignore:Exception ignored in. <socket.socket:pytest.PytestUnraisableExceptionWarning"
+)
 
 
 @pytest.fixture(scope="module")
@@ -91,6 +95,7 @@ def test_an_adapter_changes_the_answers(folder: Path, backend: LlamaBackend) -> 
     assert texts != texts_of(backend.generate(requests))
 
 
+@may_not_connect
 def test_a_crash_fails_the_request_that_runs_and_no_later_one(backend: LlamaBackend) -> None:
     answers: list[Generated | Failed] = []
     endless = request_of(grammar=ENDLESS, max_tokens=3000)
@@ -134,7 +139,7 @@ def test_an_answer_that_does_not_end_in_its_tokens_is_a_failure(backend: LlamaBa
 
 
 def test_a_prompt_without_room_is_a_failure_of_its_own(backend: LlamaBackend) -> None:
-    long = Prompt("", "1 Agent: " + "where is it " * 200, (0,))
+    long = Prompt("", "Agent: " + "where is it " * 200, (0,))
     failure, answer = backend.generate([request_of(prompt=long), request_of()])
 
     assert isinstance(failure, Failed)
@@ -155,6 +160,7 @@ def test_a_closed_back_end_ends_its_process_and_removes_its_files(folder: Path) 
     assert failure == Failed("llama.cpp: the model was closed", retryable=False)
 
 
+@may_not_connect
 def test_the_process_ends_with_its_parent_while_an_answer_is_written(folder: Path) -> None:
     """A parent that is killed leaves neither process nor files; its end closes the pipe."""
     backend = LlamaBackend(LlamaOptions(base=folder / "base.gguf", context_tokens=4096))

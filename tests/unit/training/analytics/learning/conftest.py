@@ -29,12 +29,14 @@ def recipe_of(tiny_base: Path) -> Callable[..., AnalyticsRecipe]:
     def make(*changes: str) -> AnalyticsRecipe:
         own = (
             f"base.model={tiny_base}",
+            "base.precision=fp32",
             "lora.layers=2",
             "lora.rank=8",
             "learning.accumulation=1",
             "learning.validation_steps=10",
             "learning.report_steps=1",
             "learning.states=memory",
+            "learning.turn_weight=0",
             "learning.patience=0",
         )
         return read_analytics_recipe(_SMALL, [*own, *changes])

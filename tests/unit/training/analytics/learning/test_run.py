@@ -160,6 +160,7 @@ def test_a_run_without_gain_ends_early(recipe_of: Recipes, tmp_path: Path) -> No
 def test_the_report_says_what_a_run_took(recipe_of: Recipes, tmp_path: Path) -> None:
     recipe = recipe_of(
         *SHORT,
+        'lora.targets=["q_proj","k_proj","v_proj","o_proj"]',
         'prices=[{platform="here",per_hour=3600.0},{platform="there",per_hour=2.0,hours=4.0}]',
     )
 
