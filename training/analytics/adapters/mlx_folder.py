@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-    from training.analytics.adapters.lora import FloatArray, LoraAdapter
+    from training.analytics.adapters.lora import FloatArray, LoraAdapter, LoraPair
 
 _A, _B = ".lora_a", ".lora_b"
 
@@ -53,6 +53,12 @@ def from_mlx(
     return make_adapter(base, scale, {name: (a.T, b.T) for name, (a, b) in pairs.items()}, dropout)
 
 
+def to_mlx(pairs: Mapping[str, LoraPair]) -> dict[str, FloatArray]:
+    """Return MLX's matrices of an adapter's, by their names there."""
+    matrices = {name + _A: pair.a.T for name, pair in pairs.items()}
+    return matrices | {name + _B: pair.b.T for name, pair in pairs.items()}
+
+
 def write_mlx(adapter: LoraAdapter, folder: Path, layers: int) -> None:
     """Write an adapter as mlx-lm reads it.
 
@@ -71,11 +77,7 @@ def write_mlx(adapter: LoraAdapter, folder: Path, layers: int) -> None:
         msg = f"the adapter has a layer {adapter.layers[-1]}, its base only {layers} layers"
         raise ConfigurationError(msg)
     folder.mkdir(parents=True, exist_ok=True)
-    tensors = {}
-    for name, pair in adapter.pairs.items():
-        tensors[name + _A] = pair.a.T
-        tensors[name + _B] = pair.b.T
-    write_tensors(tensors, folder / ADAPTER, "mlx")
+    write_tensors(to_mlx(adapter.pairs), folder / ADAPTER, "mlx")
     write_json(folder / ADAPTER_CONFIG, mlx_config(adapter, layers - adapter.layers[0]))
 
 

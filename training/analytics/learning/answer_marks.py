@@ -9,12 +9,16 @@ from typing import TYPE_CHECKING
 from llguidance import LLMatcher
 
 from models.analytics.answers import AnswerError
+from training.analytics.learning.turn_marks import names_turns
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from llguidance import LLTokenizer
 
+    from training.analytics.corpus.examples import Example
+
+_EVIDENCE = "evidence"  # key of the documents' form
 # Attributes of an analysis that a value of an answer holds, by its key in either form.
 ATTRIBUTES: dict[str, tuple[str, ...]] = {
     "i": ("category",),
@@ -35,11 +39,20 @@ ATTRIBUTES: dict[str, tuple[str, ...]] = {
     "churn_risk": ("churn",),
     "quality_score": ("quality",),
     "effectiveness_rating": ("quality",),
-    "evidence": ("category", "journey", "action", "outcome", "csat", "churn"),
+    _EVIDENCE: ("category", "journey", "action", "outcome", "csat", "churn"),
 }
 TURN = "_turn"
 # Behind the letter of a code or the @ of a score
 _TURN_NUMBERS = re.compile(r"(?<=[a-zA-Z])(?:[0-9]+|\+)|@[0-9]+|(?<=[0-9])\+")
+
+
+def is_learnt(key: str, example: Example) -> bool:
+    """Return whether it is known of a call what an answer's value with this key is."""
+    value = key.removesuffix(TURN)
+    is_turn = value != key or value == _EVIDENCE
+    if is_turn and not names_turns(example.analysis):
+        return False
+    return not value or set(ATTRIBUTES[value]) <= set(example.tasks)
 
 
 def choices(answer: str, tokens: Sequence[int], tokenizer: LLTokenizer, grammar: str) -> list[bool]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch.nn import functional
@@ -22,21 +22,9 @@ if TYPE_CHECKING:
     from training.analytics.learning.recipe import AnalyticsRecipe
     from training.analytics.learning.rows import Row
     from training.analytics.learning.states import LowerStates
-    from training.analytics.learning.turn_reader import Reading, TurnReader
+    from training.analytics.learning.turn_reader import Reading
     from training.core.loop import Validation
     from training.core.optimisers import Schedule
-
-
-class TurnLearning(NamedTuple):
-    """How what turns show is learnt beside the answer.
-
-    Attributes:
-        reader: Reads it.
-        weight: Of its loss beside that of the answer.
-    """
-
-    reader: TurnReader
-    weight: float
 
 
 class AdapterLearner(AnswerLearner):
@@ -46,7 +34,6 @@ class AdapterLearner(AnswerLearner):
         network: Base and adapter.
         states: Of the layers below the adapter.
         schedule: Rates and decay.
-        turns: How what turns show is learnt beside the answer; None does not.
         seed: As of `AnswerLearner`.
         fingerprint: Likewise.
     """
@@ -57,7 +44,6 @@ class AdapterLearner(AnswerLearner):
         states: LowerStates,
         schedule: Schedule,
         *,
-        turns: TurnLearning | None = None,
         seed: int,
         fingerprint: str = "",
     ) -> None:
@@ -65,7 +51,7 @@ class AdapterLearner(AnswerLearner):
         self._network = network
         self._states = states
         self._schedule = schedule
-        self._turns = turns
+        self._reader = network.reader
         self._turn_counts: list[tuple[int, int, int]] = []
         self._optimisers = Optimisers(self._learning().items(), schedule)
 
@@ -96,7 +82,7 @@ class AdapterLearner(AnswerLearner):
 
     def _learning(self) -> dict[str, torch.nn.Parameter]:
         """Return everything that learns, by name."""
-        beside = dict(self._turns.reader.named_parameters()) if self._turns else {}
+        beside = dict(self._reader.named_parameters()) if self._reader else {}
         return self._network.trainable() | {f"turns.{name}": p for name, p in beside.items()}
 
     def _take_step(self, batch: Step, whole: float, seed: int) -> float:
@@ -107,8 +93,8 @@ class AdapterLearner(AnswerLearner):
             losses, weights, _, reading = self._losses(rows)
             part = (losses * weights).sum() / whole
             loss += float(part.detach())
-            if reading is not None and self._turns is not None:
-                part = part + self._turns.weight / len(batch) * reading.loss()
+            if reading is not None:
+                part = part + reading.loss() / len(batch)
             part.backward()  # type: ignore[no-untyped-call]
         parameters = list(self._learning().values())
         torch.nn.utils.clip_grad_norm_(parameters, self._schedule.clip_norm)
@@ -129,7 +115,7 @@ class AdapterLearner(AnswerLearner):
         answers = weighted_answers(rows, self._network.device)
         logits, between = self._network.read(self._states.of(rows), answers)
         losses = functional.cross_entropy(logits, answers.tokens, reduction="none")
-        reading = self._turns.reader.read(between, rows) if self._turns else None
+        reading = self._reader.read(between, rows) if self._reader else None
         return losses, answers.weights, logits.argmax(-1) == answers.tokens, reading
 
     def _optimiser_state(self) -> Any:

@@ -10,18 +10,22 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import torch
 
 from training.analytics.learning.base import add_adapter, load_model, lowest_layer
+from training.analytics.learning.start import starting_pairs
+from training.analytics.learning.turn_reader import turn_reader
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from contextlib import AbstractContextManager
     from pathlib import Path
 
     from peft import PeftModel
     from torch import Tensor
 
+    from training.analytics.adapters.lora import LoraPair
     from training.analytics.learning.base import BaseFiles
     from training.analytics.learning.recipe import AnalyticsRecipe
     from training.analytics.learning.rows import Row
+    from training.analytics.learning.turn_reader import TurnReader
 
 
 class Answers(NamedTuple):
@@ -52,6 +56,8 @@ class AdaptedNetwork:
         is_bf16: Compute in bfloat16.
 
     Attributes:
+        reader: Learns beside the adapter what turns show, and is no part of it; None where that is
+            not learnt.
         adapted: Base and adapter.
         device: Where both are.
         lowest: As given.
@@ -60,6 +66,7 @@ class AdaptedNetwork:
     libraries: tuple[str, ...] = ("torch", "peft")
 
     def __init__(self, adapted: PeftModel, lowest: int, *, is_bf16: bool) -> None:
+        self.reader: TurnReader | None = None
         self.adapted = adapted
         self.lowest = lowest
         self._causal = _base_of(adapted)
@@ -124,6 +131,15 @@ class AdaptedNetwork:
             logits: Tensor = self._causal.lm_head(self._core.norm(chosen))
             return logits.float(), between.float()
 
+    def begin_with(self, pairs: Mapping[str, LoraPair]) -> None:
+        """Take the matrices of an adapter, by module; what is not among them stays."""
+        parameters = self.trainable()
+        with torch.no_grad():
+            for module, pair in pairs.items():
+                for letter, matrix in (("A", pair.a), ("B", pair.b)):
+                    name = f"base_model.model.{module}.lora_{letter}.default.weight"
+                    parameters[name].copy_(torch.tensor(matrix))
+
     def save_adapter(self, folder: Path) -> None:
         """Write the adapter as PEFT reads it."""
         self.adapted.save_pretrained(str(folder), save_embedding_layers=False)
@@ -159,11 +175,19 @@ def peak_memory_of_process() -> int:
 
 
 def load_network(recipe: AnalyticsRecipe, files: BaseFiles, device: torch.device) -> AdaptedNetwork:
-    """Return the base of a recipe with a fresh adapter; errors as of `load_model`."""
+    """Return the base of a recipe with its adapter.
+
+    Errors as of `load_model`, `starting_pairs` and `turn_reader`.
+    """
     model = load_model(files, recipe.base, device)
     lowest = lowest_layer(model, recipe)
-    adapted = add_adapter(model, recipe)
-    return AdaptedNetwork(adapted, lowest, is_bf16=recipe.base.precision == "bf16")
+    pairs = starting_pairs(recipe.lora, files, model.config.num_hidden_layers)
+    network = AdaptedNetwork(
+        add_adapter(model, recipe), lowest, is_bf16=recipe.base.precision == "bf16"
+    )
+    network.begin_with(pairs)
+    network.reader = turn_reader(recipe, network.size, device)
+    return network
 
 
 def padded_ids(rows: Sequence[Row], device: torch.device) -> Tensor:

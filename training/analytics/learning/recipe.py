@@ -58,6 +58,8 @@ class LoraRecipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         dropout: Before the product.
         targets: Names of the linear layers that are adapted.
         layers: How many, from the top; 0 adapts all.
+        start: An adapter that the run goes on from, in any form: of another run, or a version that
+            serves, to teach it calls of one's own. Empty begins anew.
     """
 
     rank: int = 16
@@ -65,6 +67,7 @@ class LoraRecipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     dropout: float = 0.05
     targets: tuple[str, ...] = ("q_proj", "k_proj", "v_proj", "o_proj")
     layers: int = 0
+    start: str = ""
 
 
 class Learning(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -14,8 +14,8 @@ from models.analytics.answers import encode_answer
 from models.analytics.grammar import answer_grammar
 from models.analytics.prompts import Prompt, TokenBudget, build_prompt
 from models.console import tracked
-from training.analytics.learning.answer_marks import ATTRIBUTES, TURN, choices, keys_of_tokens
-from training.analytics.learning.turn_marks import number_ends, shown_labels
+from training.analytics.learning.answer_marks import choices, is_learnt, keys_of_tokens
+from training.analytics.learning.turn_marks import names_turns, number_ends, shown_labels
 from training.core.errors import RecipeError
 
 if TYPE_CHECKING:
@@ -102,10 +102,7 @@ class RowWriter:
         grammar = answer_grammar(self.guide, forms.answer, len(prompt.shown))
         is_choice = choices(answer, tokens, self.for_grammars, grammar)
         keys = keys_of_tokens(answer, [end for _, end in written["offset_mapping"]])
-        is_known = [
-            set(ATTRIBUTES[key.removesuffix(TURN)]) <= set(example.tasks) if key else True
-            for key in keys
-        ]
+        is_known = [is_learnt(key, example) for key in keys]
         structure = self.recipe.learning.structure_weight
         before = prompt_ids(self.tokenizer, prompt, forms.prompt)
         marks = list(zip(is_choice, is_known, strict=True))
@@ -123,7 +120,7 @@ class RowWriter:
 
     def _turns(self, example: Example, prompt: Prompt) -> dict[str, Any]:
         """Return where the turns of a prompt end, and what each shows."""
-        if not self.recipe.learning.turn_weight:
+        if not self.recipe.learning.turn_weight or not names_turns(example.analysis):
             return {}
         text = _templated(self.tokenizer, prompt, "")
         written = self.tokenizer(text, add_special_tokens=False, return_offsets_mapping=True)

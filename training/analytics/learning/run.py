@@ -13,13 +13,12 @@ from models.analytics.guide import load_guide
 from schemas.errors import CallstreamError
 from training.analytics.corpus.files import read_split
 from training.analytics.learning.base import find_base, load_tokenizer
-from training.analytics.learning.learner import AdapterLearner, TurnLearning, steps_of, upcoming
+from training.analytics.learning.learner import AdapterLearner, steps_of, upcoming
 from training.analytics.learning.network import load_network
 from training.analytics.learning.report import RunFacts, make_report, write_report
 from training.analytics.learning.rows import row_writer, rows_sha256
+from training.analytics.learning.start import start_sha256
 from training.analytics.learning.states import LowerStates, state_store
-from training.analytics.learning.turn_marks import labels_of
-from training.analytics.learning.turn_reader import TurnReader
 from training.core.checkpoints import CHECKPOINT_NAME, read_checkpoint
 from training.core.devices import choose_device, torch_threads
 from training.core.errors import MissingDataError, RecipeError
@@ -37,7 +36,6 @@ if TYPE_CHECKING:
     from training.analytics.corpus.examples import Example
     from training.analytics.learning.answer_learner import AnswerLearner
     from training.analytics.learning.base import BaseFiles
-    from training.analytics.learning.network import AdaptedNetwork
     from training.analytics.learning.recipe import AnalyticsRecipe
     from training.analytics.learning.report import ReportedNetwork, RunReport
     from training.analytics.learning.rows import Row
@@ -113,25 +111,12 @@ def learn_adapter(
         def learner(schedule: Schedule, fingerprint: str) -> AdapterLearner:
             states = LowerStates(network, store, base_sha256)
             return AdapterLearner(
-                network,
-                states,
-                schedule,
-                turns=turn_learning(recipe, network),
-                seed=recipe.seed,
-                fingerprint=fingerprint,
+                network, states, schedule, seed=recipe.seed, fingerprint=fingerprint
             )
 
         run = Run(recipe, rows, Learnt(network, base_sha256, learner), work)
         progress = run.learn(resume=resume)
         return run.finish(progress)
-
-
-def turn_learning(recipe: AnalyticsRecipe, network: AdaptedNetwork) -> TurnLearning | None:
-    """Return how what turns show is learnt; None where the recipe leaves it out."""
-    if not recipe.learning.turn_weight:
-        return None
-    reader = TurnReader(network.size, len(labels_of(load_guide(recipe.guide))))
-    return TurnLearning(reader.to(network.device), recipe.learning.turn_weight)
 
 
 def learning_rows(
@@ -277,6 +262,8 @@ def _fingerprint(recipe: AnalyticsRecipe, rows: LearningRows, learnt: Learnt) ->
         "train": rows_sha256(rows.train),
         "validation": rows_sha256(rows.validation),
     }
+    if recipe.lora.start:
+        decisive["start"] = start_sha256(recipe.lora)
     if learnt.runtime:
         decisive["runtime"] = learnt.runtime
     return hashlib.sha256(msgspec.json.encode(decisive, order="sorted")).hexdigest()

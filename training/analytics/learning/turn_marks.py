@@ -14,6 +14,7 @@ from models.analytics.prompts import number_mark
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from models.analytics.analysis import Analysis
     from models.analytics.guide import AnalysisGuide
     from models.analytics.prompts import Prompt
     from training.analytics.corpus.examples import Example
@@ -49,6 +50,21 @@ def shown_labels(
                 if turn in found:
                     found[turn].add(places[f"{task}: {name}"])
     return tuple(tuple(sorted(found[turn])) for turn in shown)
+
+
+def names_turns(analysis: Analysis) -> bool:
+    """Return whether an analysis says of anything which turns show it; those of people may not."""
+    found = (
+        analysis.category,
+        analysis.journey,
+        analysis.action,
+        analysis.outcome,
+        *analysis.faults,
+        *analysis.scorecard,
+        analysis.csat,
+        analysis.churn,
+    )
+    return any(each is not None and each.turns for each in found)
 
 
 def number_ends(prompt: Prompt, text: str) -> list[int]:

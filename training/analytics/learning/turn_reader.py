@@ -11,11 +11,15 @@ import torch
 from torch import nn
 from torch.nn import functional
 
+from models.analytics.guide import load_guide
+from training.analytics.learning.turn_marks import labels_of
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from torch import Tensor
 
+    from training.analytics.learning.recipe import AnalyticsRecipe
     from training.analytics.learning.rows import Row
 
 _RARE = -4.0  # logit that a label begins with: a turn shows few of them
@@ -28,17 +32,19 @@ class Reading(NamedTuple):
     Attributes:
         logits: Of each turn and label.
         shows: 1 where a turn shows what the label names.
+        weight: Of the loss beside that of the answer.
     """
 
     logits: Tensor
     shows: Tensor
+    weight: float
 
     def loss(self) -> Tensor:
-        """Return the cross-entropy of all labels of a turn, in the mean over the turns."""
+        """Return the weighted cross-entropy of all labels of a turn, in the mean over the turns."""
         losses = functional.binary_cross_entropy_with_logits(
             self.logits, self.shows, reduction="none"
         )
-        return losses.sum(-1).mean() if len(losses) else losses.sum()
+        return self.weight * (losses.sum(-1).mean() if len(losses) else losses.sum())
 
     def counts(self) -> tuple[int, int, int]:
         """Return how many labels are shown, are read, and are both."""
@@ -52,10 +58,12 @@ class TurnReader(nn.Module):
     Args:
         size: Of a state.
         labels: How many there are.
+        share: What its loss counts beside that of the answer.
     """
 
-    def __init__(self, size: int, labels: int) -> None:
+    def __init__(self, size: int, labels: int, share: float) -> None:
         super().__init__()
+        self._share = share
         self.weight = nn.Parameter(torch.zeros(labels, size))
         self.bias = nn.Parameter(torch.full((labels,), _RARE))
 
@@ -69,4 +77,17 @@ class TurnReader(nn.Module):
         for index, labels in enumerate(every):
             shows[index, list(labels)] = 1.0
         normed = functional.rms_norm(chosen, (chosen.shape[-1],))
-        return Reading(functional.linear(normed, self.weight, self.bias), shows)
+        return Reading(functional.linear(normed, self.weight, self.bias), shows, self._share)
+
+
+def turn_reader(recipe: AnalyticsRecipe, size: int, device: torch.device) -> TurnReader | None:
+    """Return the layer for states of a size; None where the recipe does not learn what turns show.
+
+    Raises:
+        ConfigurationError: The recipe's guide cannot be used.
+    """
+    share = recipe.learning.turn_weight
+    if not share:
+        return None
+    labels = labels_of(load_guide(recipe.guide))
+    return TurnReader(size, len(labels), share).to(device)

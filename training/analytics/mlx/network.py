@@ -11,8 +11,9 @@ from models.analytics.mlx_model import load_mlx_base
 from models.extras.mlx import core as mx
 from models.extras.mlx_lm import trees, tuning
 from training.analytics.adapters.mlx_base import convert_base
-from training.analytics.adapters.mlx_folder import from_mlx, write_mlx
+from training.analytics.adapters.mlx_folder import from_mlx, to_mlx, write_mlx
 from training.analytics.learning.network import peak_memory_of_process
+from training.analytics.learning.start import starting_pairs
 from training.core.errors import RecipeError
 
 if TYPE_CHECKING:
@@ -99,7 +100,7 @@ class MlxNetwork:
 
 
 def load_mlx_network(recipe: AnalyticsRecipe, files: BaseFiles, bases: Path) -> MlxNetwork:
-    """Return the base of a recipe with a fresh adapter, whose first weights follow from the seed.
+    """Return the base of a recipe with its adapter: a fresh one follows from the seed.
 
     Args:
         recipe: Of the run.
@@ -123,7 +124,10 @@ def load_mlx_network(recipe: AnalyticsRecipe, files: BaseFiles, bases: Path) -> 
     model, _, _ = load_mlx_base(folder)
     model.set_dtype(_DTYPES[recipe.base.precision])
     _add_fresh_adapter(model, recipe)
-    return MlxNetwork(model, recipe.lora, recipe.base.model)
+    network = MlxNetwork(model, recipe.lora, recipe.base.model)
+    pairs = starting_pairs(recipe.lora, files, len(model.layers))
+    network.put({name: mx.array(each) for name, each in to_mlx(pairs).items()})
+    return network
 
 
 def _add_fresh_adapter(model: Any, recipe: AnalyticsRecipe) -> None:

@@ -24,10 +24,10 @@ def test_the_large_presets_have_the_hyperparameters_of_the_documents(name: str) 
     assert (recipe.forms.prompt, recipe.forms.max_tokens) == ("document", 2048)
 
 
-def test_the_small_preset_learns_on_one_thread_with_cached_states() -> None:
+def test_the_small_preset_learns_on_few_threads_with_cached_states() -> None:
     recipe = read_analytics_recipe(RECIPES / "smollm2.toml")
 
-    assert recipe.threads == 1
+    assert recipe.threads <= 2  # both cores of a small machine
     assert recipe.lora.layers > 0
     assert recipe.learning.states == "disk"
     assert (recipe.forms.prompt, recipe.forms.answer) == ("chat", "codes")

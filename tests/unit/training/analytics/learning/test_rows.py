@@ -46,7 +46,7 @@ def test_a_row_is_the_chat_with_the_answer_and_what_ends_a_turn(
     answer = encode_answer(call.analysis, GUIDE, "codes", range(4))
     assert text.startswith("<|im_start|>system\nGeneral customer service")
     assert text.endswith(f"<|im_start|>assistant\n{answer}<|im_end|>")
-    assert "2 Customer: zzz" in text
+    assert "\nCustomer: zzz |2\n" in text
     assert _answer(row, tokenizer) == answer
 
 
@@ -95,7 +95,7 @@ def test_what_is_not_known_of_a_call_is_not_learnt(recipe_of: Recipes, tokenizer
 
     answer = _answer(row, tokenizer)
     weights = dict(zip(_places(row, tokenizer), row.weights, strict=False))
-    assert set(row.keys) == {"i", ""}
+    assert set(row.keys) == {"i", "i_turn", ""}
     assert weights[answer.index('"i":"') + 5] == 1.0
     assert weights[answer.index('"r":"') + 5] == 0.0
 
@@ -111,6 +111,21 @@ def test_the_keys_of_an_answer_in_full_belong_to_its_values(
     row = writer.row(planted_call(1))
 
     assert {"primary_category", "churn_risk", "evidence"} <= set(row.keys)
+
+
+def test_in_codes_the_number_of_a_turn_is_judged_apart() -> None:
+    answer = '{"i":"c12","s":"A3b-","r":"60@7","c":"5+","q":"75"}'
+    marked = keys_of_tokens(answer, range(1, len(answer) + 1))
+
+    turns = {n: key for n, key in enumerate(marked) if key.endswith("_turn")}
+    assert {
+        key: "".join(answer[n] for n in turns if turns[n] == key) for key in turns.values()
+    } == {
+        "i_turn": "12",
+        "s_turn": "3",
+        "r_turn": "@7",
+        "c_turn": "+",
+    }
 
 
 def test_a_value_ends_where_the_next_key_begins() -> None:

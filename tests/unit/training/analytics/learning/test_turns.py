@@ -14,13 +14,12 @@ from models.analytics.analysis import Choice, Judgement
 from models.analytics.prompts import Prompt
 from tests.support.analytics.planted_calls import GUIDE, planted_call
 from training.analytics.learning.base import find_base, load_tokenizer
-from training.analytics.learning.learner import AdapterLearner, TurnLearning
+from training.analytics.learning.learner import AdapterLearner
 from training.analytics.learning.network import load_network
 from training.analytics.learning.rows import row_writer
 from training.analytics.learning.run import LearningExamples, learn_adapter
 from training.analytics.learning.states import LowerStates
 from training.analytics.learning.turn_marks import labels_of, number_ends, shown_labels
-from training.analytics.learning.turn_reader import TurnReader
 from training.core.checkpoints import CHECKPOINT_NAME, read_checkpoint
 from training.core.errors import RecipeError
 from training.core.optimisers import Schedule
@@ -100,6 +99,28 @@ def test_a_row_has_no_turns_unless_they_are_learnt(recipe_of: Recipes, tiny_base
     assert (row.turns, row.shows) == ((), ())
 
 
+def test_an_analysis_that_names_no_turn_teaches_none(recipe_of: Recipes, tiny_base: Path) -> None:
+    """People may say what a call is about and not where; that no turn shows it is not so."""
+    call = planted_call(0, turns=11)
+    category, churn = call.analysis.category, call.analysis.churn
+    assert category is not None
+    assert churn is not None
+    analysis = replace(
+        call.analysis, category=replace(category, turns=()), churn=replace(churn, turns=())
+    )
+    tokenizer = load_tokenizer(find_base(str(tiny_base)))
+    writer = row_writer(recipe_of(WEIGHTED), GUIDE, tokenizer)
+
+    row = writer.row(replace(call, analysis=analysis))
+
+    assert (row.turns, row.shows) == ((), ())
+    learnt = dict.fromkeys(row.keys)
+    assert {"i", "r", "q"} <= set(learnt)
+    assert not any(key.endswith("_turn") for key in learnt)
+    places = [n for n, token in enumerate(row.ids[row.begin :]) if tokenizer.decode([token]) == "+"]
+    assert [row.weights[n] for n in places] == [0.0, 0.0]
+
+
 def test_the_reader_learns_what_turns_show_and_says_how_well(
     recipe_of: Recipes, tiny_base: Path
 ) -> None:
@@ -107,14 +128,7 @@ def test_the_reader_learns_what_turns_show_and_says_how_well(
     rows = [_row(recipe, tiny_base, number)[0] for number in range(4)]
     network = load_network(recipe, find_base(str(tiny_base)), CPU)
     schedule = Schedule(steps=90, decay_from=90, warmup_steps=0, learning_rate=1e-2)
-    reader = TurnReader(network.size, len(LABELS))
-    learner = AdapterLearner(
-        network,
-        LowerStates(network, None, "base"),
-        schedule,
-        turns=TurnLearning(reader, 1.0),
-        seed=1,
-    )
+    learner = AdapterLearner(network, LowerStates(network, None, "base"), schedule, seed=1)
 
     before = learner.validate(rows, 2).figures["turns_f1"]
     for _ in range(90):
@@ -139,5 +153,5 @@ def test_the_adapter_of_a_run_has_no_reader(recipe_of: Recipes, tmp_path: Path) 
 
 
 def test_the_documents_form_has_no_numbers_to_read_at(recipe_of: Recipes) -> None:
-    with pytest.raises(RecipeError, match="turn_weight needs forms.prompt = 'chat'"):
+    with pytest.raises(RecipeError, match=r"turn_weight needs forms\.prompt = 'chat'"):
         recipe_of(WEIGHTED, "forms.prompt=document")
