@@ -1,4 +1,4 @@
-"""The analytics model that the settings name, for whichever process asks it."""
+"""The analytics models that the settings name, for whichever process asks them."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
@@ -22,12 +22,13 @@ from models.languages import primary_subtag
 from models.onnx_session import ONNX_ERRORS
 from models.store.layout import BUNDLED, serving_manifests
 from models.store.versioned import Refusal, Swap
+from schemas.base import CallContext
 from schemas.errors import CallstreamError
 from schemas.insights import NoInsights
 from stream_app.calls.analyze.analyzed import Analyzed, AnalyzeRequest
 from stream_app.calls.classify.classified import ClassifyRequest
 from stream_app.calls.inference import Failed
-from stream_app.classification import ask_champions
+from stream_app.classification import ask_champions as ask_classifiers
 from stream_app.settings import AnalyticsSettings, ClassificationSettings
 
 Categories = Callable[[str, Sequence[AnalyzeRequest]], list[str]]
@@ -69,12 +70,12 @@ class LoadedAnalyst(Protocol):
         ...
 
 
-class AnalyticsSource(Protocol):
-    """Where the model that serves comes from, and the one that is compared with it."""
+class GuideSource(Protocol):
+    """What serves one guide, and the model that is compared with it."""
 
     @property
     def guide(self) -> AnalysisGuide:
-        """Return the guide that calls are asked by, also where there is no model."""
+        """Return the guide, also where there is no model."""
         ...
 
     @property
@@ -91,16 +92,41 @@ class AnalyticsSource(Protocol):
         """Return why there is no model, by the name of the guide; empty where there is one."""
         ...
 
+
+class AnalyticsSource(Protocol):
+    """Where the models come from; guides are named as the settings name them."""
+
+    @property
+    def default(self) -> str:
+        """Return the guide of calls that no route fits."""
+        ...
+
+    def guide_for(self, context: CallContext) -> str:
+        """Return the guide that serves a call."""
+        ...
+
+    def of(self, guide: str) -> GuideSource:
+        """Return what serves a guide."""
+        ...
+
+    def names(self) -> tuple[str, ...]:
+        """Return the guides."""
+        ...
+
+    def missing(self) -> Mapping[str, str]:
+        """Return why guides have no model, by their own names; empty where all have one."""
+        ...
+
     def refresh(self) -> Sequence[Swap | Refusal]:
         """Take up changed files; return what that led to."""
         ...
 
 
 def load_models(part: AnalyticsSettings) -> AnalyticsModels:
-    """Return the model that the settings name; one that is missing is looked for again.
+    """Return the models that the settings name; one that is missing is looked for again.
 
     Raises:
-        ConfigurationError: The guide cannot be used.
+        ConfigurationError: A guide cannot be used.
     """
     server = ServerOptions(
         url=part.server_url,
@@ -119,14 +145,18 @@ def load_models(part: AnalyticsSettings) -> AnalyticsModels:
         timeout_s=part.timeout_s,
         server=server,
     )
-    return AnalyticsModels(part.guide, part.model, options)
+    return AnalyticsModels(
+        part.models,
+        default=part.guide,
+        routes=[route.as_route() for route in part.routes],
+        options=options,
+    )
 
 
 def has_model(part: AnalyticsSettings) -> bool:
-    """Return whether the model that the settings name is on this machine; it is not loaded."""
-    source = (
-        bundled_manifest(part.guide) if part.model == BUNDLED else Path(part.model).expanduser()
-    )
+    """Return whether the default guide's model is on this machine; it is not loaded."""
+    model = part.models[part.guide]
+    source = bundled_manifest(part.guide) if model == BUNDLED else Path(model).expanduser()
     try:
         (manifest,) = map(load_analytics_manifest, serving_manifests(source, ANALYTICS_MODELS))
         if part.backend == "openai":
@@ -159,27 +189,51 @@ def ask_models(
         requests: The calls.
     """
     answers: list[tuple[Analyzed, ...] | Failed] = [
-        each if isinstance(each, Failed) else (each,) for each in ask_champion(models, requests)
+        each if isinstance(each, Failed) else (each,) for each in ask_champions(models, requests)
     ]
-    asked = [n for n, each in enumerate(answers) if isinstance(each, tuple) and each[0].analysis]
-    if not asked:
-        return answers
-    calls = [requests[n] for n in asked]
-    named = categories(models.guide.label_set, calls)
-    compared = _compared(models.challenger, calls)
-    for n, category, others in zip(asked, named, compared, strict=True):
-        champions = answers[n]
-        assert isinstance(champions, tuple)
-        answers[n] = (replace(champions[0], classified=category), *others)
+    for name, own in _by_guide(requests).items():
+        asked = [n for n in own if _is_analysed(answers[n])]
+        if not asked:
+            continue
+        calls = [requests[n] for n in asked]
+        source = models.of(name)
+        named = categories(source.guide.label_set, calls)
+        compared = _compared(source.challenger, calls)
+        for n, category, others in zip(asked, named, compared, strict=True):
+            champions = answers[n]
+            assert isinstance(champions, tuple)
+            answers[n] = (replace(champions[0], classified=category), *others)
     return answers
 
 
-def ask_champion(
+def ask_champions(
     models: AnalyticsSource, requests: Sequence[AnalyzeRequest]
 ) -> list[Analyzed | Failed]:
-    """Return the answer of the model that serves to each call."""
-    analyst = models.champion
-    guide = models.guide if analyst is None else analyst.guide
+    """Return the answer to each call, of the model that serves its guide."""
+    found: dict[int, Analyzed | Failed] = {}
+    for name, own in _by_guide(requests).items():
+        answers = _champions_answers(models.of(name), [requests[n] for n in own])
+        found.update(zip(own, answers, strict=True))
+    return [found[number] for number in range(len(requests))]
+
+
+def _by_guide(requests: Sequence[AnalyzeRequest]) -> dict[str, list[int]]:
+    """Return which requests each guide serves."""
+    found: dict[str, list[int]] = {}
+    for number, request in enumerate(requests):
+        found.setdefault(request.guide, []).append(number)
+    return found
+
+
+def _is_analysed(answer: tuple[Analyzed, ...] | Failed) -> bool:
+    return isinstance(answer, tuple) and answer[0].analysis is not None
+
+
+def _champions_answers(
+    source: GuideSource, requests: Sequence[AnalyzeRequest]
+) -> list[Analyzed | Failed]:
+    analyst = source.champion
+    guide = source.guide if analyst is None else analyst.guide
     reasons = [_reason(guide, analyst, each) for each in requests]
     asked = [each for each, reason in zip(requests, reasons, strict=True) if not reason]
     found = iter(_asked(analyst, asked) if analyst is not None and asked else ())
@@ -198,7 +252,7 @@ def categories_of(analytics: AnalyticsSettings, part: ClassificationSettings) ->
         if label_set not in models.serving():
             return _no_categories(label_set, requests)
         try:
-            found = ask_champions(models, [_to_classify(label_set, each) for each in requests])
+            found = ask_classifiers(models, [_to_classify(label_set, each) for each in requests])
         except (CallstreamError, *ONNX_ERRORS) as error:
             log.warning("analytics.category_not_compared", reason=str(error))
             return _no_categories(label_set, requests)

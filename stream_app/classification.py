@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import structlog
 
 from models.classification.classifier import Classifier, Passage, classify_by_rules
-from models.classification.store import ClassificationModels, LabelSetRoute, Serving
+from models.classification.store import ClassificationModels, Serving
 from models.onnx_session import ONNX_ERRORS
 from schemas.classification import Abstention
 from schemas.errors import CallstreamError
@@ -17,12 +17,11 @@ log = structlog.get_logger(__name__)
 
 def load_models(part: ClassificationSettings) -> ClassificationModels:
     """Return the models that the settings name."""
-    routes = [
-        LabelSetRoute(route.label_set, route.queue, route.domain, route.attributes)
-        for route in part.routes
-    ]
     return ClassificationModels(
-        part.models, default=part.label_set, routes=routes, threads=part.threads
+        part.models,
+        default=part.label_set,
+        routes=[route.as_route() for route in part.routes],
+        threads=part.threads,
     )
 
 

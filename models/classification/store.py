@@ -7,18 +7,18 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
-import msgspec
-
+from models.call_routes import CallRoutes
 from models.classification.classifier import Classifier
 from models.classification.label_set import load_label_set
 from models.store.layout import SHADOW, ModelKind
 from models.store.single import SingleModel, open_single
-from schemas.errors import CallstreamError, ConfigurationError
+from schemas.errors import CallstreamError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
+    from models.call_routes import CallRoute
     from models.classification.label_set import LabelSet
     from models.store.versioned import Refusal, Swap, VersionedStore
     from schemas.base import CallContext
@@ -30,30 +30,6 @@ CLASSIFICATION_MODELS = ModelKind(
     hint="give a folder or a manifest that `callstream train classification-export` wrote, or "
     "'bundled'",
 )
-
-
-class LabelSetRoute(msgspec.Struct, frozen=True):
-    """Which calls a label set serves; an empty field fits all.
-
-    Attributes:
-        label_set: Its name.
-        queue: In which the caller waited.
-        domain: Subject of the call.
-        attributes: Of the call's context, that must have these values.
-    """
-
-    label_set: str
-    queue: str = ""
-    domain: str = ""
-    attributes: dict[str, str] = {}
-
-    def fits(self, context: CallContext) -> bool:
-        """Return whether it is meant for a call."""
-        return (
-            self.queue in {"", context.queue}
-            and self.domain in {"", context.domain}
-            and all(context.attributes.get(key) == value for key, value in self.attributes.items())
-        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,18 +70,11 @@ class ClassificationModels:
         sources: Mapping[str, str],
         *,
         default: str,
-        routes: Sequence[LabelSetRoute] = (),
+        routes: Sequence[CallRoute] = (),
         threads: int = 1,
         now: Callable[[], float] = time.time,
     ) -> None:
-        for name in (default, *(route.label_set for route in routes)):
-            if name not in sources:
-                raise ConfigurationError(
-                    f"calls are routed to the label set {name!r}, of which no model is named: "
-                    f"there are {', '.join(sorted(sources)) or 'none'}"
-                )
-        self._default = default
-        self._routes = tuple(routes)
+        self._routes = CallRoutes(default, routes, sources, "label set")
         self._open = partial(_open_store, threads=threads, now=now)
         self._sources = dict(sources)
         self._stores: dict[str, VersionedStore[Classifier]] = {}
@@ -118,8 +87,7 @@ class ClassificationModels:
 
     def label_set_for(self, context: CallContext) -> str:
         """Return the name of the label set that serves a call."""
-        fitting = (route.label_set for route in self._routes if route.fits(context))
-        return next(fitting, self._default)
+        return self._routes.name_for(context)
 
     def of(self, label_set: str) -> Serving:
         """Return what serves a label set now."""

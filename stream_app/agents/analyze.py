@@ -37,7 +37,7 @@ log = structlog.get_logger(__name__)
 
 
 def define(settings: Settings) -> AgentDefinition:
-    """Return the definition of the agent; loads the model if it is there."""
+    """Return the definition of the agent; loads the models that there are."""
     return definition_of(settings, load_models(settings.analytics))
 
 
@@ -65,7 +65,7 @@ class _Analyze:
     """The questions and answers of the agent.
 
     Args:
-        models: That answer.
+        models: By guide.
         part: Settings of analytics.
     """
 
@@ -77,8 +77,8 @@ class _Analyze:
         self._missing = MissingModels(models.missing, log, "analytics_model.missing", "guide")
 
     def request(self, call: FinalizedCall, _: Sequence[FinalizedCall]) -> AnalyzeRequest | None:
-        """Return what the model gets of a call."""
-        return request_of(call, self._calendar)
+        """Return what the model of its guide gets of a call."""
+        return request_of(call, self._models.guide_for(call.context), self._calendar)
 
     def messages(self, call: FinalizedCall, answers: tuple[Analyzed, ...]) -> list[Message]:
         """Return the messages of the answer to a call."""

@@ -5,6 +5,7 @@ from functools import partial
 
 import structlog
 
+from models.analytics.temporal import CallCalendar
 from schemas.insights import CallInsights
 from schemas.turns import TurnEnded
 from stream_app.agents.answering import AnsweringOptions, answering_agent
@@ -12,7 +13,7 @@ from stream_app.agents.definition import AgentDefinition, ModelWatch
 from stream_app.agents.limits import Limits
 from stream_app.agents.missing_models import MissingModels
 from stream_app.agents.model_look import ModelLook
-from stream_app.analytics import AnalyticsSource, ask_champion, calendar_of, load_models
+from stream_app.analytics import AnalyticsSource, ask_champions, calendar_of, load_models
 from stream_app.calls.analyze.provisional import (
     AGENT,
     ProvisionalAnswer,
@@ -29,7 +30,7 @@ log = structlog.get_logger(__name__)
 
 
 def define(settings: Settings) -> AgentDefinition:
-    """Return the definition of the agent; loads the model if it is there."""
+    """Return the definition of the agent; loads the models that there are."""
     return definition_of(settings, load_models(settings.analytics))
 
 
@@ -40,7 +41,7 @@ def definition_of(settings: Settings, models: AnalyticsSource) -> AgentDefinitio
     answering = Answering(
         agent=AGENT,
         subject=TurnEnded,
-        request=partial(request_of, calendar=calendar_of(part)),
+        request=partial(_request, models, calendar_of(part)),
         messages=_messages,
         has_history=True,
         is_due=partial(is_due, every=part.live_every),
@@ -53,6 +54,13 @@ def definition_of(settings: Settings, models: AnalyticsSource) -> AgentDefinitio
     return answering_agent(answering, partial(_ask, models), options)
 
 
+def _request(
+    models: AnalyticsSource, calendar: CallCalendar, turn: TurnEnded, earlier: Sequence[TurnEnded]
+) -> ProvisionalRequest | None:
+    guide = models.guide_for(turn.context)
+    return request_of(turn, earlier, guide=guide, calendar=calendar)
+
+
 def _messages(turn: TurnEnded, answer: ProvisionalAnswer) -> list[CallInsights]:
     return [message_of(turn, answer)]
 
@@ -60,7 +68,7 @@ def _messages(turn: TurnEnded, answer: ProvisionalAnswer) -> list[CallInsights]:
 def _ask(
     models: AnalyticsSource, requests: Sequence[ProvisionalRequest]
 ) -> list[ProvisionalAnswer | Failed]:
-    found = ask_champion(models, [request.call for request in requests])
+    found = ask_champions(models, [request.call for request in requests])
     return [
         each if isinstance(each, Failed) else ProvisionalAnswer(request, each)
         for request, each in zip(requests, found, strict=True)

@@ -3,7 +3,7 @@
 from stream_app.settings.analytics import AnalyticsSettings
 from stream_app.settings.api import ApiSettings
 from stream_app.settings.asr import AsrSettings
-from stream_app.settings.classification import ClassificationRoute, ClassificationSettings
+from stream_app.settings.classification import ClassificationSettings
 from stream_app.settings.inference import InferenceSettings
 from stream_app.settings.kafka import KafkaSettings
 from stream_app.settings.metrics import MetricsSettings
@@ -18,7 +18,6 @@ __all__ = [
     "AnalyticsSettings",
     "ApiSettings",
     "AsrSettings",
-    "ClassificationRoute",
     "ClassificationSettings",
     "InferenceSettings",
     "KafkaSettings",

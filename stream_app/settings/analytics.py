@@ -1,18 +1,31 @@
 """Settings of call analytics by a language model."""
 
-from typing import Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, SecretStr, field_serializer
+from pydantic import Field, SecretStr, field_serializer, field_validator, model_validator
+from pydantic_settings import NoDecode
 
 from stream_app.settings.part import Part
+from stream_app.settings.routing import RouteSetting, check_named, split_models, split_routes
+
+_WHAT = "GUIDE"
+
+
+def _bundled() -> dict[str, str]:
+    return {"contact-centre": "bundled"}
 
 
 class AnalyticsSettings(Part):
     """What calls say of their service, by which model, and when somebody is told.
 
     Attributes:
-        guide: Name or path of the analysis guide: what calls are asked.
-        model: ``bundled``, or the path of a manifest, a folder of one version or of versions.
+        models: The model of each analysis guide, by the guide's name or path:
+            ``contact-centre=bundled;/etc/shop.toml=/models/shop`` with ``bundled``, or the path of
+            a manifest, a folder of one version or of versions.
+        guide: What calls are asked that no route fits: one of those names or paths.
+        routes: Which guide serves a call, the first that fits: ``/etc/shop.toml=queue:shop;
+            contact-centre=tenant:acme`` with ``queue``, ``domain``, or the name of an attribute of
+            the call's context.
         backend: That runs the model: in the process, or a server with the completion API.
         base: Name or path of the base model, in the form that the back-end reads; empty for that
             of the model's manifest.
@@ -35,8 +48,9 @@ class AnalyticsSettings(Part):
             counted.
     """
 
-    guide: str = Field(default="contact-centre", min_length=1)
-    model: str = Field(default="bundled", min_length=1)
+    models: Annotated[dict[str, str], NoDecode] = Field(default_factory=_bundled)
+    guide: str = "contact-centre"
+    routes: Annotated[tuple[RouteSetting, ...], NoDecode] = ()
     backend: Literal["onnx", "llama", "transformers", "mlx", "openai"] = "onnx"
     base: str = ""
     threads: int = Field(default=1, ge=1)
@@ -54,6 +68,22 @@ class AnalyticsSettings(Part):
     alert_quality: int = Field(default=30, ge=-1, le=100)
     compare_categories: bool = True
     live_every: int = Field(default=8, ge=1)
+
+    @field_validator("models", mode="before")
+    @classmethod
+    def _split_models(cls, value: Any) -> Any:
+        return split_models(value, _WHAT)
+
+    @field_validator("routes", mode="before")
+    @classmethod
+    def _split_routes(cls, value: Any) -> Any:
+        return split_routes(value, _WHAT)
+
+    @model_validator(mode="after")
+    def _known(self) -> "AnalyticsSettings":
+        names = (self.guide, *(route.name for route in self.routes))
+        check_named(names, self.models, "analysis guide")
+        return self
 
     @field_serializer("server_api_key", when_used="json")
     def _reveal(self, value: SecretStr) -> str:

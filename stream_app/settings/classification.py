@@ -6,34 +6,13 @@ from pydantic import Field, field_validator, model_validator
 from pydantic_settings import NoDecode
 
 from stream_app.settings.part import Part
+from stream_app.settings.routing import RouteSetting, check_named, split_models, split_routes
 
-_OWN_FIELDS = frozenset({"queue", "domain"})
+_WHAT = "LABEL_SET"
 
 
 def _bundled() -> dict[str, str]:
     return {"contact-centre": "bundled"}
-
-
-class ClassificationRoute(Part):
-    """Which calls a label set serves; an empty field fits all.
-
-    Attributes:
-        label_set: Its name.
-        queue: In which the caller waited.
-        domain: Subject of the call.
-        attributes: Of the call's context, and the values that they must have.
-    """
-
-    label_set: str = Field(min_length=1)
-    queue: str = ""
-    domain: str = ""
-    attributes: dict[str, str] = Field(default_factory=dict)
-
-    def as_text(self) -> str:
-        """Return it as an environment variable holds it."""
-        own = {name: getattr(self, name) for name in sorted(_OWN_FIELDS) if getattr(self, name)}
-        fields = {**own, **self.attributes}
-        return f"{self.label_set}={','.join(f'{name}:{each}' for name, each in fields.items())}"
 
 
 class ClassificationSettings(Part):
@@ -56,7 +35,7 @@ class ClassificationSettings(Part):
 
     models: Annotated[dict[str, str], NoDecode] = Field(default_factory=_bundled)
     label_set: str = "contact-centre"
-    routes: Annotated[tuple[ClassificationRoute, ...], NoDecode] = ()
+    routes: Annotated[tuple[RouteSetting, ...], NoDecode] = ()
     threads: int = Field(default=1, ge=1)
     max_batch: int = Field(default=8, ge=1)
     refresh_s: float = Field(default=5.0, gt=0)
@@ -66,37 +45,15 @@ class ClassificationSettings(Part):
     @field_validator("models", mode="before")
     @classmethod
     def _split_models(cls, value: Any) -> Any:
-        """Read what an environment variable holds as one text."""
-        if not isinstance(value, str):
-            return value
-        pairs = [part.partition("=") for part in value.split(";") if part.strip()]
-        if not all(equals and name.strip() and path.strip() for name, equals, path in pairs):
-            raise ValueError(f"models are LABEL_SET=MODEL;.., not {value!r}")
-        return {name.strip(): path.strip() for name, _, path in pairs}
+        return split_models(value, _WHAT)
 
     @field_validator("routes", mode="before")
     @classmethod
     def _split_routes(cls, value: Any) -> Any:
-        """Read what an environment variable holds as one text."""
-        if not isinstance(value, str):
-            return value
-        return tuple(_route(part) for part in value.split(";") if part.strip())
+        return split_routes(value, _WHAT)
 
     @model_validator(mode="after")
     def _known(self) -> "ClassificationSettings":
-        for name in (self.label_set, *(route.label_set for route in self.routes)):
-            if name not in self.models:
-                raise ValueError(f"models names no model of the label set {name!r}")
+        names = (self.label_set, *(route.name for route in self.routes))
+        check_named(names, self.models, "label set")
         return self
-
-
-def _route(text: str) -> dict[str, object]:
-    """Return the fields of ``helpline=queue:children,tenant:acme``."""
-    label_set, equals, conditions = text.partition("=")
-    pairs = [pair.partition(":") for pair in conditions.split(",") if pair.strip()]
-    if not (equals and label_set.strip() and pairs and all(colon for _, colon, _ in pairs)):
-        raise ValueError(f"a route is LABEL_SET=FIELD:VALUE,.., not {text.strip()!r}")
-    fields = {name.strip(): value.strip() for name, _, value in pairs}
-    own = {name: value for name, value in fields.items() if name in _OWN_FIELDS}
-    others = {name: value for name, value in fields.items() if name not in _OWN_FIELDS}
-    return {"label_set": label_set.strip(), "attributes": others, **own}

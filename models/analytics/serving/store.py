@@ -1,4 +1,4 @@
-"""The analytics model of a process: its versions, its challenger, and why it is missing."""
+"""The analytics models of a process: one for each guide, chosen by the call's context."""
 
 from __future__ import annotations
 
@@ -9,17 +9,20 @@ from typing import TYPE_CHECKING
 from models.analytics.backends.choice import BackendOptions
 from models.analytics.guide import load_guide
 from models.analytics.serving.analyst import Analyst
+from models.call_routes import CallRoutes
 from models.store.layout import BUNDLED, SHADOW, ModelKind
 from models.store.manifest import WEIGHTS
 from models.store.single import SingleModel, open_single
-from schemas.errors import CallstreamError, ModelNotFoundError
+from schemas.errors import CallstreamError, ConfigurationError, ModelNotFoundError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
     from models.analytics.guide import AnalysisGuide
+    from models.call_routes import CallRoute
     from models.store.versioned import Refusal, Swap, VersionedStore
+    from schemas.base import CallContext
 
 ANALYTICS_MODELS = ModelKind(
     title="analytics model",
@@ -34,7 +37,7 @@ NOT_BUNDLED = (
 )
 
 
-class AnalyticsModels:
+class GuideModel:
     """The versions of the model of one guide. Any thread may call any method.
 
     Where the model or its base is missing, calls have no insights, and it is looked for again.
@@ -111,6 +114,71 @@ class AnalyticsModels:
             self._store, self._error = self._open(), ""
         except (CallstreamError, OSError) as error:
             self._error = str(error)
+
+
+class AnalyticsModels:
+    """The models of a process, by analysis guide. Any thread may call any method.
+
+    Args:
+        sources: By the name or the path of the guide, as `GuideModel` takes them.
+        default: The guide of calls that no route fits, as ``sources`` names it.
+        routes: Which guide serves a call, the first that fits, likewise.
+        options: Which back-end runs the models.
+        now: Wall clock in seconds.
+
+    Raises:
+        ConfigurationError: A guide cannot be used or comes twice, or a route names one without a
+            source.
+    """
+
+    def __init__(
+        self,
+        sources: Mapping[str, str],
+        *,
+        default: str,
+        routes: Sequence[CallRoute] = (),
+        options: BackendOptions | None = None,
+        now: Callable[[], float] = time.time,
+    ) -> None:
+        self.default = default
+        self._routes = CallRoutes(default, routes, sources, "analysis guide")
+        self._models = {
+            name: GuideModel(name, source, options, now=now) for name, source in sources.items()
+        }
+        names = [each.guide.name for each in self._models.values()]
+        for name in names:
+            if names.count(name) > 1:
+                raise ConfigurationError(f"the analysis guide {name!r} has two models: name one")
+
+    def guide_for(self, context: CallContext) -> str:
+        """Return the guide that serves a call, as the sources name it."""
+        return self._routes.name_for(context)
+
+    def of(self, guide: str) -> GuideModel:
+        """Return what serves a guide, as the sources name it."""
+        return self._models[guide]
+
+    def names(self) -> tuple[str, ...]:
+        """Return the guides, as the sources name them."""
+        return tuple(self._models)
+
+    def serving(self) -> dict[str, tuple[Path, Analyst]]:
+        """Return manifest and model by the name of the guide, where there is one."""
+        return {
+            name: each for model in self._models.values() for name, each in model.serving().items()
+        }
+
+    def missing(self) -> dict[str, str]:
+        """Return why guides have no model, by their names."""
+        return {
+            name: reason
+            for model in self._models.values()
+            for name, reason in model.missing().items()
+        }
+
+    def refresh(self) -> list[Swap | Refusal]:
+        """Take up changed files, and models that were missing; return what that led to."""
+        return [change for model in self._models.values() for change in model.refresh()]
 
 
 def bundled_manifest(guide: str) -> Path:

@@ -11,6 +11,7 @@ from stream_app.api.classifier.bodies import CallId, Language
 
 MAX_TURNS = 2_000
 MAX_TIME = 64  # characters
+MAX_GUIDE = 1_024
 CONVERSATION = "Agent: Hello, this is Ann. How can I help?\nCustomer: I was charged twice in May."
 Percent = Annotated[int, Field(ge=0, le=100)]
 Confidence = Annotated[
@@ -67,6 +68,11 @@ class AnalyzeRequest(BaseModel):
     )
     language: Language = Field(
         default="", description="A tag such as en or en-US; empty: not known."
+    )
+    guide: Annotated[str, StringConstraints(max_length=MAX_GUIDE)] = Field(
+        default="",
+        description="Analysis guide, as the settings name it; empty: that of calls that no route "
+        "fits.",
     )
     context: TimeBody = TimeBody()
 

@@ -28,12 +28,13 @@ class GivenCall(NamedTuple):
     turn_ids: tuple[str, ...]
 
 
-def call_of(request: AnalyzeRequest, calendar: CallCalendar) -> GivenCall:
+def call_of(request: AnalyzeRequest, calendar: CallCalendar, guide: str) -> GivenCall:
     """Return the call of a request.
 
     Args:
         request: With the call in one of its forms.
         calendar: Of the contact centre.
+        guide: Of requests that name none.
 
     Raises:
         ConversationError: It holds no call.
@@ -47,11 +48,15 @@ def call_of(request: AnalyzeRequest, calendar: CallCalendar) -> GivenCall:
         call = read_conversation(request.conversation)
     said = {n: v for n, v in msgspec.structs.asdict(context).items() if v is not None}
     context = msgspec.structs.replace(call.context, **said)
-    return given_call(call._replace(context=context), calendar, request.language)
+    call = call._replace(context=context)
+    return given_call(call, calendar, request.guide or guide, request.language)
 
 
-def given_call(call: Conversation, calendar: CallCalendar, language: str = "") -> GivenCall:
+def given_call(
+    call: Conversation, calendar: CallCalendar, guide: str, language: str = ""
+) -> GivenCall:
     """Return a conversation as it is asked about; turns without words are left out."""
     spoken = [(number, turn) for number, turn in enumerate(call.turns, 1) if turn.text.strip()]
-    asked = Asked(tuple(turn for _, turn in spoken), completed(call.context, calendar), language)
+    turns = tuple(turn for _, turn in spoken)
+    asked = Asked(guide, turns, completed(call.context, calendar), language)
     return GivenCall(asked, tuple(str(number) for number, _ in spoken))

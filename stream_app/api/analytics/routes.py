@@ -19,7 +19,6 @@ from stream_app.api.classifier.answers import case_id_of
 from stream_app.api.http.errors import errors_of, invalid
 from stream_app.api.http.json_form import JsonResponse, JsonRoute
 from stream_app.api.http.metrics import ApiMetrics
-from stream_app.calls.analyze.analyzed import Analyzed
 from stream_app.calls.analyze.one_call import insights_of_text
 
 TAG = "analytics"
@@ -66,8 +65,9 @@ class AnalyticsPaths:
         A call that the model cannot judge is answered with `abstained` and no insights.
         """
         started_s = time.perf_counter()
+        served = self._parts.analyst.served(request.guide)
         try:
-            call = call_of(request, self._parts.calendar)
+            call = call_of(request, self._parts.calendar, served.guide)
         except ConversationError as error:
             text = str(error)
             raise invalid(f"{text[:1].upper()}{text[1:]}.") from error
@@ -81,17 +81,14 @@ class AnalyticsPaths:
                 "case_id": request.case_id or case_id_of(as_text(call.asked.turns)),
                 **{name: each for name, each in values.items() if name in _FINDINGS},
                 "processing_time": round(time.perf_counter() - started_s, 6),
-                "model_info": self._info(found),
+                "model_info": {
+                    "model": found.model,
+                    "guide": found.guide.versioned_name,
+                    "load_time": served.loaded_at,
+                },
                 "timestamp": datetime.now(UTC),
             }
         )
-
-    def _info(self, found: Analyzed) -> dict[str, Any]:
-        return {
-            "model": found.model,
-            "guide": found.guide.versioned_name,
-            "load_time": self._parts.analyst.loaded_at,
-        }
 
 
 def _numbered(value: Any) -> Any:

@@ -1,16 +1,17 @@
-"""The language model that the server asks: loaded once, exchanged while it runs."""
+"""The language models that the server asks: loaded once, exchanged while it runs."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
+from typing import NamedTuple
 
 import structlog
 
 from models.store.versioned import Refusal, Swap
 from schemas.errors import CallstreamError
-from stream_app.analytics import AnalyticsSource, LoadedAnalyst, ask_champion
-from stream_app.api.http.errors import ApiError
+from stream_app.analytics import AnalyticsSource, LoadedAnalyst, ask_champions
+from stream_app.api.http.errors import ApiError, invalid
 from stream_app.api.http.metrics import ApiMetrics
 from stream_app.api.http.model_changes import tell_changes
 from stream_app.calls.analyze.analyzed import Analyzed, AnalyzeRequest
@@ -19,11 +20,23 @@ from stream_app.calls.inference import Failed
 log = structlog.get_logger(__name__)
 
 
+class ServedGuide(NamedTuple):
+    """A guide whose model is at work.
+
+    Attributes:
+        guide: As the settings name it.
+        loaded_at: When the server took its model up.
+    """
+
+    guide: str
+    loaded_at: datetime
+
+
 class ServedAnalyst:
-    """The model at work; where there is none, why. Calls are answered one after the other.
+    """The models at work; where there is none, why. Calls are answered one after the other.
 
     Args:
-        open_source: Loads the model; raises a CallstreamError or OSError where it cannot.
+        open_source: Loads the models; raises a CallstreamError or OSError where it cannot.
         metrics: Counts what was taken up and refused.
         most_waiting: Calls that are answered or wait at the same time.
         now: Wall clock.
@@ -44,12 +57,11 @@ class ServedAnalyst:
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="analyze")
         self._waiting = 0
         self._source: AnalyticsSource | None = None
-        self._analyst: LoadedAnalyst | None = None
+        self._analysts: dict[str, tuple[LoadedAnalyst, datetime]] = {}
         self._problem = "the model is being loaded"
-        self.loaded_at = now()
 
     def look(self) -> None:
-        """Load the model, or take up what changed; may take long, so keep it off the loop."""
+        """Load the models, or take up what changed; may take long, so keep it off the loop."""
         before, changes, problem = self._problem, list[Swap | Refusal](), ""
         try:
             if self._source is None:
@@ -58,24 +70,39 @@ class ServedAnalyst:
             problem = "; ".join(self._source.missing().values())
         except (CallstreamError, OSError) as error:
             problem = str(error)
-        analyst = self._source.champion if self._source is not None else None
-        if analyst is not self._analyst:
-            self._analyst, self.loaded_at = analyst, self._now()
-        self._problem = "" if analyst is not None else problem
-        if self._problem and self._problem != before:
-            log.warning("api.analytics_missing", reason=self._problem)
+        if self._source is not None:
+            self._analysts = dict(self._at_work(self._source))
+        self._problem = problem
+        if problem and problem != before:
+            log.warning("api.analytics_missing", reason=problem)
         tell_changes(changes, self._metrics)
 
+    def served(self, guide: str) -> ServedGuide:
+        """Return the guide of a request; the default one where it names none.
+
+        Raises:
+            ApiError: There is no such guide, or no model of it.
+        """
+        source = self._source
+        if source is None:
+            raise self._not_loaded()
+        name = guide or source.default
+        if name not in source.names():
+            known = ", ".join(source.names())
+            raise invalid(f"There is no guide {name!r}; there are {known}.")
+        if name not in self._analysts:
+            raise self._not_loaded()
+        return ServedGuide(name, self._analysts[name][1])
+
     async def ask(self, request: AnalyzeRequest) -> Analyzed:
-        """Return what the model says of a call.
+        """Return what the model of its guide says of a call.
 
         Raises:
             ApiError: There is no model, too many calls wait, or the model fails.
         """
         source = self._source
-        if source is None or self._analyst is None:
-            message = f"The language model is not loaded: {self._problem}."
-            raise ApiError(503, "model_not_loaded", message)
+        if source is None or request.guide not in self._analysts:
+            raise self._not_loaded()
         if self._waiting >= self._most_waiting:
             message = f"{self._waiting} calls are being analysed; try again later."
             raise ApiError(429, "too_many_requests", message, {"Retry-After": "5"})
@@ -89,9 +116,25 @@ class ServedAnalyst:
         """End the thread; no call may wait any more."""
         self._thread.shutdown()
 
+    def _at_work(
+        self, source: AnalyticsSource
+    ) -> Iterator[tuple[str, tuple[LoadedAnalyst, datetime]]]:
+        """Yield the model of each guide that has one, and since when."""
+        for name in source.names():
+            analyst = source.of(name).champion
+            if analyst is None:
+                continue
+            known = self._analysts.get(name)
+            is_known = known is not None and known[0] is analyst
+            yield name, (analyst, known[1] if known and is_known else self._now())
+
+    def _not_loaded(self) -> ApiError:
+        message = f"The language model is not loaded: {self._problem}."
+        return ApiError(503, "model_not_loaded", message)
+
     async def _answer(self, source: AnalyticsSource, request: AnalyzeRequest) -> Analyzed:
         loop = asyncio.get_running_loop()
-        run = loop.run_in_executor(self._thread, ask_champion, source, [request])
+        run = loop.run_in_executor(self._thread, ask_champions, source, [request])
         await asyncio.wait([run])
         self._metrics.runs.inc()
         error = run.exception()

@@ -30,10 +30,12 @@ class AnalyzeRequest:
     """A call as its model gets it.
 
     Attributes:
+        guide: That serves the call, as the settings name it.
         language: Of the call, as its context states it; that of its words where the recognizer
             found that it does not serve it.
     """
 
+    guide: str
     turns: tuple[SpokenTurn, ...]
     context: TemporalContext
     language: str
@@ -75,13 +77,13 @@ class AlertBounds:
     quality: int
 
 
-def request_of(call: FinalizedCall, calendar: CallCalendar) -> AnalyzeRequest | None:
-    """Return what a model gets of a call; None for one that is to be left alone."""
+def request_of(call: FinalizedCall, guide: str, calendar: CallCalendar) -> AnalyzeRequest | None:
+    """Return what the model of a guide gets of a call; None for one that is to be left alone."""
     if is_private(call.context):
         return None
     turns = tuple(SpokenTurn(turn.party, turn.text) for turn in spoken_turns(call))
     language = call.unserved_language or call.context.language
-    return AnalyzeRequest(turns, temporal_context(call.context, calendar), language)
+    return AnalyzeRequest(guide, turns, temporal_context(call.context, calendar), language)
 
 
 def messages_of(

@@ -44,19 +44,21 @@ class ProvisionalAnswer:
 
 
 def request_of(
-    turn: TurnEnded, earlier: Sequence[TurnEnded], *, calendar: CallCalendar
+    turn: TurnEnded, earlier: Sequence[TurnEnded], *, guide: str, calendar: CallCalendar
 ) -> ProvisionalRequest | None:
-    """Return what a model gets; None for a call that is to be left alone.
+    """Return what the model of a guide gets; None for a call that is to be left alone.
 
     Args:
         turn: The latest one.
         earlier: Those before it.
+        guide: That serves the call, as the settings name it.
         calendar: Of the contact centre.
     """
     if is_private(turn.context):
         return None
     spoken = [each for each in (*earlier, turn) if each.text.strip() and not each.is_backchannel]
     request = AnalyzeRequest(
+        guide,
         tuple(SpokenTurn(each.party, each.text) for each in spoken),
         temporal_context(turn.context, calendar),
         turn.context.language,

@@ -11,9 +11,9 @@ from typing import Any, Literal, Union, get_args, get_origin
 from pydantic import BaseModel, SecretStr
 from pydantic.fields import FieldInfo
 
-from stream_app.settings.classification import ClassificationRoute
 from stream_app.settings.part import Part
 from stream_app.settings.root import Settings, variable_of
+from stream_app.settings.routing import RouteSetting
 from stream_app.settings.turns import TurnRoute
 
 HIDDEN = "(hidden)"
@@ -106,12 +106,12 @@ def text_of(value: object) -> str:
             return HIDDEN if value.get_secret_value() else ""
         case bool():
             return str(value).lower()
-        case TurnRoute() | ClassificationRoute():
+        case TurnRoute() | RouteSetting():
             return value.as_text()
         case dict():
             return ";".join(f"{name}={text_of(each)}" for name, each in value.items())
         case tuple():
-            is_routes = any(isinstance(each, TurnRoute | ClassificationRoute) for each in value)
+            is_routes = any(isinstance(each, TurnRoute | RouteSetting) for each in value)
             separator = ";" if is_routes else ","
             return separator.join(text_of(each) for each in value)
         case _:

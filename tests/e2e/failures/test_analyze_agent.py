@@ -66,7 +66,7 @@ async def test_every_call_is_analysed_once_though_workers_are_killed_and_the_mod
     away = tmp_path / "away"
     away.touch()
     settings = broker.settings.replace(
-        analytics={"model": str(away), "compare_categories": False},
+        analytics={"models": {"contact-centre": str(away)}, "compare_categories": False},
         inference={"max_attempts": 2, "first_backoff_s": 0.05},
     )
     calls = [call_of(number, run) for number in range(CALLS)]

@@ -67,7 +67,9 @@ def tiny_classifier(folder: Path) -> dict[str, Any]:
 
 
 def words(folder: Path) -> dict[str, Any]:
-    return {"analytics": {"model": str(folder / "never_away"), "live_every": EVERY}}
+    return {
+        "analytics": {"models": {"contact-centre": str(folder / "never_away")}, "live_every": EVERY}
+    }
 
 
 def check_labels(message: CallClassified, turns: Sequence[TurnEnded]) -> None:

@@ -14,7 +14,7 @@ from schemas.base import CallContext
 from schemas.catalogue import ALERTS, INSIGHTS, encode, topic_of
 from schemas.errors import ConfigurationError
 from schemas.insights import CallInsights
-from stream_app.analytics import ask_champion
+from stream_app.analytics import ask_champions
 from stream_app.backfill.analyze import AnalyzeAgain
 from stream_app.backfill.finalized_calls import Span
 from stream_app.backfill.work import ANSWERED, PRIVATE, Backfill, Done
@@ -78,8 +78,8 @@ def backfill(settings: Settings, models: WordModels) -> Done:
 
 def live_answers(models: WordModels) -> list[CallInsights]:
     calls = [call_of(n) for n in range(LIVE) if n not in PRIVATE_CALLS | FAILING]
-    requests = [request for call in calls if (request := request_of(call, CALENDAR))]
-    found = ask_champion(models, requests)
+    requests = [request for call in calls if (request := request_of(call, GUIDE.name, CALENDAR))]
+    found = ask_champions(models, requests)
     return [
         insights_of(call, each)
         for call, each in zip(calls, found, strict=True)

@@ -5,10 +5,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
+import msgspec
+
 from models.analytics.analysis import Analysis, Answer, Choice, Judgement, Rating
 from models.analytics.guide import AnalysisGuide, load_guide
 from models.analytics.turns import SpokenTurn, TemporalContext
 from models.store.versioned import Refusal, Swap
+from schemas.base import CallContext
 from schemas.errors import InferenceError
 from stream_app.calls.inference import Failed
 
@@ -83,18 +86,46 @@ class WordAnalyst:
         )
 
 
+def renamed(name: str) -> AnalysisGuide:
+    """Return the guide under another name."""
+    return msgspec.structs.replace(GUIDE, name=name)
+
+
 @dataclass
 class WordModels:
-    """A source of one model, which may be missing, exchanged or compared with another."""
+    """A source of a guide's model, which may be missing, exchanged or compared with another.
+
+    Attributes:
+        others: Serve calls of the queue by whose name they stand here.
+    """
 
     champion: WordAnalyst | None = field(default_factory=WordAnalyst)
     challenger: WordAnalyst | None = None
     guide: AnalysisGuide = GUIDE
     changes: list[Swap | Refusal] = field(default_factory=list)
+    others: dict[str, "WordModels"] = field(default_factory=dict)
+
+    @property
+    def default(self) -> str:
+        """Return the name of the guide."""
+        return self.guide.name
+
+    def guide_for(self, context: CallContext) -> str:
+        """Return the guide that is named as the queue, else the one."""
+        return context.queue if context.queue in self.others else self.default
+
+    def of(self, guide: str) -> "WordModels":
+        """Return what serves a guide."""
+        return self.others.get(guide, self)
+
+    def names(self) -> tuple[str, ...]:
+        """Return the guides."""
+        return (self.default, *self.others)
 
     def missing(self) -> Mapping[str, str]:
         """Return why there is no model."""
-        return {} if self.champion else {self.guide.name: MISSING}
+        own = {} if self.champion else {self.guide.name: MISSING}
+        return own | {n: why for each in self.others.values() for n, why in each.missing().items()}
 
     def refresh(self) -> Sequence[Swap | Refusal]:
         """Return the changes that a test has put there."""

@@ -1,6 +1,7 @@
 """The agents `analyze` and `analyze_live` with a model that answers from words, in a worker.
 
-The setting `analytics.model` names a file: while it is there, the back-end is away for some calls.
+The model that `analytics.models` names is a file: while it is there, the back-end is away for some
+calls.
 """
 
 from pathlib import Path
@@ -25,4 +26,5 @@ def define_live(settings: Settings) -> AgentDefinition:
 
 
 def _models(settings: Settings) -> WordModels:
-    return WordModels(WordAnalyst(blocked_by=Path(settings.analytics.model)))
+    part = settings.analytics
+    return WordModels(WordAnalyst(blocked_by=Path(part.models[part.guide])))

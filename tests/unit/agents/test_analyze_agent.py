@@ -27,6 +27,7 @@ from tests.support.analytics.word_analyst import (
     UNREADABLE,
     WordAnalyst,
     WordModels,
+    renamed,
 )
 from tests.support.calls.call_messages import finalized
 
@@ -139,6 +140,29 @@ def test_a_repeated_call_has_the_same_bytes() -> None:
     first, second = answered(agent_of(), call_of(), call_of())
 
     assert [*map(catalogue.encode, first.messages)] == [*map(catalogue.encode, second.messages)]
+
+
+def test_calls_of_two_guides_share_a_run_and_each_has_its_own() -> None:
+    """And its own challenger, and its own reason where there is no model."""
+    shop, lost = renamed("shop"), renamed("lost")
+    of_shop = WordModels(
+        WordAnalyst("shop@1", guide=shop), WordAnalyst("shop@2", guide=shop), guide=shop
+    )
+    models = WordModels(others={"shop": of_shop, "lost": WordModels(None, guide=lost)})
+
+    found = answered(
+        agent_of(models), *(call_of(queue=queue) for queue in ("shop", "", "lost", "shop"))
+    )
+
+    assert [(each.insights.guide, each.insights.model) for each in found] == [
+        (shop.versioned_name, "shop@1"),
+        (GUIDE.versioned_name, "words@1"),
+        (lost.versioned_name, ""),
+        (shop.versioned_name, "shop@1"),
+    ]
+    shadows = [[e for e in each.messages if getattr(e, "is_shadow", False)] for each in found]
+    assert [len(each) for each in shadows] == [1, 0, 0, 1]
+    assert found[2].alerts["analytics_without_model"].details["guide"] == "lost"
 
 
 def test_private_calls_are_left_alone_and_the_model_is_not_asked() -> None:

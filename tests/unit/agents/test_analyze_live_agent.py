@@ -10,7 +10,7 @@ from schemas.turns import TurnEnded
 from stream_app.agents.analyze_live import definition_of
 from stream_app.calls.effects import Emit, Infer
 from stream_app.settings import Settings
-from tests.support.analytics.word_analyst import GUIDE, WordModels
+from tests.support.analytics.word_analyst import GUIDE, WordAnalyst, WordModels, renamed
 from tests.support.calls.call_messages import turn_ended, turn_revised
 
 EVERY = 4
@@ -68,6 +68,15 @@ def test_every_few_turns_have_an_answer_without_what_is_judged_at_the_end() -> N
         assert each.summary.issue.evidence == ("c/turn/2",)
     assert first.coaching == ()
     assert second.coaching[0].evidence == ("c/turn/4",)
+
+
+def test_the_guide_of_a_call_is_that_of_its_queue() -> None:
+    shop = renamed("shop")
+    models = WordModels(others={"shop": WordModels(WordAnalyst("shop@1", guide=shop), guide=shop)})
+
+    found = answered(turns_of(queue="shop"), models)
+
+    assert {(each.guide, each.model) for each in found} == {(shop.versioned_name, "shop@1")}
 
 
 def test_private_calls_are_left_alone() -> None:

@@ -169,8 +169,8 @@ def test_calls_of_two_label_sets_share_a_run_and_each_has_its_own(tmp_path: Path
         "other": str(write_classifier(tmp_path / "b", label_set=OTHER)),
     }
     routes = (
-        {"label_set": "other", "queue": "kids"},
-        {"label_set": "other", "attributes": {"t": "x"}},
+        {"name": "other", "queue": "kids"},
+        {"name": "other", "attributes": {"t": "x"}},
     )
     agent = agent_of(models, routes=routes)
 

@@ -14,6 +14,7 @@ from tests.support.analytics.word_analyst import (
     UNREADABLE,
     WordAnalyst,
     WordModels,
+    renamed,
 )
 from tests.support.api import connected
 from tests.support.waiting import until
@@ -71,6 +72,7 @@ async def test_what_cannot_be_judged_is_abstained_from() -> None:
         ({"turns": TURNS, "context": {"timestamp": "soon"}}, "Timestamp: 'soon'"),
         ({"turns": TURNS, "context": {"weather": "rain"}}, "context.weather: "),
         ({"turns": TURNS, "model": "x"}, "model: "),
+        ({"turns": TURNS, "guide": "shop"}, f"no guide 'shop'; there are {GUIDE.name}"),
     ],
 )
 async def test_what_is_not_valid_is_400(body: dict[str, Any], words: str) -> None:
@@ -96,6 +98,26 @@ async def test_without_a_model_it_is_503_and_one_that_comes_is_taken_up() -> Non
         await until(is_taken_up)
 
     check(missing, 503, "model_not_loaded", MISSING)
+
+
+async def test_a_request_may_name_its_guide_and_one_without_a_model_is_no_other_ones_fault() -> (
+    None
+):
+    shop, lost = renamed("shop"), renamed("lost")
+    of_shop = WordModels(WordAnalyst("shop@1", guide=shop), guide=shop)
+    models = WordModels(others={"shop": of_shop, "lost": WordModels(None, guide=lost)})
+    async with connected(analytics=lambda: models) as client:
+        named, own, without = [
+            await client.post(PATH, json={"turns": TURNS, **guide})
+            for guide in ({"guide": "shop"}, {}, {"guide": "lost"})
+        ]
+
+    found = [each.json()["model_info"] for each in (named, own)]
+    assert [(each["guide"], each["model"]) for each in found] == [
+        (shop.versioned_name, "shop@1"),
+        (GUIDE.versioned_name, "words@1"),
+    ]
+    check(without, 503, "model_not_loaded", MISSING)
 
 
 async def test_a_model_that_fails_is_500_and_a_back_end_that_is_away_503(tmp_path: Any) -> None:

@@ -14,7 +14,7 @@ from schemas.catalogue import INSIGHTS, decode, encode
 from schemas.insights import CallInsights
 from stream_app.cli.app import app
 from stream_app.cli.commands.answers import analyze
-from tests.support.analytics.word_analyst import GUIDE, UNREADABLE, WordModels
+from tests.support.analytics.word_analyst import GUIDE, UNREADABLE, WordAnalyst, WordModels, renamed
 from tests.support.calls.call_messages import finalized
 
 CATEGORY = GUIDE.categories[0]
@@ -52,6 +52,28 @@ def test_every_form_of_a_call_has_the_same_insights(
     assert f"  issue: {CATEGORY} (80%), turn 2" in lines
     assert "churn risk: 95 (high), turns 2, 4" in lines
     assert f"scorecard: {GUIDE.scorecard[0].name}: yes, turn 1" in lines
+
+
+def test_the_guide_is_that_of_the_option_else_of_the_queue(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shop, file = renamed("shop"), tmp_path / "call.json"
+    models = WordModels(others={"shop": WordModels(WordAnalyst("shop@1", guide=shop), guide=shop)})
+    of_queue = msgspec.structs.replace(CALL, context=CallContext(queue="shop"))
+
+    def model_of(call: Any, *options: str) -> str:
+        file.write_bytes(encode(call))
+        result = run(monkeypatch, str(file), "--json", *options, models=models)
+        message = decode(INSIGHTS, result.stdout.encode())
+        assert isinstance(message, CallInsights)
+        return message.model
+
+    assert model_of(of_queue) == "shop@1"
+    assert model_of(of_queue, "--guide", GUIDE.name) == "words@1"
+    assert model_of(CALL, "--guide", "shop") == "shop@1"
+    unknown = run(monkeypatch, str(file), "--guide", "none", models=models)
+    assert unknown.exit_code == 2
+    assert f"no model of the guide 'none': there are {GUIDE.name}, shop" in unknown.stderr
 
 
 def test_the_json_of_a_finalized_call_is_the_message_of_the_agent(

@@ -18,7 +18,7 @@ def test_models_and_routes_are_read_from_one_text(monkeypatch: pytest.MonkeyPatc
     part = load_settings().classification
 
     assert part.models == {"helpline": "bundled", "shop": "/models/shop"}
-    assert [(r.label_set, r.queue, r.domain, r.attributes) for r in part.routes] == [
+    assert [(r.name, r.queue, r.domain, r.attributes) for r in part.routes] == [
         ("helpline", "children", "", {}),
         ("helpline", "", "help", {"tenant": "a"}),
     ]

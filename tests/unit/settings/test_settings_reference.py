@@ -111,7 +111,7 @@ def test_the_command_refuses_a_name_that_nothing_has() -> None:
         ("CALLSTREAM_ASR.MODEL", "CALLSTREAM_ASR__MODEL"),
         (
             "CALLSTREAM_MODEL",
-            "CALLSTREAM_ANALYTICS__MODEL or CALLSTREAM_ASR__MODEL or CALLSTREAM_TURNS__MODEL",
+            "CALLSTREAM_ASR__MODEL or CALLSTREAM_TURNS__MODEL",
         ),
         ("callstream_asr__modle", "CALLSTREAM_ASR__MODEL"),
         ("CALSTREAM_ASR__MODEL", "CALLSTREAM_ASR__MODEL"),

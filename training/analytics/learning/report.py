@@ -115,7 +115,7 @@ class RunReport(msgspec.Struct, frozen=True, kw_only=True):
         name: Of the adapter.
         recipe: Of the run.
         facts: What it counted.
-        ended: Why it ended: ``steps`` or ``patience``.
+        ended: Why it ended: ``steps``, ``patience``, or ``stopped`` by whoever finished it.
         best_step: Whose weights were kept; of equal losses the earlier.
         best: Figures of that validation.
         validations: In order; that of step 0 is of the base alone.
@@ -163,7 +163,7 @@ def make_report(
         name=recipe.name,
         recipe=msgspec.to_builtins(recipe),
         facts=facts,
-        ended="steps" if facts.steps >= facts.planned_steps else "patience",
+        ended=_end_of(recipe, facts, progress),
         best_step=progress.step,
         best=progress.figures,
         validations=tuple(
@@ -182,6 +182,12 @@ def make_report(
         machine=f"{platform.machine()}, {platform.system()}, Python {platform.python_version()}",
         versions={name: version(name) for name in (*network.libraries, *_LIBRARIES)},
     )
+
+
+def _end_of(recipe: AnalyticsRecipe, facts: RunFacts, progress: Progress) -> str:
+    if facts.steps >= facts.planned_steps:
+        return "steps"
+    return "patience" if progress.is_over(recipe.learning.patience) else "stopped"
 
 
 def write_report(report: RunReport, folder: Path) -> None:

@@ -78,7 +78,12 @@ class LearningExamples:
 
 
 def learn_adapter(
-    recipe: AnalyticsRecipe, examples: LearningExamples, work: Path, *, resume: bool = False
+    recipe: AnalyticsRecipe,
+    examples: LearningExamples,
+    work: Path,
+    *,
+    resume: bool = False,
+    finish: bool = False,
 ) -> RunReport:
     """Train an adapter and write it with its report into ``work``; return the report.
 
@@ -90,6 +95,7 @@ def learn_adapter(
         examples: To learn from.
         work: Folder of the run: checkpoint, metrics, adapter, report.
         resume: Go on from its checkpoint, if there is one.
+        finish: Take no further step: write the best adapter that the run had until its checkpoint.
 
     Raises:
         ConfigurationError: The recipe does not fit the base, the guide, the examples, this machine
@@ -115,7 +121,7 @@ def learn_adapter(
             )
 
         run = Run(recipe, rows, Learnt(network, base_sha256, learner), work)
-        progress = run.learn(resume=resume)
+        progress = run.learn(resume=resume, finish=finish)
         return run.finish(progress)
 
 
@@ -182,7 +188,7 @@ class Run:
         self._fingerprint = _fingerprint(recipe, rows, learnt)
         self._learner = learnt.learner(schedule, self._fingerprint)
 
-    def learn(self, *, resume: bool) -> Progress:
+    def learn(self, *, resume: bool, finish: bool = False) -> Progress:
         """Learn to the end and take the best parameters; see `learn_adapter`."""
         learning, learner = self._recipe.learning, self._learner
         settings = LoopSettings(
@@ -199,7 +205,9 @@ class Run:
             validate=self._validate,
         )
         checkpoint = self._work / CHECKPOINT_NAME
-        if resume and checkpoint.is_file():
+        if finish and not checkpoint.is_file():
+            raise MissingDataError(f"there is no run to finish: {checkpoint} is missing")
+        if (resume or finish) and checkpoint.is_file():
             saved = read_checkpoint(checkpoint)
             if saved.get("fingerprint") != self._fingerprint:
                 raise RecipeError(
@@ -207,23 +215,28 @@ class Run:
                     "begin anew"
                 )
             loop.resume(saved)
+        if not finish:
+            self._take_steps(loop)
+        best = loop.best_parameters()
+        if best is not None:
+            learner.put(best)
+        return loop.progress
+
+    def _take_steps(self, loop: TrainingLoop[Any]) -> None:
+        learner = self._learner
         metrics = MetricsLog(
             self._work / METRICS_NAME,
             self._recipe.name,
             step=learner.step,
-            report_steps=learning.report_steps,
+            report_steps=self._recipe.learning.report_steps,
         )
         batches = upcoming(self._rows.train, self._recipe, learner.step)
         with stop_requests() as is_stopped, metrics:
-            progress = loop.run(batches, metrics, is_stopped)
+            loop.run(batches, metrics, is_stopped)
         if not loop.is_over:
             raise StoppedTrainingError(
                 f"stopped after step {learner.step} of {self._steps}; --resume goes on from there"
             )
-        best = loop.best_parameters()
-        if best is not None:
-            learner.put(best)
-        return progress
 
     def finish(self, progress: Progress) -> RunReport:
         """Write the adapter and the report; return the report."""

@@ -23,7 +23,12 @@ BASES_FOLDER, NUMBERED_FOLDER = "bases", "numbered"
 
 
 def learn_on_mlx(
-    recipe: AnalyticsRecipe, examples: LearningExamples, work: Path, *, resume: bool = False
+    recipe: AnalyticsRecipe,
+    examples: LearningExamples,
+    work: Path,
+    *,
+    resume: bool = False,
+    finish: bool = False,
 ) -> RunReport:
     """Train an adapter on mlx-lm and write it with its report into ``work``; return the report.
 
@@ -35,6 +40,7 @@ def learn_on_mlx(
         examples: To learn from.
         work: Folder of the run: checkpoint, metrics, adapter, report.
         resume: Go on from its checkpoint, if there is one.
+        finish: Take no further step: write the best adapter that the run had until its checkpoint.
 
     Raises:
         ConfigurationError: The recipe does not fit the base, the guide, the examples or the
@@ -59,5 +65,5 @@ def learn_on_mlx(
 
         learnt = Learnt(network, files.sha256(), learner, runtime="mlx", decays=False)
         run = Run(recipe, rows, learnt, work)
-        progress = run.learn(resume=resume)
+        progress = run.learn(resume=resume, finish=finish)
         return run.finish(progress)

@@ -28,6 +28,12 @@ def train_analytics(
     changes: SetOption = None,
     *,
     resume: ResumeOption = False,
+    finish: Annotated[
+        bool,
+        typer.Option(
+            "--finish", help="Take no further step: write the best adapter up to the checkpoint."
+        ),
+    ] = False,
 ) -> None:
     """Train the adapter of a language model that analyses calls: learning, report, curve."""
     settings = read_analytics_recipe(recipe, changes or [])
@@ -35,7 +41,7 @@ def train_analytics(
     learn = learn_adapter
     if settings.mlx is not None:
         learn = import_module("training.analytics.mlx.run").learn_on_mlx
-    report = learn(settings, read_corpus(work / DATA_FOLDER), folder, resume=resume)
+    report = learn(settings, read_corpus(work / DATA_FOLDER), folder, resume=resume, finish=finish)
     _print(report)
     typer.echo(f"adapter in {folder / ADAPTER_FOLDER}, report in {folder / MARKDOWN_NAME}")
 

@@ -1,5 +1,6 @@
 """`callstream analyze`: what one call says of its service."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, NamedTuple
 
@@ -9,11 +10,12 @@ from pydantic import ValidationError
 
 from models.analytics.serving.conversation import Conversation, ConversationError, read_conversation
 from models.analytics.temporal import CallCalendar
+from schemas.base import CallContext
 from schemas.catalogue import FINALIZED, decode, encode
 from schemas.errors import ConfigurationError, InferenceError, MalformedMessageError
 from schemas.insights import CallInsights
 from schemas.turns import FinalizedCall
-from stream_app.analytics import ask_champion, calendar_of, load_models
+from stream_app.analytics import ask_champions, calendar_of, load_models
 from stream_app.api.analytics.bodies import AnalyzeRequest as RequestBody
 from stream_app.api.analytics.calls import GivenCall, call_of, given_call
 from stream_app.calls.analyze.analyzed import insights_of, request_of
@@ -30,11 +32,17 @@ class ReadCall(NamedTuple):
     """A call of a file.
 
     Attributes:
+        given: Its guide is empty where the file names none.
         finalized: Where the file holds one.
     """
 
     given: GivenCall
     finalized: FinalizedCall | None = None
+
+    @property
+    def context(self) -> CallContext:
+        """Return what is known of the call."""
+        return CallContext() if self.finalized is None else self.finalized.context
 
 
 def analyze(
@@ -45,6 +53,13 @@ def analyze(
         ),
     ],
     *,
+    guide: Annotated[
+        str,
+        typer.Option(
+            help="Analysis guide, as CALLSTREAM_ANALYTICS__MODELS names it. Without, that of the "
+            "call's queue or of the setting."
+        ),
+    ] = "",
     as_json: Annotated[
         bool, typer.Option("--json", help="The message that the agent would write.")
     ] = False,
@@ -58,9 +73,14 @@ def analyze(
     part = settings.analytics
     call = read_call(file, calendar_of(part))
     models = load_models(part)
-    if models.champion is None:
-        raise ConfigurationError("; ".join(models.missing().values()))
-    (found,) = ask_champion(models, [call.given.asked])
+    name = guide or call.given.asked.guide or models.guide_for(call.context)
+    if name not in models.names():
+        raise ConfigurationError(
+            f"there is no model of the guide {name!r}: there are {', '.join(models.names())}"
+        )
+    if models.of(name).champion is None:
+        raise ConfigurationError("; ".join(models.of(name).missing().values()))
+    (found,) = ask_champions(models, [replace(call.given.asked, guide=name)])
     if isinstance(found, Failed):
         raise InferenceError(f"the model failed: {found.reason}")
     if not as_json:
@@ -108,7 +128,7 @@ def read_call(path: Path, calendar: CallCalendar) -> ReadCall:
 
 def _read(text: str, calendar: CallCalendar) -> ReadCall:
     if not text.lstrip().startswith("{"):
-        return ReadCall(given_call(read_conversation(text), calendar))
+        return ReadCall(given_call(read_conversation(text), calendar, ""))
     try:
         values = msgspec.json.decode(text)
     except msgspec.DecodeError as error:
@@ -116,13 +136,13 @@ def _read(text: str, calendar: CallCalendar) -> ReadCall:
     if "schema" in values:
         return _finalized(text, calendar)
     if "messages" in values:
-        return ReadCall(given_call(_prompt(values["messages"]), calendar))
-    return ReadCall(call_of(RequestBody.model_validate_json(text), calendar))
+        return ReadCall(given_call(_prompt(values["messages"]), calendar, ""))
+    return ReadCall(call_of(RequestBody.model_validate_json(text), calendar, ""))
 
 
 def _finalized(text: str, calendar: CallCalendar) -> ReadCall:
     call = decode(FINALIZED, text.encode())
-    asked = request_of(call, calendar)
+    asked = request_of(call, "", calendar)
     if asked is None:
         raise ConversationError("the call is not to be analysed: its context has analytics: false")
     numbers = tuple(

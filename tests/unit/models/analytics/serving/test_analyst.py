@@ -9,11 +9,14 @@ import pytest
 from models.analytics.analysis import STEP
 from models.analytics.backends.choice import BackendOptions
 from models.analytics.backends.openai_server import ServerOptions
+from models.analytics.guide import guide_file
 from models.analytics.serving import store
 from models.analytics.serving.analyst import Analysed, Analyst
-from models.analytics.serving.store import AnalyticsModels
+from models.analytics.serving.store import AnalyticsModels, GuideModel
+from models.call_routes import CallRoute
 from models.store.layout import point_alias
 from models.store.versioned import Swap
+from schemas.base import CallContext
 from schemas.errors import ConfigurationError, ModelIntegrityError, ModelNotFoundError
 from schemas.failed import Failed
 from tests.support.analytics.tiny_analyst import call_of, make_base, make_version
@@ -88,7 +91,7 @@ def test_without_a_bundled_model_the_reason_says_to_train_one(
 ) -> None:
     monkeypatch.setattr(store, "WEIGHTS", tmp_path)
 
-    models = AnalyticsModels("contact-centre", "bundled")
+    models = GuideModel("contact-centre", "bundled")
 
     assert models.champion is None
     assert models.missing() == {"contact-centre": store.NOT_BUNDLED}
@@ -118,7 +121,7 @@ def test_versions_are_promoted_rolled_back_and_compared(manifest: Path, tmp_path
         make_version(manifest.parent / "base.gguf", tmp_path / version, name)
     point_alias(tmp_path, "champion", "v1")
     clock = Clock()
-    models = AnalyticsModels("contact-centre", str(tmp_path), now=clock)
+    models = GuideModel("contact-centre", str(tmp_path), now=clock)
     assert models.champion is not None
     assert models.champion.name.startswith("first@")
     assert models.challenger is None
@@ -141,7 +144,7 @@ def test_a_model_whose_base_is_missing_is_looked_for_again(manifest: Path, tmp_p
     folder.mkdir()
     base = folder / "base.gguf"
     options = BackendOptions(base=str(base))
-    models = AnalyticsModels("contact-centre", str(manifest), options)
+    models = GuideModel("contact-centre", str(manifest), options)
     assert models.champion is None
     assert models.guide.name == "contact-centre"
     assert str(base) in models.missing()["contact-centre"]
@@ -161,10 +164,46 @@ def test_a_model_of_another_guide_is_refused(manifest: Path, tmp_path: Path) -> 
     own = tmp_path / "own.toml"
     own.write_text(guide.read_text().replace('name = "contact-centre"', 'name = "own"', 1))
 
-    models = AnalyticsModels(str(own), str(folder / manifest.name))
+    models = GuideModel(str(own), str(folder / manifest.name))
 
     assert models.champion is None
     assert "has the analysis guide 'contact-centre', not 'own'" in models.missing()["own"]
+
+
+def test_each_guide_has_its_model_and_calls_are_routed_by_their_context(
+    manifest: Path, tmp_path: Path
+) -> None:
+    own = tmp_path / "own.toml"
+    text = (manifest.parent / "guide.toml").read_text()
+    own.write_text(text.replace('name = "contact-centre"', 'name = "own"', 1))
+    sources = {"contact-centre": str(manifest), str(own): str(tmp_path / "none")}
+    routes = (CallRoute(str(own), queue="shop"),)
+
+    models = AnalyticsModels(sources, default="contact-centre", routes=routes)
+
+    assert models.names() == ("contact-centre", str(own))
+    queues = ("shop", "other", "")
+    guides = [models.guide_for(CallContext(queue=queue)) for queue in queues]
+    assert guides == [str(own), "contact-centre", "contact-centre"]
+    champion = models.of("contact-centre").champion
+    assert champion is not None
+    assert {name: each for name, (_, each) in models.serving().items()} == {
+        "contact-centre": champion
+    }
+    assert models.of(str(own)).champion is None
+    assert list(models.missing()) == ["own"]
+    champion.close()
+
+
+def test_two_models_of_one_guide_and_a_route_to_none_are_refused(tmp_path: Path) -> None:
+    copy = tmp_path / "copy.toml"
+    copy.write_text(guide_file("contact-centre").read_text())
+    none = str(tmp_path / "none")
+
+    with pytest.raises(ConfigurationError, match="guide 'contact-centre' has two models"):
+        AnalyticsModels({"contact-centre": none, str(copy): none}, default="contact-centre")
+    with pytest.raises(ConfigurationError, match="routed to the analysis guide 'shop'"):
+        AnalyticsModels({"contact-centre": none}, default="shop")
 
 
 def test_a_damaged_adapter_is_refused(manifest: Path, tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ import msgspec
 import pytest
 import torch
 from peft import PeftModel
+from safetensors.torch import load_file
 from typer.testing import Result
 
 from schemas.errors import CallstreamError
@@ -120,6 +121,33 @@ def test_a_stopped_and_resumed_run_ends_like_one_that_was_not(
     one, other = (read_checkpoint(each / BEST_NAME) for each in (whole, broken))
     assert one["step"] == other["step"]
     assert all(torch.equal(one["parameters"][k], v) for k, v in other["parameters"].items())
+
+
+def test_a_stopped_run_can_be_finished_with_the_best_that_it_had(
+    recipe_of: Recipes, stop_after: Callable[[int], None], tmp_path: Path
+) -> None:
+    """The report says that somebody ended it; going on is possible all the same."""
+    recipe = recipe_of(*SHORT)
+    stop_after(5)
+    with pytest.raises(StoppedTrainingError):
+        learn_adapter(recipe, EXAMPLES, tmp_path)
+
+    report = learn_adapter(recipe, EXAMPLES, tmp_path, finish=True)
+
+    assert (report.ended, report.facts.steps, report.facts.planned_steps) == ("stopped", 5, 6)
+    assert report.best_step in {2, 4}
+    assert report.best_step == min(report.validations, key=lambda row: row.loss).step
+    best = read_checkpoint(tmp_path / BEST_NAME)["parameters"]
+    written = load_file(tmp_path / ADAPTER_FOLDER / "adapter_model.safetensors")
+    assert {name.replace(".default", "") for name in best} == set(written)
+    for name, tensor in best.items():
+        assert torch.equal(written[name.replace(".default", "")], tensor)
+    assert learn_adapter(recipe, EXAMPLES, tmp_path, resume=True).facts.steps == 6
+
+
+def test_a_run_that_never_began_cannot_be_finished(recipe_of: Recipes, tmp_path: Path) -> None:
+    with pytest.raises(MissingDataError, match="there is no run to finish"):
+        learn_adapter(recipe_of(*SHORT), EXAMPLES, tmp_path, finish=True)
 
 
 def test_a_checkpoint_of_other_settings_is_not_resumed(recipe_of: Recipes, tmp_path: Path) -> None:
