@@ -8,10 +8,16 @@ export OMP_NUM_THREADS ?= 1
 # Only these are collected where brokers are started: the others take longer to import than to skip.
 BROKER_TESTS := tests/e2e tests/integration tests/kafka
 
-.PHONY: demo test check test-kafka setup-demo setup-dev clean
+.PHONY: demo demo-full test check test-kafka setup-demo setup-dev clean
 
 demo: setup-demo
 	$(BIN)/callstream demo
+
+# Also insights by a language model, whose base (98 MB) is fetched once
+demo-full: setup-demo
+	$(BIN)/python -m pip install --quiet --no-compile --disable-pip-version-check -c constraints.txt -e ".[analytics]"
+	$(BIN)/callstream models fetch smollm2-135m
+	$(BIN)/callstream demo --insights
 
 test: setup-dev
 	$(BIN)/pytest -m "not kafka and not e2e" -n logical --dist loadfile

@@ -2,7 +2,7 @@
 #
 #   docker build -f docker/analytics-cuda.Dockerfile -t callstream-analytics-cuda .
 #   docker run --gpus all -p 8123:8123 -v models:/home/callstream/.cache -v ./model:/model:ro \
-#       -e CALLSTREAM_ANALYTICS__MODEL=/model callstream-analytics-cuda
+#       -e CALLSTREAM_ANALYTICS__MODELS=contact-centre=/model callstream-analytics-cuda
 #
 # The wheels of torch bring the CUDA libraries; the host needs the driver and the NVIDIA Container
 # Toolkit. See docs/deploy_cuda.md.

@@ -18,7 +18,7 @@ PORT = 8123
 SETTINGS = {
     "CALLSTREAM_API__HOST": "0.0.0.0",  # noqa: S104 - Modal forwards to it
     "CALLSTREAM_API__PORT": str(PORT),
-    "CALLSTREAM_ANALYTICS__MODEL": str(VOLUME_AT / "model"),
+    "CALLSTREAM_ANALYTICS__MODELS": f"contact-centre={VOLUME_AT / 'model'}",
     "CALLSTREAM_ANALYTICS__BACKEND": "transformers",
     "CALLSTREAM_ANALYTICS__DEVICE": "cuda",
 }

@@ -72,7 +72,7 @@ def create_app(
     app.include_router(ClassifierPaths(parts).router)
     calendar = calendar_of(settings.analytics)
     app.include_router(AnalyticsPaths(AnalyticsParts(analyst, calendar, metrics)).router)
-    app.include_router(OperationPaths(models, metrics).router)
+    app.include_router(OperationPaths(models, analyst, metrics).router)
     answer_errors(app)
     _describe(app, settings)
     paths = {*app.openapi()["paths"], app.openapi_url}

@@ -6,6 +6,7 @@ from fastapi import APIRouter, Response
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from pydantic import BaseModel, Field
 
+from stream_app.api.analytics.served import ServedAnalyst
 from stream_app.api.classifier.answers import missing_info, model_info
 from stream_app.api.classifier.bodies import ModelInfo
 from stream_app.api.classifier.served import ServedModels
@@ -22,11 +23,21 @@ class HealthAnswer(BaseModel):
     status: Literal["ok"]
 
 
+class GuideInfo(BaseModel):
+    """The language model of an analysis guide."""
+
+    model: str = Field(description="Name and version; empty where none is loaded.")
+    error: str = Field(description="Why none is loaded.")
+
+
 class ReadyAnswer(BaseModel):
     """Whether calls can be classified."""
 
     ready: bool
     models: dict[str, ModelInfo] = Field(description="By label set.")
+    guides: dict[str, GuideInfo] = Field(
+        description="Language models, by analysis guide; none of them is needed to be ready."
+    )
 
 
 class OperationPaths:
@@ -34,11 +45,13 @@ class OperationPaths:
 
     Args:
         models: Whether any is loaded.
+        analyst: Likewise.
         metrics: Of the server.
     """
 
-    def __init__(self, models: ServedModels, metrics: ApiMetrics) -> None:
+    def __init__(self, models: ServedModels, analyst: ServedAnalyst, metrics: ApiMetrics) -> None:
         self._models = models
+        self._analyst = analyst
         self._metrics = metrics
         self.router = APIRouter(tags=[TAG])
         get = self.router.add_api_route
@@ -59,11 +72,16 @@ class OperationPaths:
         return JsonResponse({"status": "ok"})
 
     async def ready(self) -> JsonResponse:
-        """Answer 200 while at least one model can be asked, else 503 with the reason."""
+        """Answer 200 while at least one label set's model can be asked, else 503 with the reason."""
         served, missing = self._models.served, self._models.missing
         infos = {name: missing_info(reason) for name, reason in missing.items()}
         infos |= {name: model_info(each) for name, each in served.items()}
-        return JsonResponse({"ready": bool(served), "models": infos}, 200 if served else 503)
+        guides = {
+            name: {"model": model, "error": error}
+            for name, (model, error) in self._analyst.states().items()
+        }
+        answer = {"ready": bool(served), "models": infos, "guides": guides}
+        return JsonResponse(answer, 200 if served else 503)
 
     async def metrics(self) -> Response:
         """Answer with the metrics for Prometheus."""

@@ -1,4 +1,4 @@
-"""Models turned once into a graph with its weights beside it, in a cache.
+"""Models turned once into a graph with its weights beside it, in a cache of what is in use.
 
 Reading a GGUF file, adding an adapter and rounding to 8 bits takes seconds and a gigabyte, in a
 process of its own that gives both back; what comes of it is mapped into memory.
@@ -7,6 +7,8 @@ process of its own that gives both back; what comes of it is mapped into memory.
 from __future__ import annotations
 
 import hashlib
+import os
+import time
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import suppress
@@ -38,6 +40,8 @@ if TYPE_CHECKING:
 
 _FORMAT: Literal["callstream-llama-1"] = "callstream-llama-1"  # another is converted again
 _DIGITS = 16  # of the hash of what a conversion was made from
+_TOKENIZER = ".tokenizer.json"
+_UNUSED_S = 30 * 24 * 3600.0  # after which a conversion goes once another one is made
 
 
 class ConvertedModel(WeightsManifest, frozen=True, kw_only=True):
@@ -79,7 +83,9 @@ def converted_model(base: Path, adapter: Path | None, precision: Precision, cach
         cache.mkdir(parents=True, exist_ok=True)
         with FileLock(cache / f".{path.stem}.lock"):
             if not _is_whole(path):
+                _remove_unused(cache)
                 _convert_apart(base, adapter, precision, path)
+            os.utime(path)
     except OSError as error:
         msg = f"{base.name} has to be converted once, and {cache} cannot be written: {error}"
         raise ModelNotFoundError(msg) from error
@@ -91,6 +97,17 @@ def _is_whole(path: Path) -> bool:
         verified_weights(path, load_manifest(path, ConvertedModel))
         return True
     return False
+
+
+def _remove_unused(cache: Path) -> None:
+    """Remove conversions that no process has opened for a long time: their versions are gone."""
+    oldest = time.time() - _UNUSED_S
+    for path in cache.glob("*.json"):
+        if path.name.endswith(_TOKENIZER) or path.stat().st_mtime > oldest:
+            continue
+        path.unlink()  # first, so that what is left is no conversion
+        for file in cache.glob(f"{path.stem}.*"):
+            file.unlink()
 
 
 def _convert_apart(base: Path, adapter: Path | None, precision: Precision, path: Path) -> None:
@@ -108,7 +125,7 @@ def convert(base: Path, adapter: Path | None, precision: Precision, path: Path) 
     weights = LlamaWeights(base, adapter)
     path.unlink(missing_ok=True)
     tokenizer, vocabulary = read_vocabulary(weights.reader)
-    tokenizer_path = path.with_suffix(".tokenizer.json")
+    tokenizer_path = path.with_suffix(_TOKENIZER)
     tokenizer.save(str(tokenizer_path))
     graph = _write_graph(llama_model(weights, precision), path.with_suffix(".onnx"))
     others = (tokenizer_path, graph.with_suffix(".weights"))

@@ -32,8 +32,8 @@ ANALYTICS_MODELS = ModelKind(
 
 
 NOT_BUNDLED = (
-    "no analytics model is bundled: train one (docs/training.md, Call analytics), and name it in "
-    "CALLSTREAM_ANALYTICS__MODEL"
+    "no model of this analysis guide is bundled: train one (docs/training.md, Call analytics), and "
+    "name it in CALLSTREAM_ANALYTICS__MODELS"
 )
 
 

@@ -94,6 +94,17 @@ class ServedAnalyst:
             raise self._not_loaded()
         return ServedGuide(name, self._analysts[name][1])
 
+    def states(self) -> dict[str, tuple[str, str]]:
+        """Return of each guide its model, empty where there is none, and why."""
+        if self._source is None:
+            return {"": ("", self._problem)}
+        found: dict[str, tuple[str, str]] = {}
+        for name in self._source.names():
+            analyst = self._analysts.get(name)
+            reason = "; ".join(self._source.of(name).missing().values())
+            found[name] = (analyst[0].name, "") if analyst else ("", reason or self._problem)
+        return found
+
     async def ask(self, request: AnalyzeRequest) -> Analyzed:
         """Return what the model of its guide says of a call.
 

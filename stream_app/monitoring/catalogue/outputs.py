@@ -40,7 +40,7 @@ ANALYZED = Metric(
     "Insights of whole calls, by analysis guide and by why there are none (empty where there are); "
     "those of a challenger do not count.",
     "`no_model`: the log line `analytics_model.missing` says what to do; "
-    "`CALLSTREAM_ANALYTICS__MODEL` names the model.",
+    "`CALLSTREAM_ANALYTICS__MODELS` names the models.",
     labels=("guide", "abstained"),
 )
 DURABLE_SECONDS = Metric(

@@ -120,6 +120,19 @@ async def test_a_request_may_name_its_guide_and_one_without_a_model_is_no_other_
     check(without, 503, "model_not_loaded", MISSING)
 
 
+async def test_whether_each_guide_has_its_model_can_be_seen() -> None:
+    """A server that classifies is ready without any."""
+    models = WordModels(others={"lost": WordModels(None, guide=renamed("lost"))})
+    async with connected(analytics=lambda: models) as client:
+        answer = await client.get("/ready")
+
+    assert answer.status_code == 200
+    assert answer.json()["guides"] == {
+        GUIDE.name: {"model": "words@1", "error": ""},
+        "lost": {"model": "", "error": MISSING},
+    }
+
+
 async def test_a_model_that_fails_is_500_and_a_back_end_that_is_away_503(tmp_path: Any) -> None:
     away = tmp_path / "away"
     away.touch()

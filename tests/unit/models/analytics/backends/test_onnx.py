@@ -195,6 +195,26 @@ def test_a_conversion_is_made_once_for_each_adapter_and_mends_itself(folder: Pat
     assert weights.read_bytes() == intact
 
 
+def test_conversions_that_nothing_opens_go_once_another_is_made(
+    folder: Path, tmp_path: Path
+) -> None:
+    """One that is opened stays, however long ago it was made."""
+    base, adapter = folder / "llama.gguf", folder / "adapter.gguf"
+    cache = tmp_path / "cache"
+    unused = converted_model(base, None, "int8", cache)
+    used = converted_model(base, None, "fp32", cache)
+    for path in cache.iterdir():
+        os.utime(path, (0, 0))
+    assert converted_model(base, None, "fp32", cache) == used
+
+    made = converted_model(base, adapter, "int8", cache)
+
+    kept = {path.name.partition(".")[0] for path in cache.iterdir() if path.name[0] != "."}
+    assert kept == {used.stem, made.stem}
+    assert unused.stem not in kept
+    assert converted_model(base, None, "fp32", cache) == used
+
+
 def test_what_cannot_be_converted_is_told_in_one_line(
     folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
