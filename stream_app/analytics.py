@@ -8,7 +8,7 @@ from typing import Protocol
 import structlog
 
 from models.analytics.analysis import Analysis
-from models.analytics.backends.choice import BackendOptions
+from models.analytics.backends.choice import BackendOptions, import_backend
 from models.analytics.backends.openai_server import ServerOptions
 from models.analytics.guide import CATEGORY_TASK, AnalysisGuide
 from models.analytics.manifest import load_analytics_manifest
@@ -154,13 +154,14 @@ def load_models(part: AnalyticsSettings) -> AnalyticsModels:
 
 
 def has_model(part: AnalyticsSettings) -> bool:
-    """Return whether the default guide's model is on this machine; it is not loaded."""
+    """Return whether the default guide's model can run on this machine; it is not loaded."""
     model = part.models[part.guide]
     source = bundled_manifest(part.guide) if model == BUNDLED else Path(model).expanduser()
     try:
         (manifest,) = map(load_analytics_manifest, serving_manifests(source, ANALYTICS_MODELS))
         if part.backend == "openai":
             return bool(part.server_url)
+        import_backend(part.backend)
         find_base(part.base or manifest.base, "", None)
     except (CallstreamError, OSError, ValueError):
         return False

@@ -13,6 +13,7 @@ from schemas.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from pathlib import Path
+    from types import ModuleType
 
     from models.analytics.backends.protocol import Backend
     from models.analytics.manifest import AnalyticsManifest
@@ -92,10 +93,18 @@ def open_backend(
         },
         "mlx": {},
     }
-    module, kind = _MODULES[options.name]
-    backend = import_module(f"{_PACKAGE}.{module}")
+    backend, kind = import_backend(options.name), _MODULES[options.name][1]
     chosen = getattr(backend, f"{kind}Options")(**shared, **settings[options.name])
     return cast("Backend", getattr(backend, f"{kind}Backend")(chosen))
+
+
+def import_backend(name: BackendName) -> ModuleType:
+    """Return the module of a back-end that runs models on this machine.
+
+    Raises:
+        MissingExtraError: It is not installed.
+    """
+    return import_module(f"{_PACKAGE}.{_MODULES[name][0]}")
 
 
 def _adapter(path: Path, manifest: AnalyticsManifest, name: BackendName) -> Path | None:
