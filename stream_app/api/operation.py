@@ -72,7 +72,7 @@ class OperationPaths:
         return JsonResponse({"status": "ok"})
 
     async def ready(self) -> JsonResponse:
-        """Answer 200 while at least one label set's model can be asked, else 503 with the reason."""
+        """Answer 200 while the model of a label set can be asked, else 503 with the reason."""
         served, missing = self._models.served, self._models.missing
         infos = {name: missing_info(reason) for name, reason in missing.items()}
         infos |= {name: model_info(each) for name, each in served.items()}
