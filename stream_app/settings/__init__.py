@@ -6,13 +6,12 @@ from stream_app.settings.asr import AsrSettings
 from stream_app.settings.classification import ClassificationSettings
 from stream_app.settings.inference import InferenceSettings
 from stream_app.settings.kafka import KafkaSettings
-from stream_app.settings.metrics import MetricsSettings
 from stream_app.settings.overload import OverloadSettings
 from stream_app.settings.root import Settings, is_setting, load_settings, settings_from_json
 from stream_app.settings.segments import SegmentSettings
 from stream_app.settings.stalls import StallSettings
 from stream_app.settings.turns import TurnRoute, TurnSettings
-from stream_app.settings.worker import WorkerSettings
+from stream_app.settings.worker import MetricsSettings, WorkerSettings
 
 __all__ = [
     "AnalyticsSettings",

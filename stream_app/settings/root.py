@@ -16,14 +16,13 @@ from stream_app.settings.asr import AsrSettings
 from stream_app.settings.classification import ClassificationSettings
 from stream_app.settings.inference import InferenceSettings
 from stream_app.settings.kafka import KafkaSettings
-from stream_app.settings.metrics import MetricsSettings
 from stream_app.settings.overload import OverloadSettings
 from stream_app.settings.part import Part
 from stream_app.settings.segments import SegmentSettings
 from stream_app.settings.stalls import StallSettings
 from stream_app.settings.suggestions import PREFIX, SEPARATOR, is_misspelt, unknown_variable
 from stream_app.settings.turns import TurnSettings
-from stream_app.settings.worker import WorkerSettings
+from stream_app.settings.worker import MetricsSettings, WorkerSettings
 
 _PYDANTICS = "Input should be"
 _HOW_IT_WAS_READ = re.compile(", unable to .*")

@@ -14,7 +14,7 @@ from models.asr.checkpoints.exports import default_cache
 from models.fetching.cache import default_models_folder
 from stream_app.monitoring.health import Health, serve_health
 from stream_app.settings import is_setting
-from stream_app.settings.metrics import MetricsSettings
+from stream_app.settings.worker import MetricsSettings
 from tests.support.system.metrics_ports import free_first_port
 
 ROOT = Path(__file__).parents[3]

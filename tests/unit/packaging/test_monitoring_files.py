@@ -13,7 +13,7 @@ import pytest
 from stream_app.agents.registry import REGISTRY
 from stream_app.monitoring.catalogue.groups import METRICS
 from stream_app.monitoring.metrics import Metrics
-from stream_app.settings.metrics import MetricsSettings
+from stream_app.settings.worker import MetricsSettings
 
 ROOT = Path(__file__).parents[3]
 ALERTS = ROOT / "docker" / "alerts.yaml"

@@ -32,7 +32,7 @@ def by_pieces(text: str) -> int:
 
 
 def numbered(user: str) -> list[int]:
-    return [int(each) for each in re.findall(r"(?m)^(\d+) (?:Agent|Customer|Speaker):", user)]
+    return [int(each) for each in re.findall(r"(?m)^(?:Agent|Customer|Speaker): .*\|(\d+)$", user)]
 
 
 @examples(60)
@@ -75,8 +75,12 @@ def test_what_people_say_adds_no_line_and_no_special_token(
         body = body.removeprefix("<|user|>\n[CONVERSATION]").removesuffix("\n\n<|assistant|>\n")
     lines = [line for line in body.splitlines() if line and "turns left out" not in line]
     assert len(lines) == len(prompt.shown)
-    assert all(re.match(r"(\d+ )?(Agent|Customer|Speaker):", line) for line in lines)
-    assert not set("<>[]|") & set(body)
+    assert all(re.match(r"(Agent|Customer|Speaker):", line) for line in lines)
+    if form == "chat":
+        ends = [f" |{number}" for number in range(1, len(lines) + 1)]
+        assert all(line.endswith(end) for line, end in zip(lines, ends, strict=True))
+        lines = [line.removesuffix(end) for line, end in zip(lines, ends, strict=True)]
+    assert not set("<>[]|") & set("".join(lines))
     body.encode()  # also no lone surrogate
 
 
@@ -98,5 +102,5 @@ def test_one_huge_turn_is_cut_in_its_middle(text: str, place: int, form: PromptF
 
     assert prompt.shown == (0, 1, 2, 3, 4)
     (line,) = (line for line in prompt.user.splitlines() if "Customer: " in line)
-    assert re.search(r"Customer: begin .* \.\.\. .*end$", line)
+    assert re.search(r"^Customer: begin .* \.\.\. .*end( \|\d)?$", line)
     assert len(line) > 50

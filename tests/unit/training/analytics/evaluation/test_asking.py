@@ -76,7 +76,7 @@ def test_the_model_is_asked_at_the_temperature_and_not_told_the_target() -> None
     answerer(backend).answer([example(TARGET)], temperature=0.7, seed=4)
     (request,) = backend.asked
 
-    assert "2 Customer: my bill is wrong" in request.prompt.user
+    assert "Customer: my bill is wrong |2" in request.prompt.user
     assert (request.temperature, request.seed) == (0.7, 4)
     assert "Cards" not in request.prompt.user
 
