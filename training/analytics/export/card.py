@@ -4,20 +4,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from training.analytics.evaluation.report import report_lines
 from training.measuring.markdown import table
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
 
     from models.analytics.manifest import AnalyticsManifest
-    from training.analytics.evaluation.results import Report
+    from training.analytics.evaluation.results import Report, SetResult
     from training.analytics.learning.report import RunReport
 
 _LIMITS = """\
-- It reads words alone, in the form that a recognizer without punctuation writes; recognition errors
-  cost accuracy.
+- It reads words alone; errors of the recognizer cost accuracy.
 - Figures on generated calls say how well the generator is learnt, not how well real calls are
   answered.
 - A grammar keeps every answer valid; that says nothing of whether it is right.
@@ -59,11 +57,45 @@ def _lines(
     if measured is None:
         yield "It was exported without an evaluation."
     else:
-        yield from report_lines(measured)
+        yield from _figures(measured)
     yield ""
     yield "## Limits"
     yield ""
     yield _LIMITS
+
+
+def _figures(measured: Report) -> Iterator[str]:
+    """Yield a line for each figure: of every set of calls, and of the base on the first one."""
+    adapted, base = measured.models["adapter"].sets, measured.models.get("base")
+    first = next(iter(adapted))
+    yield f"Guide `{measured.guide}`, back-end `{measured.backend}`, begun {measured.began_at}. "
+    yield "Intervals: 95 %, by the bootstrap over calls."
+    yield ""
+    names = list(dict.fromkeys(name for each in adapted.values() for name in each.metrics))
+    sets = list(adapted.items())
+    sets += [(f"the base alone, {first}", base.sets[first])] if base else []
+    yield from table(
+        ("figure", "target", *(f"{name} ({each.calls:,})" for name, each in sets)),
+        [
+            ("valid answers", "", *(str(each.valid) for _, each in sets)),
+            *(
+                (
+                    *_title(adapted, name),
+                    *(
+                        str(each.metrics[name].figure) if name in each.metrics else ""
+                        for _, each in sets
+                    ),
+                )
+                for name in names
+            ),
+        ],
+    )
+
+
+def _title(sets: Mapping[str, SetResult], name: str) -> tuple[str, str]:
+    """Return the title of a figure, and its target."""
+    metric = next(each.metrics[name] for each in sets.values() if name in each.metrics)
+    return metric.title, "" if metric.target is None else f"{metric.target:.0%}"
 
 
 def _facts(manifest: AnalyticsManifest, report: RunReport) -> Iterator[tuple[str, str]]:
