@@ -1,21 +1,13 @@
 """Settings of call analytics by a language model."""
 
-from typing import Annotated, Any, Literal
+from typing import Literal
 
-from pydantic import Field, SecretStr, field_serializer, field_validator, model_validator
-from pydantic_settings import NoDecode
+from pydantic import Field, SecretStr, field_serializer
 
-from stream_app.settings.part import Part
-from stream_app.settings.routing import RouteSetting, check_named, split_models, split_routes
-
-_WHAT = "GUIDE"
+from stream_app.settings.routing import RoutedPart
 
 
-def _bundled() -> dict[str, str]:
-    return {"contact-centre": "bundled"}
-
-
-class AnalyticsSettings(Part):
+class AnalyticsSettings(RoutedPart):
     """What calls say of their service, by which model, and when somebody is told.
 
     Attributes:
@@ -48,9 +40,10 @@ class AnalyticsSettings(Part):
             counted.
     """
 
-    models: Annotated[dict[str, str], NoDecode] = Field(default_factory=_bundled)
+    kind = "GUIDE"
+    default_setting = "guide"
+
     guide: str = "contact-centre"
-    routes: Annotated[tuple[RouteSetting, ...], NoDecode] = ()
     backend: Literal["onnx", "llama", "transformers", "mlx", "openai"] = "onnx"
     base: str = ""
     threads: int = Field(default=1, ge=1)
@@ -68,22 +61,6 @@ class AnalyticsSettings(Part):
     alert_quality: int = Field(default=30, ge=-1, le=100)
     compare_categories: bool = True
     live_every: int = Field(default=8, ge=1)
-
-    @field_validator("models", mode="before")
-    @classmethod
-    def _split_models(cls, value: Any) -> Any:
-        return split_models(value, _WHAT)
-
-    @field_validator("routes", mode="before")
-    @classmethod
-    def _split_routes(cls, value: Any) -> Any:
-        return split_routes(value, _WHAT)
-
-    @model_validator(mode="after")
-    def _known(self) -> "AnalyticsSettings":
-        names = (self.guide, *(route.name for route in self.routes))
-        check_named(names, self.models, "analysis guide")
-        return self
 
     @field_serializer("server_api_key", when_used="json")
     def _reveal(self, value: SecretStr) -> str:

@@ -1,21 +1,11 @@
 """Settings of classification."""
 
-from typing import Annotated, Any
+from pydantic import Field
 
-from pydantic import Field, field_validator, model_validator
-from pydantic_settings import NoDecode
-
-from stream_app.settings.part import Part
-from stream_app.settings.routing import RouteSetting, check_named, split_models, split_routes
-
-_WHAT = "LABEL_SET"
+from stream_app.settings.routing import RoutedPart
 
 
-def _bundled() -> dict[str, str]:
-    return {"contact-centre": "bundled"}
-
-
-class ClassificationSettings(Part):
+class ClassificationSettings(RoutedPart):
     """What calls are classified as, and by which models.
 
     Attributes:
@@ -33,27 +23,12 @@ class ClassificationSettings(Part):
         live_words: Latest words of the call that a provisional answer rests on, in whole turns.
     """
 
-    models: Annotated[dict[str, str], NoDecode] = Field(default_factory=_bundled)
+    kind = "LABEL_SET"
+    default_setting = "label_set"
+
     label_set: str = "contact-centre"
-    routes: Annotated[tuple[RouteSetting, ...], NoDecode] = ()
     threads: int = Field(default=1, ge=1)
     max_batch: int = Field(default=8, ge=1)
     refresh_s: float = Field(default=5.0, gt=0)
     live_every: int = Field(default=4, ge=1)
     live_words: int = Field(default=600, ge=1)
-
-    @field_validator("models", mode="before")
-    @classmethod
-    def _split_models(cls, value: Any) -> Any:
-        return split_models(value, _WHAT)
-
-    @field_validator("routes", mode="before")
-    @classmethod
-    def _split_routes(cls, value: Any) -> Any:
-        return split_routes(value, _WHAT)
-
-    @model_validator(mode="after")
-    def _known(self) -> "ClassificationSettings":
-        names = (self.label_set, *(route.name for route in self.routes))
-        check_named(names, self.models, "label set")
-        return self

@@ -1,9 +1,9 @@
 """Settings by which calls are routed to models, as environment variables hold them."""
 
-from collections.abc import Mapping
-from typing import Any
+from typing import Annotated, Any, ClassVar, Self
 
-from pydantic import Field
+from pydantic import Field, field_validator, model_validator
+from pydantic_settings import NoDecode
 
 from models.call_routes import CallRoute
 from stream_app.settings.part import Part
@@ -37,7 +37,42 @@ class RouteSetting(Part):
         return f"{self.name}={','.join(f'{name}:{each}' for name, each in fields.items())}"
 
 
-def split_models(value: Any, what: str) -> Any:
+class RoutedPart(Part):
+    """Models by what they are of, and which calls each of them serves.
+
+    Attributes:
+        models: The model of each, by its name.
+        routes: Which of them serves a call, the first that fits.
+    """
+
+    kind: ClassVar[str]  # of the names, as an error's example says it
+    default_setting: ClassVar[str]  # holds the name that serves calls which no route fits
+
+    models: Annotated[dict[str, str], NoDecode] = Field(
+        default_factory=lambda: {"contact-centre": "bundled"}
+    )
+    routes: Annotated[tuple[RouteSetting, ...], NoDecode] = ()
+
+    @field_validator("models", mode="before")
+    @classmethod
+    def _split_models(cls, value: Any) -> Any:
+        return _split_models(value, cls.kind)
+
+    @field_validator("routes", mode="before")
+    @classmethod
+    def _split_routes(cls, value: Any) -> Any:
+        return _split_routes(value, cls.kind)
+
+    @model_validator(mode="after")
+    def _known(self) -> Self:
+        for name in (getattr(self, self.default_setting), *(each.name for each in self.routes)):
+            if name not in self.models:
+                title = self.kind.lower().replace("_", " ")
+                raise ValueError(f"models names no model of the {title} {name!r}")
+        return self
+
+
+def _split_models(value: Any, what: str) -> Any:
     """Return the models of ``helpline=bundled;shop=/models/shop``; what is no text stays.
 
     Args:
@@ -55,7 +90,7 @@ def split_models(value: Any, what: str) -> Any:
     return {name.strip(): path.strip() for name, _, path in pairs}
 
 
-def split_routes(value: Any, what: str) -> Any:
+def _split_routes(value: Any, what: str) -> Any:
     """Return the routes of ``helpline=queue:children,tenant:acme;..``; what is no text stays.
 
     Args:
@@ -68,13 +103,6 @@ def split_routes(value: Any, what: str) -> Any:
     if not isinstance(value, str):
         return value
     return tuple(_route(part, what) for part in value.split(";") if part.strip())
-
-
-def check_named(names: tuple[str, ...], models: Mapping[str, str], title: str) -> None:
-    """Raise `ValueError` where calls are routed to what has no model."""
-    for name in names:
-        if name not in models:
-            raise ValueError(f"models names no model of the {title} {name!r}")
 
 
 def _route(text: str, what: str) -> dict[str, object]:

@@ -27,10 +27,10 @@ def test_models_and_routes_are_read_from_one_text(monkeypatch: pytest.MonkeyPatc
     ("name", "text", "told"),
     [
         ("MODELS", "contact-centre", "models are GUIDE=MODEL"),
-        ("MODELS", "shop=bundled", "no model of the analysis guide 'contact-centre'"),
+        ("MODELS", "shop=bundled", "no model of the guide 'contact-centre'"),
         ("ROUTES", "contact-centre=", "a route is GUIDE=FIELD:VALUE"),
-        ("ROUTES", "shop=queue:a", "no model of the analysis guide 'shop'"),
-        ("GUIDE", "shop", "no model of the analysis guide 'shop'"),
+        ("ROUTES", "shop=queue:a", "no model of the guide 'shop'"),
+        ("GUIDE", "shop", "no model of the guide 'shop'"),
     ],
 )
 def test_what_cannot_be_meant_is_one_clear_error(
