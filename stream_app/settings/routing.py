@@ -68,7 +68,8 @@ class RoutedPart(Part):
         for name in (getattr(self, self.default_setting), *(each.name for each in self.routes)):
             if name not in self.models:
                 title = self.kind.lower().replace("_", " ")
-                raise ValueError(f"models names no model of the {title} {name!r}")
+                known = ", ".join(self.models) or "none"
+                raise ValueError(f"models names no model of the {title} {name!r}, but of {known}")
         return self
 
 
