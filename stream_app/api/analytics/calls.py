@@ -28,13 +28,12 @@ class GivenCall(NamedTuple):
     turn_ids: tuple[str, ...]
 
 
-def call_of(request: AnalyzeRequest, calendar: CallCalendar, guide: str) -> GivenCall:
-    """Return the call of a request.
+def call_of(request: AnalyzeRequest, calendar: CallCalendar) -> GivenCall:
+    """Return the call of a request; its guide is empty where the request names none.
 
     Args:
         request: With the call in one of its forms.
         calendar: Of the contact centre.
-        guide: Of requests that name none.
 
     Raises:
         ConversationError: It holds no call.
@@ -49,11 +48,11 @@ def call_of(request: AnalyzeRequest, calendar: CallCalendar, guide: str) -> Give
     said = {n: v for n, v in msgspec.structs.asdict(context).items() if v is not None}
     context = msgspec.structs.replace(call.context, **said)
     call = call._replace(context=context)
-    return given_call(call, calendar, request.guide or guide, request.language)
+    return given_call(call, calendar, request.guide, request.language)
 
 
 def given_call(
-    call: Conversation, calendar: CallCalendar, guide: str, language: str = ""
+    call: Conversation, calendar: CallCalendar, guide: str = "", language: str = ""
 ) -> GivenCall:
     """Return a conversation as it is asked about; turns without words are left out."""
     spoken = [(number, turn) for number, turn in enumerate(call.turns, 1) if turn.text.strip()]

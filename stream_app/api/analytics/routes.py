@@ -1,7 +1,7 @@
 """The paths below `/analytics`."""
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
 from typing import Annotated, Any
@@ -65,13 +65,13 @@ class AnalyticsPaths:
         A call that the model cannot judge is answered with `abstained` and no insights.
         """
         started_s = time.perf_counter()
-        served = self._parts.analyst.served(request.guide)
         try:
-            call = call_of(request, self._parts.calendar, served.guide)
+            call = call_of(request, self._parts.calendar)
         except ConversationError as error:
             text = str(error)
             raise invalid(f"{text[:1].upper()}{text[1:]}.") from error
-        found = await self._parts.analyst.ask(call.asked)
+        served = self._parts.analyst.served(request.guide)
+        found = await self._parts.analyst.ask(replace(call.asked, guide=served.guide))
         self._parts.metrics.count_call(found.guide.name, found.abstained)
         values: dict[str, Any] = _numbered(
             msgspec.to_builtins(insights_of_text(found, call.turn_ids))

@@ -89,6 +89,7 @@ async def test_without_a_model_it_is_503_and_one_that_comes_is_taken_up() -> Non
     models = WordModels(champion=None)
     async with connected(analytics=lambda: models, refresh_s=0.01) as client:
         missing = await client.post(PATH, json={"turns": TURNS})
+        wrong = await client.post(PATH, json={"conversation": "hello"})
         models.champion = WordAnalyst()
 
         async def is_taken_up() -> bool:
@@ -98,6 +99,7 @@ async def test_without_a_model_it_is_503_and_one_that_comes_is_taken_up() -> Non
         await until(is_taken_up)
 
     check(missing, 503, "model_not_loaded", MISSING)
+    check(wrong, 400, "invalid_request", "no speaker")
 
 
 async def test_a_request_may_name_its_guide_and_one_without_a_model_is_no_other_ones_fault() -> (

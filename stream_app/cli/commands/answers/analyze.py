@@ -128,7 +128,7 @@ def read_call(path: Path, calendar: CallCalendar) -> ReadCall:
 
 def _read(text: str, calendar: CallCalendar) -> ReadCall:
     if not text.lstrip().startswith("{"):
-        return ReadCall(given_call(read_conversation(text), calendar, ""))
+        return ReadCall(given_call(read_conversation(text), calendar))
     try:
         values = msgspec.json.decode(text)
     except msgspec.DecodeError as error:
@@ -136,8 +136,8 @@ def _read(text: str, calendar: CallCalendar) -> ReadCall:
     if "schema" in values:
         return _finalized(text, calendar)
     if "messages" in values:
-        return ReadCall(given_call(_prompt(values["messages"]), calendar, ""))
-    return ReadCall(call_of(RequestBody.model_validate_json(text), calendar, ""))
+        return ReadCall(given_call(_prompt(values["messages"]), calendar))
+    return ReadCall(call_of(RequestBody.model_validate_json(text), calendar))
 
 
 def _finalized(text: str, calendar: CallCalendar) -> ReadCall:
