@@ -43,7 +43,7 @@ _ALTERNATIVES = 40  # of each token; a closed list has at most 26 entries
 _PERMANENT_TIMEOUTS = 2  # in a row, after which the process is started anew
 _MAX_SOCKET_PATH = 100  # characters; systems allow 103 or 107
 _END_S = 5.0  # that the process may take to end
-_CRASH_S = 1.0  # from the loss of its connection to its end
+_CRASH_S = 5.0  # from the loss of its connection to its end, the writing of a core file included
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -100,10 +100,12 @@ def test_a_crash_fails_the_request_that_runs_and_no_later_one(backend: LlamaBack
     answers: list[Generated | Failed] = []
     endless = request_of(grammar=ENDLESS, max_tokens=3000)
     crashed = backend.process_id
+    os.kill(crashed, signal.SIGSTOP)  # so that no machine is quick enough to answer before
     asking = threading.Thread(target=lambda: answers.extend(backend.generate([endless])))
     asking.start()
-    wait_until(backend.is_running, "the answer is being written", every_s=0.001)
+    wait_until(backend.is_running, "the answer is being written")
     os.kill(crashed, signal.SIGSEGV)
+    os.kill(crashed, signal.SIGCONT)
     asking.join()
 
     (failure,) = answers
