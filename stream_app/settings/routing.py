@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any, ClassVar, Self
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, ValidationInfo, field_validator, model_validator
 from pydantic_settings import NoDecode
 
 from models.call_routes import CallRoute
@@ -53,15 +53,16 @@ class RoutedPart(Part):
     )
     routes: Annotated[tuple[RouteSetting, ...], NoDecode] = ()
 
-    @field_validator("models", mode="before")
+    @field_validator("models", "routes", mode="before")
     @classmethod
-    def _split_models(cls, value: Any) -> Any:
-        return _split_models(value, cls.kind)
-
-    @field_validator("routes", mode="before")
-    @classmethod
-    def _split_routes(cls, value: Any) -> Any:
-        return _split_routes(value, cls.kind)
+    def _split(cls, value: Any, of: ValidationInfo) -> Any:
+        """Read what an environment variable holds as one text."""
+        if not isinstance(value, str):
+            return value
+        parts = [part.strip() for part in value.split(";") if part.strip()]
+        if of.field_name == "routes":
+            return tuple(_route(part, cls.kind) for part in parts)
+        return dict(_model(part, cls.kind) for part in parts)
 
     @model_validator(mode="after")
     def _known(self) -> Self:
@@ -73,44 +74,20 @@ class RoutedPart(Part):
         return self
 
 
-def _split_models(value: Any, what: str) -> Any:
-    """Return the models of ``helpline=bundled;shop=/models/shop``; what is no text stays.
-
-    Args:
-        value: Of the setting.
-        what: The models are of, as the error says it.
-
-    Raises:
-        ValueError: It has another form.
-    """
-    if not isinstance(value, str):
-        return value
-    pairs = [part.partition("=") for part in value.split(";") if part.strip()]
-    if not all(equals and name.strip() and path.strip() for name, equals, path in pairs):
-        raise ValueError(f"models are {what}=MODEL;.., not {value!r}")
-    return {name.strip(): path.strip() for name, _, path in pairs}
+def _model(text: str, kind: str) -> tuple[str, str]:
+    """Return name and model of ``shop=/models/shop``."""
+    name, _, path = (part.strip() for part in text.partition("="))
+    if not (name and path):
+        raise ValueError(f"models are {kind}=MODEL;.., not {text!r}")
+    return name, path
 
 
-def _split_routes(value: Any, what: str) -> Any:
-    """Return the routes of ``helpline=queue:children,tenant:acme;..``; what is no text stays.
-
-    Args:
-        value: Of the setting.
-        what: The routes lead to, as the error says it.
-
-    Raises:
-        ValueError: It has another form.
-    """
-    if not isinstance(value, str):
-        return value
-    return tuple(_route(part, what) for part in value.split(";") if part.strip())
-
-
-def _route(text: str, what: str) -> dict[str, object]:
+def _route(text: str, kind: str) -> dict[str, object]:
+    """Return the fields of ``helpline=queue:children,tenant:acme``."""
     name, equals, conditions = text.partition("=")
     pairs = [pair.partition(":") for pair in conditions.split(",") if pair.strip()]
     if not (equals and name.strip() and pairs and all(colon for _, colon, _ in pairs)):
-        raise ValueError(f"a route is {what}=FIELD:VALUE,.., not {text.strip()!r}")
+        raise ValueError(f"a route is {kind}=FIELD:VALUE,.., not {text!r}")
     fields = {key.strip(): value.strip() for key, _, value in pairs}
     own = {key: value for key, value in fields.items() if key in _OWN_FIELDS}
     others = {key: value for key, value in fields.items() if key not in _OWN_FIELDS}
