@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from llguidance import LLMatcher
 
 from models.analytics.answers import AnswerError
-from training.analytics.learning.turn_marks import names_turns
+from training.analytics.measures.findings import names_turns
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

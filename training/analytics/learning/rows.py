@@ -15,7 +15,8 @@ from models.analytics.grammar import answer_grammar
 from models.analytics.prompts import Prompt, TokenBudget, build_prompt
 from models.console import tracked
 from training.analytics.learning.answer_marks import choices, is_learnt, keys_of_tokens
-from training.analytics.learning.turn_marks import names_turns, number_ends, shown_labels
+from training.analytics.learning.turn_marks import number_ends, shown_labels
+from training.analytics.measures.findings import names_turns
 from training.core.errors import RecipeError
 
 if TYPE_CHECKING:

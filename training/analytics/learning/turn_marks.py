@@ -10,9 +10,17 @@ from typing import TYPE_CHECKING
 
 from models.analytics.answer_parts import names_of
 from models.analytics.prompts import number_mark
+from training.analytics.measures.findings import (
+    FAULTS,
+    RATINGS,
+    SCORECARD,
+    evidence,
+    score,
+    value,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
 
     from models.analytics.analysis import Analysis
     from models.analytics.guide import AnalysisGuide
@@ -44,27 +52,11 @@ def shown_labels(
     """Return of each turn that a prompt shows which of `labels_of` it shows, ascending."""
     places = {label: index for index, label in enumerate(labels_of(guide))}
     found: dict[int, set[int]] = {turn: set() for turn in shown}
-    for task, name, turns in _findings(example, guide):
-        if task in example.tasks:
-            for turn in turns:
-                if turn in found:
-                    found[turn].add(places[f"{task}: {name}"])
+    for (task, what), turns in evidence(example.analysis, example.tasks).items():
+        place = places[f"{task}: {_name(example.analysis, task, what, guide)}"]
+        for turn in turns & found.keys():
+            found[turn].add(place)
     return tuple(tuple(sorted(found[turn])) for turn in shown)
-
-
-def names_turns(analysis: Analysis) -> bool:
-    """Return whether an analysis says of anything which turns show it; those of people may not."""
-    found = (
-        analysis.category,
-        analysis.journey,
-        analysis.action,
-        analysis.outcome,
-        *analysis.faults,
-        *analysis.scorecard,
-        analysis.csat,
-        analysis.churn,
-    )
-    return any(each is not None and each.turns for each in found)
 
 
 def number_ends(prompt: Prompt, text: str) -> list[int]:
@@ -86,18 +78,11 @@ def number_ends(prompt: Prompt, text: str) -> list[int]:
     return ends
 
 
-def _findings(example: Example, guide: AnalysisGuide) -> Iterator[tuple[str, str, tuple[int, ...]]]:
-    """Yield task, name and turns of everything that an analysis found."""
-    analysis = example.analysis
-    for task in ("category", "journey", "action", "outcome"):
-        choice = getattr(analysis, task)
-        if choice is not None:
-            yield task, choice.name, choice.turns
-    for fault in analysis.faults:
-        yield "faults", fault.name, fault.turns
-    for question, judged in zip(guide.scorecard, analysis.scorecard, strict=True):
-        yield "scorecard", question.name, judged.turns
-    for task in ("csat", "churn"):
-        rating = getattr(analysis, task)
-        if rating is not None:
-            yield task, str(rating.score // _RANGE * _RANGE), rating.turns
+def _name(analysis: Analysis, task: str, what: str, guide: AnalysisGuide) -> str:
+    """Return the name of a finding among `labels_of`; see `evidence` for ``what``."""
+    if task == SCORECARD:
+        return guide.scorecard[int(what)].name
+    if task == FAULTS:
+        return what
+    points = score(analysis, task) if task in RATINGS else None
+    return str(value(analysis, task) if points is None else points // _RANGE * _RANGE)

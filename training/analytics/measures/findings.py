@@ -99,6 +99,11 @@ def evidence(analysis: Analysis, tasks: tuple[str, ...]) -> dict[tuple[str, str]
     return {key: turns for key, turns in found.items() if turns}
 
 
+def names_turns(analysis: Analysis) -> bool:
+    """Return whether an analysis names turns at all; those that people make may not."""
+    return bool(evidence(analysis, TASKS))
+
+
 def _parts(analysis: Analysis, task: str) -> Iterator[tuple[str, Choice | Rating | Judgement]]:
     if task == FAULTS:
         yield from ((fault.name, fault) for fault in analysis.faults)

@@ -27,6 +27,7 @@ from training.analytics.measures.findings import (
     TASKS,
     Answered,
     evidence,
+    names_turns,
     score,
     value,
 )
@@ -138,7 +139,12 @@ def _slots(answered: Answered, _guide: AnalysisGuide) -> Counts:
 
 
 def _evidence(answered: Answered, _guide: AnalysisGuide) -> Counts:
-    """Count findings: right where all the turns given for one are turns that show it."""
+    """Count findings: right where all the turns given for one are turns that show it.
+
+    A call whose target names no turn at all does not count: where it shows what is not known.
+    """
+    if not names_turns(answered.target):
+        return 0, 0
     tasks = tuple(task for task in TASKS if answered.is_known(task))
     has = evidence(answered.target, tasks)
     given = {} if answered.given is None else evidence(answered.given, tasks)
