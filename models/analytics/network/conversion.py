@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 
 _FORMAT: Literal["callstream-llama-1"] = "callstream-llama-1"  # another is converted again
 _DIGITS = 16  # of the hash of what a conversion was made from
-_TOKENIZER = ".tokenizer.json"
+_TOKENIZER, _GRAPH, _WEIGHTS = _BESIDE = ".tokenizer.json", ".onnx", ".weights"
 _UNUSED_S = 30 * 24 * 3600.0  # after which a conversion goes once another one is made
 
 
@@ -100,14 +100,18 @@ def _is_whole(path: Path) -> bool:
 
 
 def _remove_unused(cache: Path) -> None:
-    """Remove conversions that no process has opened for a long time: their versions are gone."""
+    """Remove conversions that no process has opened for a long time: their versions are gone.
+
+    Another process may do the same at the same time.
+    """
     oldest = time.time() - _UNUSED_S
     for path in cache.glob("*.json"):
-        if path.name.endswith(_TOKENIZER) or path.stat().st_mtime > oldest:
-            continue
-        path.unlink()  # first, so that what is left is no conversion
-        for file in cache.glob(f"{path.stem}.*"):
-            file.unlink()
+        with suppress(FileNotFoundError):
+            if path.name.endswith(_TOKENIZER) or path.stat().st_mtime > oldest:
+                continue
+        # The manifest first, so that what is left is no conversion
+        for file in (path, *(path.with_suffix(each) for each in _BESIDE)):
+            file.unlink(missing_ok=True)
 
 
 def _convert_apart(base: Path, adapter: Path | None, precision: Precision, path: Path) -> None:
@@ -127,8 +131,8 @@ def convert(base: Path, adapter: Path | None, precision: Precision, path: Path) 
     tokenizer, vocabulary = read_vocabulary(weights.reader)
     tokenizer_path = path.with_suffix(_TOKENIZER)
     tokenizer.save(str(tokenizer_path))
-    graph = _write_graph(llama_model(weights, precision), path.with_suffix(".onnx"))
-    others = (tokenizer_path, graph.with_suffix(".weights"))
+    graph = _write_graph(llama_model(weights, precision), path.with_suffix(_GRAPH))
+    others = (tokenizer_path, graph.with_suffix(_WEIGHTS))
     write_manifest(
         ConvertedModel(
             name=path.stem,
@@ -146,7 +150,7 @@ def convert(base: Path, adapter: Path | None, precision: Precision, path: Path) 
 
 def _write_graph(model: ModelProto, path: Path) -> Path:
     """Write a graph, and its weights beside it, from where they are mapped into memory."""
-    beside = path.with_suffix(".weights")
+    beside = path.with_suffix(_WEIGHTS)
     beside.unlink(missing_ok=True)  # it would be appended to
     onnx.save_model(model, path, save_as_external_data=True, location=beside.name)
     return path
