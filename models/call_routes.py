@@ -9,7 +9,7 @@ import msgspec
 from schemas.errors import ConfigurationError
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
+    from collections.abc import Collection, Iterable, Sequence
 
     from schemas.base import CallContext
 
@@ -66,3 +66,11 @@ class CallRoutes:
     def name_for(self, context: CallContext) -> str:
         """Return the name of what serves a call."""
         return next((each.name for each in self._routes if each.fits(context)), self._default)
+
+
+def by_name(names: Iterable[str]) -> dict[str, list[int]]:
+    """Return of each name where it stands, so that calls of one name are asked together."""
+    found: dict[str, list[int]] = {}
+    for place, name in enumerate(names):
+        found.setdefault(name, []).append(place)
+    return found

@@ -15,6 +15,7 @@ from models.analytics.manifest import load_analytics_manifest
 from models.analytics.serving.store import ANALYTICS_MODELS, AnalyticsModels, bundled_manifest
 from models.analytics.temporal import CallCalendar, load_calendar
 from models.analytics.turns import SpokenTurn, TemporalContext
+from models.call_routes import by_name
 from models.classification.classifier import Passage
 from models.classification.store import ClassificationModels
 from models.fetching.base_model import find_base
@@ -192,7 +193,7 @@ def ask_models(
     answers: list[tuple[Analyzed, ...] | Failed] = [
         each if isinstance(each, Failed) else (each,) for each in ask_champions(models, requests)
     ]
-    for name, own in _by_guide(requests).items():
+    for name, own in by_name(each.guide for each in requests).items():
         asked = [n for n in own if _is_analysed(answers[n])]
         if not asked:
             continue
@@ -212,18 +213,10 @@ def ask_champions(
 ) -> list[Analyzed | Failed]:
     """Return the answer to each call, of the model that serves its guide."""
     found: dict[int, Analyzed | Failed] = {}
-    for name, own in _by_guide(requests).items():
+    for name, own in by_name(each.guide for each in requests).items():
         answers = _champions_answers(models.of(name), [requests[n] for n in own])
         found.update(zip(own, answers, strict=True))
     return [found[number] for number in range(len(requests))]
-
-
-def _by_guide(requests: Sequence[AnalyzeRequest]) -> dict[str, list[int]]:
-    """Return which requests each guide serves."""
-    found: dict[str, list[int]] = {}
-    for number, request in enumerate(requests):
-        found.setdefault(request.guide, []).append(number)
-    return found
 
 
 def _is_analysed(answer: tuple[Analyzed, ...] | Failed) -> bool:

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import structlog
 
+from models.call_routes import by_name
 from models.classification.classifier import Classifier, Passage, classify_by_rules
 from models.classification.store import ClassificationModels, Serving
 from models.onnx_session import ONNX_ERRORS
@@ -34,7 +35,7 @@ def ask_models(
         InferenceError: A model that serves fails; a challenger costs no call its answer.
     """
     answers = [[answer] for answer in ask_champions(models, requests)]
-    for name, own in _by_label_set(requests).items():
+    for name, own in by_name(each.label_set for each in requests).items():
         challenger = models.challenger(name)
         served = [n for n in own if answers[n][0].model]
         if challenger is None or not served:
@@ -54,18 +55,10 @@ def ask_champions(
         InferenceError: One of them fails.
     """
     found: dict[int, Classified] = {}
-    for name, own in _by_label_set(requests).items():
+    for name, own in by_name(each.label_set for each in requests).items():
         answers = _answers(models.of(name), [requests[n] for n in own])
         found.update(zip(own, answers, strict=True))
     return [found[number] for number in range(len(requests))]
-
-
-def _by_label_set(requests: Sequence[ClassifyRequest]) -> dict[str, list[int]]:
-    """Return which requests each label set serves."""
-    found: dict[str, list[int]] = {}
-    for number, request in enumerate(requests):
-        found.setdefault(request.label_set, []).append(number)
-    return found
 
 
 def _answers(serving: Serving, requests: Sequence[ClassifyRequest]) -> list[Classified]:

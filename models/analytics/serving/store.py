@@ -90,12 +90,6 @@ class GuideModel:
         models = () if self._store is None else self._store.version(SHADOW).models
         return models[0] if models else None
 
-    def serving(self) -> dict[str, tuple[Path, Analyst]]:
-        """Return manifest and model by the name of the guide; nothing where there is none."""
-        if self._store is None:
-            return {}
-        return {self._guide.name: next(iter(self._store.champion.loaded.items()))}
-
     def missing(self) -> Mapping[str, str]:
         """Return why there is no model, by the name of the guide; empty where there is one."""
         return {self._guide.name: self._error} if self._error else {}
@@ -161,12 +155,6 @@ class AnalyticsModels:
     def names(self) -> tuple[str, ...]:
         """Return the guides, as the sources name them."""
         return tuple(self._models)
-
-    def serving(self) -> dict[str, tuple[Path, Analyst]]:
-        """Return manifest and model by the name of the guide, where there is one."""
-        return {
-            name: each for model in self._models.values() for name, each in model.serving().items()
-        }
 
     def missing(self) -> dict[str, str]:
         """Return why guides have no model, by their names."""

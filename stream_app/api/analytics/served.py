@@ -85,13 +85,13 @@ class ServedAnalyst:
         """
         source = self._source
         if source is None:
-            raise self._not_loaded()
+            raise _not_loaded(self._problem)
         name = guide or source.default
         if name not in source.names():
             known = ", ".join(source.names())
             raise invalid(f"There is no guide {name!r}; there are {known}.")
         if name not in self._analysts:
-            raise self._not_loaded()
+            raise _not_loaded(self._reason(source, name))
         return ServedGuide(name, self._analysts[name][1])
 
     def states(self) -> dict[str, tuple[str, str]]:
@@ -101,19 +101,18 @@ class ServedAnalyst:
         found: dict[str, tuple[str, str]] = {}
         for name in self._source.names():
             analyst = self._analysts.get(name)
-            reason = "; ".join(self._source.of(name).missing().values())
-            found[name] = (analyst[0].name, "") if analyst else ("", reason or self._problem)
+            reason = "" if analyst else self._reason(self._source, name)
+            found[name] = (analyst[0].name if analyst else "", reason)
         return found
 
     async def ask(self, request: AnalyzeRequest) -> Analyzed:
-        """Return what the model of its guide says of a call.
+        """Return what the model of a guide that `served` has named says of a call.
 
         Raises:
-            ApiError: There is no model, too many calls wait, or the model fails.
+            ApiError: Too many calls wait, or the model fails.
         """
         source = self._source
-        if source is None or request.guide not in self._analysts:
-            raise self._not_loaded()
+        assert source is not None
         if self._waiting >= self._most_waiting:
             message = f"{self._waiting} calls are being analysed; try again later."
             raise ApiError(429, "too_many_requests", message, {"Retry-After": "5"})
@@ -139,9 +138,9 @@ class ServedAnalyst:
             is_known = known is not None and known[0] is analyst
             yield name, (analyst, known[1] if known and is_known else self._now())
 
-    def _not_loaded(self) -> ApiError:
-        message = f"The language model is not loaded: {self._problem}."
-        return ApiError(503, "model_not_loaded", message)
+    def _reason(self, source: AnalyticsSource, guide: str) -> str:
+        """Return why a guide has no model."""
+        return "; ".join(source.of(guide).missing().values()) or self._problem
 
     async def _answer(self, source: AnalyticsSource, request: AnalyzeRequest) -> Analyzed:
         loop = asyncio.get_running_loop()
@@ -162,3 +161,7 @@ class ServedAnalyst:
             message = "The model failed on this call; the log of the server says why."
             raise ApiError(500, "inference_failed", message)
         return found
+
+
+def _not_loaded(reason: str) -> ApiError:
+    return ApiError(503, "model_not_loaded", f"The language model is not loaded: {reason}.")

@@ -187,9 +187,6 @@ def test_each_guide_has_its_model_and_calls_are_routed_by_their_context(
     assert guides == [str(own), "contact-centre", "contact-centre"]
     champion = models.of("contact-centre").champion
     assert champion is not None
-    assert {name: each for name, (_, each) in models.serving().items()} == {
-        "contact-centre": champion
-    }
     assert models.of(str(own)).champion is None
     assert list(models.missing()) == ["own"]
     champion.close()
