@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from training.analytics.evaluation.opening import ADAPTER, BASE
 from training.measuring.markdown import table
 
 if TYPE_CHECKING:
@@ -66,7 +67,7 @@ def _lines(
 
 def _figures(measured: Report) -> Iterator[str]:
     """Yield a line for each figure: of every set of calls, and of the base on the first one."""
-    adapted, base = measured.models["adapter"].sets, measured.models.get("base")
+    adapted, base = measured.models[ADAPTER].sets, measured.models.get(BASE)
     first = next(iter(adapted))
     yield f"Guide `{measured.guide}`, back-end `{measured.backend}`, begun {measured.began_at}. "
     yield "Intervals: 95 %, by the bootstrap over calls."

@@ -15,6 +15,7 @@ from models.fetching.catalogue import CATALOGUE
 from models.store.manifest import sha256_of, verified_weights, write_manifest
 from schemas.errors import ConfigurationError
 from training.analytics.adapters.conversion import read_adapter, write_adapter
+from training.analytics.evaluation.opening import ADAPTER
 from training.analytics.evaluation.results import read_report
 from training.analytics.export.card import write_card
 from training.analytics.learning.base import find_base, load_tokenizer
@@ -32,7 +33,6 @@ if TYPE_CHECKING:
     from training.analytics.learning.base import BaseFiles
 
 _MB = 1_000_000
-_EVALUATED = "adapter"  # of the models of an evaluation
 
 
 @dataclass(frozen=True)
@@ -135,7 +135,7 @@ def _check(
             f"the evaluation is of the guide {measured.guide}, the adapter of "
             f"{guide.versioned_name}"
         )
-    if _EVALUATED not in measured.models:
+    if ADAPTER not in measured.models:
         raise ConfigurationError("the evaluation measured no adapter")
 
 
@@ -172,6 +172,6 @@ def _prompt_tokens(recipe: AnalyticsRecipe, guide: AnalysisGuide, base: BaseFile
 
 def _metrics(measured: Report) -> dict[str, float]:
     """Return the figures of the first set of calls by name."""
-    first = next(iter(measured.models[_EVALUATED].sets.values()))
+    first = next(iter(measured.models[ADAPTER].sets.values()))
     figures = {name: result.figure.value for name, result in first.metrics.items()}
     return {"valid": first.valid.value, **figures}

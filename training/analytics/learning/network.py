@@ -54,30 +54,28 @@ class AdaptedNetwork:
         adapted: Base and adapter.
         lowest: Number of the lowest adapted layer.
         is_bf16: Compute in bfloat16.
-
-    Attributes:
         reader: Learns beside the adapter what turns show, and is no part of it; None where that is
             not learnt.
+
+    Attributes:
         adapted: Base and adapter.
         device: Where both are.
         lowest: As given.
+        reader: As given.
     """
 
     libraries: tuple[str, ...] = ("torch", "peft")
 
-    def __init__(self, adapted: PeftModel, lowest: int, *, is_bf16: bool) -> None:
-        self.reader: TurnReader | None = None
+    def __init__(
+        self, adapted: PeftModel, lowest: int, *, is_bf16: bool, reader: TurnReader | None = None
+    ) -> None:
+        self.reader = reader
         self.adapted = adapted
         self.lowest = lowest
         self._causal = _base_of(adapted)
         self._core = self._causal.model
         self._is_bf16 = is_bf16
         self.device: torch.device = self._core.embed_tokens.weight.device
-
-    @property
-    def size(self) -> int:
-        """Size of a state."""
-        return int(self._core.embed_tokens.weight.shape[1])
 
     @property
     def layers(self) -> int:
@@ -183,10 +181,12 @@ def load_network(recipe: AnalyticsRecipe, files: BaseFiles, device: torch.device
     lowest = lowest_layer(model, recipe)
     pairs = starting_pairs(recipe.lora, files, model.config.num_hidden_layers)
     network = AdaptedNetwork(
-        add_adapter(model, recipe), lowest, is_bf16=recipe.base.precision == "bf16"
+        add_adapter(model, recipe),
+        lowest,
+        is_bf16=recipe.base.precision == "bf16",
+        reader=turn_reader(recipe, model.config.hidden_size, device),
     )
     network.begin_with(pairs)
-    network.reader = turn_reader(recipe, network.size, device)
     return network
 
 

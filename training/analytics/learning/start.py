@@ -52,9 +52,7 @@ def starting_pairs(lora: LoraRecipe, files: BaseFiles, layers: int) -> dict[str,
 
 
 def start_sha256(lora: LoraRecipe) -> str:
-    """Return the hash of the adapter that a run begins with; empty where it begins anew."""
-    if not lora.start:
-        return ""
+    """Return the hashes of the files of the adapter that a run begins with."""
     path = Path(lora.start)
     files = sorted(each for each in path.rglob("*") if each.is_file()) if path.is_dir() else [path]
     return " ".join(sha256_of(each) for each in files)
