@@ -1,14 +1,17 @@
 """The answer in codes, as small models write it: few tokens, and few that are a choice.
 
-    {"i":"c3","j":"f3","a":"d8","o":"a12","f":"b5h9","s":"A1b-c-D9","c":"60@12","r":"70@9","q":"75"}
+    {"i":"3c","j":"3f","a":"8d","o":"12a","f":"5b9h","s":"A1b-c-D9","c":"12@60","r":"9@70","q":"75"}
 
-- ``i`` issue (main category), ``j`` journey, ``a`` action, ``o`` outcome: the letter of the
-  entry in the guide's list and the number of the turn that shows it; ``+`` in place of the number
+- ``i`` issue (main category), ``j`` journey, ``a`` action, ``o`` outcome: the number of the turn
+  that shows it and the letter of the entry in the guide's list; ``+`` in place of the number
   where no turn is named; ``-`` alone where the call does not show it.
-- ``f`` faults: letter and number of each, in the order of the guide; ``-`` where there is none.
+- ``f`` faults: number and letter of each, in the order of the turns; ``-`` where there is none.
 - ``s`` scorecard: a capital letter and a number is a "yes", a small letter and ``-`` a "no"; a
   question that does not apply is left out.
-- ``c`` satisfaction, ``r`` churn risk: a score, ``@``, a number. ``q`` quality: a score.
+- ``c`` satisfaction, ``r`` churn risk: a number, ``@``, a score. ``q`` quality: a score.
+
+A small model finds the turn and then reads there what it shows; the other way round it would have
+to know what it has not looked up yet (ADR 0057). Of the scorecard, the letter is what was asked.
 
 All values are strings, no letter follows a letter, and no digit of a score follows one of a number.
 With the tokenizer of SmolLM2 each letter and each digit is then a token of its own, and each
@@ -23,6 +26,7 @@ from typing import TYPE_CHECKING
 
 from models.analytics.analysis import MAX_FAULTS, Analysis, Choice, Judgement, Rating
 from models.analytics.answer_parts import (
+    MAX_TURNS,
     AnswerError,
     TokenConfidences,
     check_score,
@@ -45,31 +49,35 @@ _ANSWER = re.compile(
     r"\s*\{" + ",".join(rf'\s*"{key}"\s*:\s*"([^"]*)"\s*' for key in FIELDS) + r"\}\s*"
 )
 _TURN = "[1-9][0-9]{0,2}"
-_FACT = re.compile(rf"([a-z])(?:({_TURN})|\+)")
-_FACTS = re.compile(rf"(?:[a-z](?:{_TURN}|\+))+")
+_FACT = re.compile(rf"(?:({_TURN})|\+)([a-z])")
+_FACTS = re.compile(rf"(?:(?:{_TURN}|\+)[a-z])+")
 _JUDGED = re.compile(rf"(?:([A-Z])(?:({_TURN})|\+)|([a-z])-)")
 _ALL_JUDGED = re.compile(rf"(?:[A-Z](?:{_TURN}|\+)|[a-z]-)+")
 _SCORE = re.compile("0|[1-9][0-9]{0,2}")
-_RATED = re.compile(rf"({_SCORE.pattern})(?:@({_TURN})|\+)")
+_RATED = re.compile(rf"(?:({_TURN})@|\+)({_SCORE.pattern})")
 
 
 def encode_codes(analysis: Analysis, guide: AnalysisGuide, shown: Sequence[int]) -> str:
     """Return an analysis that `as_shown` has made, in codes."""
 
-    def turn(turns: Sequence[int], prefix: str = "") -> str:
+    def turn(turns: Sequence[int], suffix: str = "") -> str:
         number = number_of(turns, shown)
-        return NO_TURN if number is None else f"{prefix}{number}"
+        return NO_TURN if number is None else f"{number}{suffix}"
 
     def fact(choice: Choice | None, names: Sequence[str]) -> str:
         if choice is None:
             return NOTHING
-        return CODES[names.index(choice.name)] + turn(choice.turns)
+        return turn(choice.turns) + CODES[names.index(choice.name)]
 
     def rating(each: Rating | None) -> str:
-        return NOTHING if each is None else f"{each.score}{turn(each.turns, '@')}"
+        return NOTHING if each is None else f"{turn(each.turns, '@')}{each.score}"
+
+    def place(fault: Choice) -> tuple[int, int]:
+        number = number_of(fault.turns, shown)
+        return MAX_TURNS + 1 if number is None else number, faults.index(fault.name)
 
     faults = names_of(guide.faults)
-    ordered = sorted(analysis.faults, key=lambda each: faults.index(each.name))
+    ordered = sorted(analysis.faults, key=place)
     judged = [
         f"{code}-" if each.answer == "no" else code.upper() + turn(each.turns)
         for code, each in zip(CODES, analysis.scorecard, strict=False)
@@ -133,15 +141,18 @@ class _Reader:
         return found and self._fact(key, found, names)
 
     def faults(self, key: str, names: Sequence[str]) -> tuple[Choice, ...]:
-        """Return the faults, which stand in the order of the guide."""
+        """Return the faults in the order of the guide, each with the turn that is named first."""
         found = self._match(key, _FACTS)
         if found is None:
             return ()
         pairs = list(_FACT.finditer(found.string, *found.span()))
-        self._check_order(key, [each[1] for each in pairs])
         if len(pairs) > MAX_FAULTS:
             raise self._wrong(key, f"more than {MAX_FAULTS} faults")
-        return tuple(self._fact(key, each, names) for each in pairs)
+        faults: dict[str, Choice] = {}
+        for each in pairs:
+            fault = self._fact(key, each, names)
+            faults.setdefault(fault.name, fault)
+        return tuple(faults[name] for name in names if name in faults)
 
     def scorecard(self, key: str, questions: int) -> tuple[Judgement, ...]:
         """Return an answer for each question."""
@@ -164,9 +175,9 @@ class _Reader:
         if found is None:
             return None
         return Rating(
-            score=check_score(int(found[1])),
-            turns=turn_of(found[2], self._shown),
-            confidence=self._confidences.of(*found.span(1)),
+            score=check_score(int(found[2])),
+            turns=turn_of(found[1], self._shown),
+            confidence=self._confidences.of(*found.span(2)),
         )
 
     def quality(self, key: str, turns: tuple[int, ...]) -> Rating | None:
@@ -179,9 +190,9 @@ class _Reader:
 
     def _fact(self, key: str, found: re.Match[str], names: Sequence[str]) -> Choice:
         return Choice(
-            name=names[self._index(key, found[1], len(names))],
-            turns=turn_of(found[2], self._shown),
-            confidence=self._confidences.of(*found.span(1)),
+            name=names[self._index(key, found[2], len(names))],
+            turns=turn_of(found[1], self._shown),
+            confidence=self._confidences.of(*found.span(2)),
         )
 
     def _match(self, key: str, pattern: re.Pattern[str]) -> re.Match[str] | None:

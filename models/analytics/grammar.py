@@ -80,28 +80,31 @@ def _grammar(guide: AnalysisGuide, form: AnswerForm, turns: int) -> tuple[str, i
 
 def _codes(grammar: Grammar, guide: AnalysisGuide, turns: int) -> Piece:
     turn = grammar.rule("turn", *_numbers(grammar, turns), text(NO_TURN))
-    rated_turn = (*(sequence(text("@"), each) for each in _numbers(grammar, turns)), text(NO_TURN))
+    rated_turn = (*(sequence(each, text("@")) for each in _numbers(grammar, turns)), text(NO_TURN))
     score = _score(grammar)
     nothing = text(NOTHING)
     rating = grammar.rule(
-        "rating", nothing, sequence(score, grammar.rule("rated_turn", *rated_turn))
+        "rating", nothing, sequence(grammar.rule("rated_turn", *rated_turn), score)
     )
 
     def choice(name: str, entries: Sequence[object]) -> Piece:
         letter = grammar.pattern(f"{name}_code", f"[a-{CODES[len(entries) - 1]}]", 1)
-        return grammar.rule(name, nothing, sequence(letter, turn))
+        return sequence(turn, letter)
 
-    faults = [sequence(text(code), turn) for code in CODES[: len(guide.faults)]]
+    def optional(name: str, entries: Sequence[object]) -> Piece:
+        return grammar.rule(name, nothing, choice(name, entries))
+
+    fault = grammar.rule("fault", choice("fault", guide.faults))
     judged = [
         grammar.rule(f"judged_{code}", sequence(text(code.upper()), turn), text(f"{code}-"))
         for code in CODES[: len(guide.scorecard)]
     ]
     values = (
-        choice("category", guide.categories),
-        choice("journey", guide.journeys),
-        choice("action", guide.actions),
-        choice("outcome", guide.outcomes),
-        grammar.rule("faults", nothing, grammar.ordered("fault", faults, most=MAX_FAULTS)),
+        optional("category", guide.categories),
+        optional("journey", guide.journeys),
+        optional("action", guide.actions),
+        optional("outcome", guide.outcomes),
+        grammar.rule("faults", nothing, *(sequence(*[fault] * n) for n in range(1, MAX_FAULTS + 1))),
         grammar.rule("scorecard", nothing, grammar.ordered("card", judged, most=len(judged))),
         rating,
         rating,
@@ -197,19 +200,18 @@ def _codes_properties(guide: AnalysisGuide, turns: int) -> dict[str, Any]:
     number = f"(?:{numbers(turns)})" if turns else ""
     turn = f"(?:{numbers(turns)}|[+])" if turns else "[+]"
     score = f"(?:{'|'.join(map(str, _SCORES))})"
-    rated = f"{score}(?:@{number}|[+])" if turns else f"{score}[+]"
+    rated = f"(?:{number}@|[+]){score}" if turns else f"[+]{score}"
 
     def choice(entries: Sequence[object]) -> str:
-        return f"[a-{CODES[len(entries) - 1]}]{turn}"
+        return f"{turn}[a-{CODES[len(entries) - 1]}]"
 
-    faults = [f"{code}{turn}" for code in CODES[: len(guide.faults)]]
     judged = [f"(?:{code.upper()}{turn}|{code}-)" for code in CODES[: len(guide.scorecard)]]
     values = (
         choice(guide.categories),
         choice(guide.journeys),
         choice(guide.actions),
         choice(guide.outcomes),
-        _picked(faults, MAX_FAULTS),
+        f"(?:{choice(guide.faults)}){{1,{MAX_FAULTS}}}",
         "|".join(
             each + "".join(f"{later}?" for later in judged[place:])
             for place, each in enumerate(judged, 1)
@@ -222,15 +224,6 @@ def _codes_properties(guide: AnalysisGuide, turns: int) -> dict[str, Any]:
         key: {"type": "string", "pattern": f"^(?:-|{value})$"}
         for key, value in zip(FIELDS, values, strict=True)
     }
-
-
-def _picked(items: Sequence[str], most: int) -> str:
-    """Return a regular expression of 1 to ``most`` of the items, in their order, each once."""
-    options = [
-        item + (f"(?:{_picked(items[place:], most - 1)})?" if most > 1 and items[place:] else "")
-        for place, item in enumerate(items, 1)
-    ]
-    return f"(?:{'|'.join(options)})"
 
 
 def _document_properties(guide: AnalysisGuide, turns: int) -> dict[str, Any]:

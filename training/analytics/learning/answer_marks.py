@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from llguidance import LLMatcher
 
+from models.analytics.answer_codes import FIELDS
 from models.analytics.answers import AnswerError
 from training.analytics.measures.findings import names_turns
 
@@ -42,8 +43,8 @@ ATTRIBUTES: dict[str, tuple[str, ...]] = {
     _EVIDENCE: ("category", "journey", "action", "outcome", "csat", "churn"),
 }
 TURN = "_turn"
-# Behind the letter of a code or the @ of a score
-_TURN_NUMBERS = re.compile(r"(?<=[a-zA-Z])(?:[0-9]+|\+)|@[0-9]+|(?<=[0-9])\+")
+# Of the codes: before the letter of a fact or a score, behind the letter of a question
+_TURN_NUMBERS = re.compile(r"[0-9]+(?=[a-z])|(?<=[A-Z])(?:[0-9]+|\+)|[0-9]+@|\+(?=[a-z0-9])")
 
 
 def is_learnt(key: str, example: Example) -> bool:
@@ -92,7 +93,8 @@ def keys_of_tokens(answer: str, ends: Sequence[int]) -> list[str]:
         ends: Place in the answer where each token ends.
     """
     places = list(_values(answer))
-    numbers = [each.span() for each in _TURN_NUMBERS.finditer(answer)]
+    is_codes = answer.startswith(f'{{"{FIELDS[0]}"')
+    numbers = [each.span() for each in _TURN_NUMBERS.finditer(answer)] if is_codes else []
     keys = []
     for end in ends:
         begun = [key for key, start in places if start < end]

@@ -157,19 +157,21 @@ def test_scores_are_steps_of_5_and_have_their_rating(form: AnswerForm) -> None:
     ("faults", "allowed"),
     [
         ("-", True),
-        ("a1", True),
-        ("a1h12", True),
-        ("b+c2d+", True),
-        ("f1g1h1", True),
-        ("a1b2c3d4", False),
-        ("b1a1", False),
-        ("a1a2", False),
-        ("i1", False),
+        ("1a", True),
+        ("1a12h", True),
+        ("+b2c+d", True),
+        ("1f1g1h", True),
+        ("2b1a", True),
+        ("1a2a", True),
+        ("1a2b3c4d", False),
+        ("13a", False),
+        ("1i", False),
+        ("1", False),
         ("a", False),
         ("", False),
     ],
 )
-def test_faults_stand_in_the_order_of_the_guide_and_are_3_at_most(
+def test_faults_have_a_turn_each_and_are_3_at_most(
     faults: str, allowed: bool
 ) -> None:
     text = encode_answer(NOTHING, GUIDE, "codes", SHOWN).replace('"f":"-"', f'"f":"{faults}"')

@@ -3,8 +3,8 @@
 import json
 from typing import Any
 
-import msgspec
 import pytest
+from msgspec.structs import replace
 
 from models.analytics.analysis import Analysis, Choice, Judgement, Rating
 from models.analytics.answers import AnswerError, AnswerForm, decode_answer, encode_answer
@@ -31,8 +31,8 @@ ANALYSIS = Analysis(
     quality=Rating(score=75, turns=(4, 8, 10)),
 )
 CODES = (
-    '{"i":"c3","j":"f3","a":"d8","o":"a12","f":"b5h9","s":"A1b-c-D9F+",'
-    '"c":"60@12","r":"100+","q":"75"}'
+    '{"i":"3c","j":"3f","a":"8d","o":"12a","f":"5b9h","s":"A1b-c-D9F+",'
+    '"c":"12@60","r":"+100","q":"75"}'
 )
 
 
@@ -57,6 +57,33 @@ def test_the_document_has_the_documents_keys() -> None:
     assert answer["evidence"]["primary_category"] == 3
 
 
+def test_faults_are_written_by_turn_and_read_by_guide() -> None:
+    faults = (Choice(name="interrupts", turns=(8,)), Choice(name="empty promise", turns=(4,)))
+
+    text = encode_answer(replace(ANALYSIS, faults=faults), GUIDE, "codes", SHOWN)
+
+    assert '"f":"5h9b"' in text
+    assert decode_answer(text, GUIDE, "codes", SHOWN).faults == faults
+
+
+def test_a_fault_that_no_turn_shows_is_written_last() -> None:
+    faults = (Choice(name="interrupts"), Choice(name="empty promise", turns=(4,)))
+
+    text = encode_answer(replace(ANALYSIS, faults=faults), GUIDE, "codes", SHOWN)
+
+    assert '"f":"5h+b"' in text
+
+
+def test_of_a_fault_that_is_named_again_the_first_turn_counts() -> None:
+    answer = decode_answer(CODES.replace("5b9h", "5b+h9b"), GUIDE, "codes", SHOWN)
+
+    assert answer.faults == (
+        Choice(name="interrupts", turns=(4,)),
+        Choice(name="empty promise"),
+    )
+    assert answer.quality == Rating(score=75, turns=(4,))
+
+
 def test_numbers_are_of_the_turns_that_the_prompt_shows() -> None:
     """A fault all of whose turns are left out cannot be seen; a category loses its turn alone."""
     shown = (0, 1, 8, 11)
@@ -64,8 +91,8 @@ def test_numbers_are_of_the_turns_that_the_prompt_shows() -> None:
     text = encode_answer(ANALYSIS, GUIDE, "codes", shown)
 
     assert text == (
-        '{"i":"c+","j":"f+","a":"d+","o":"a4","f":"h3","s":"A1b-c-D3F+",'
-        '"c":"60@4","r":"100+","q":"75"}'
+        '{"i":"+c","j":"+f","a":"+d","o":"4a","f":"3h","s":"A1b-c-D3F+",'
+        '"c":"4@60","r":"+100","q":"75"}'
     )
     assert decode_answer(text, GUIDE, "codes", shown).faults == (
         Choice(name="empty promise", turns=(8,)),
@@ -75,18 +102,19 @@ def test_numbers_are_of_the_turns_that_the_prompt_shows() -> None:
 @pytest.mark.parametrize(
     ("before", "after", "told"),
     [
-        ("c3", "k3", "the guide has 10 entries"),
-        ("c3", "c21", "names turn 21; the prompt shows 20"),
-        ("c3", "c0", "i is 'c0'"),
-        ("c3", "", "i is ''"),
-        ("b5h9", "h9b5", "the order is that of the guide"),
-        ("b5h9", "b5b9", "each once"),
-        ("b5h9", "a1b5c6h9", "more than 3"),
+        ("3c", "3k", "the guide has 10 entries"),
+        ("3c", "21c", "names turn 21; the prompt shows 20"),
+        ("3c", "0c", "i is '0c'"),
+        ("3c", "c3", "i is 'c3'"),
+        ("3c", "", "i is ''"),
+        ("5b9h", "1a5b6c9h", "more than 3"),
+        ("A1b-", "b-A1", "the order is that of the guide"),
+        ("A1b-", "A1a-", "each once"),
         ("A1b-", "A1B", "s is 'A1B"),
         ("F+", "G+", "the guide has 6 entries"),
-        ("60@12", "62@12", "no multiple of 5"),
-        ("60@12", "6000@12", "c is '6000@12'"),
-        ("100+", "105+", "from 0 to 100"),
+        ("12@60", "12@62", "no multiple of 5"),
+        ("12@60", "12@6000", "c is '12@6000'"),
+        ("+100", "+105", "from 0 to 100"),
         ('"q":"75"', '"q":"75","x":"1"', "not of the form"),
         ('"q":"75"', '"q":75', "not of the form"),
     ],
@@ -131,7 +159,7 @@ def test_a_document_that_says_what_cannot_be_is_one_clear_error(
 )
 def test_an_analysis_of_another_guide_is_not_written(change: dict[str, Any], told: str) -> None:
     with pytest.raises(AnswerError, match=told):
-        encode_answer(msgspec.structs.replace(ANALYSIS, **change), GUIDE, "codes", SHOWN)
+        encode_answer(replace(ANALYSIS, **change), GUIDE, "codes", SHOWN)
 
 
 def by_character(text: str, unsure: dict[int, float]) -> list[tuple[str, float]]:
@@ -143,11 +171,11 @@ def test_a_confidence_is_that_of_the_tokens_of_the_value(form: AnswerForm) -> No
     """The number of the turn does not count."""
     text = encode_answer(ANALYSIS, GUIDE, form, SHOWN)
     places = {
-        "codes": ['"c3"', "b5", "D9", "60@"],
+        "codes": ['c","j"', "b9", "D9", '60","r"'],
         "document": ['"Payments', '"interrupts"', '"yes","turn":9', "60,"],
     }[form]
     category, fault, question, csat = map(text.index, places)
-    first = 1 if form == "codes" else 3
+    first = 0 if form == "codes" else 3
     tokens = by_character(
         text,
         {category + first: 0.5, fault: 0.6, question: 0.7, csat: 0.8, csat + 1: 0.5},

@@ -114,7 +114,7 @@ def test_the_keys_of_an_answer_in_full_belong_to_its_values(
 
 
 def test_in_codes_the_number_of_a_turn_is_judged_apart() -> None:
-    answer = '{"i":"c12","s":"A3b-","r":"60@7","c":"5+","q":"75"}'
+    answer = '{"i":"12c","f":"9d+e","s":"A3b-","r":"7@60","c":"+5","q":"75"}'
     marked = keys_of_tokens(answer, range(1, len(answer) + 1))
 
     turns = {n: key for n, key in enumerate(marked) if key.endswith("_turn")}
@@ -122,8 +122,9 @@ def test_in_codes_the_number_of_a_turn_is_judged_apart() -> None:
         key: "".join(answer[n] for n in turns if turns[n] == key) for key in turns.values()
     } == {
         "i_turn": "12",
+        "f_turn": "9+",
         "s_turn": "3",
-        "r_turn": "@7",
+        "r_turn": "7@",
         "c_turn": "+",
     }
 
