@@ -58,6 +58,10 @@ COMMANDS = {
         "benchmarks.analytics.command:analytics",
         "Measure what a call costs a language model on a CPU: time, memory, money.",
     ),
+    "beside": (
+        "benchmarks.beside.command:beside",
+        "Measure what live calls wait alone, and while call analytics is busy beside them.",
+    ),
     "alerts": (
         "benchmarks.alerts.command:alerts",
         "Measure how soon after a finalized call its alert can be read.",

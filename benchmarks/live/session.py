@@ -16,7 +16,7 @@ from benchmarks.live.call_copies import CallCopy, make_copies
 from benchmarks.live.figures import live_figures
 from benchmarks.live.footprint import measure_vad_frame
 from benchmarks.live.real_call import make_real_call
-from benchmarks.live.run import RunOptions, play_calls
+from benchmarks.live.run import Observation, RunOptions, play_calls
 from benchmarks.live.system import LiveSystem
 from models.console import WorkProgress, description_column
 from stream_app.cli.running import quiet_libraries
@@ -57,7 +57,11 @@ class LiveSession:
     options: LiveOptions
 
     async def run(self, calls: int) -> dict[str, Any]:
-        """Return the figures of simultaneous calls; the agents are idle again afterwards."""
+        """Return the figures of simultaneous calls; see `observe`."""
+        return live_figures(await self.observe(calls), self.vad_frame_s)
+
+    async def observe(self, calls: int) -> Observation:
+        """Return what was seen of simultaneous calls; the agents are idle again afterwards."""
         length_s = self.options.seconds
         stagger_s = min(length_s / 4, 5.0)
         task = self.progress.add_task(f"{calls} calls, {length_s:g} s", total=None)
@@ -66,7 +70,7 @@ class LiveSession:
         if not seen.is_drained:
             await self.system.restart(self.progress.console.print)
         self.progress.remove_task(task)
-        return live_figures(seen, self.vad_frame_s)
+        return seen
 
     @property
     def setup(self) -> dict[str, Any]:

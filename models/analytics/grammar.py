@@ -95,6 +95,7 @@ def _codes(grammar: Grammar, guide: AnalysisGuide, turns: int) -> Piece:
         return grammar.rule(name, nothing, choice(name, entries))
 
     fault = grammar.rule("fault", choice("fault", guide.faults))
+    faults = [sequence(*[fault] * number) for number in range(1, MAX_FAULTS + 1)]
     judged = [
         grammar.rule(f"judged_{code}", sequence(text(code.upper()), turn), text(f"{code}-"))
         for code in CODES[: len(guide.scorecard)]
@@ -104,7 +105,7 @@ def _codes(grammar: Grammar, guide: AnalysisGuide, turns: int) -> Piece:
         optional("journey", guide.journeys),
         optional("action", guide.actions),
         optional("outcome", guide.outcomes),
-        grammar.rule("faults", nothing, *(sequence(*[fault] * n) for n in range(1, MAX_FAULTS + 1))),
+        grammar.rule("faults", nothing, *faults),
         grammar.rule("scorecard", nothing, grammar.ordered("card", judged, most=len(judged))),
         rating,
         rating,

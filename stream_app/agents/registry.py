@@ -26,6 +26,10 @@ def _one_thread(_: "Settings") -> int:
     return 1
 
 
+def _as_all_others(_: "Settings") -> int:
+    return 0
+
+
 @dataclass(frozen=True, slots=True)
 class RegisteredAgent:
     """An agent as everything but its own process knows it; its module is imported on demand.
@@ -35,12 +39,14 @@ class RegisteredAgent:
         port_offset: Of its metrics port from the first one. Never changed, so that the targets of
             a Prometheus stay where they are.
         threads: Returns how many threads its numeric libraries use, by its own settings.
+        nice: Returns how far it stands back for other processes, from 0 to 19, likewise.
         is_default: Whether `callstream worker` runs it unasked.
     """
 
     name: str
     port_offset: int
     threads: Callable[["Settings"], int] = _one_thread
+    nice: Callable[["Settings"], int] = _as_all_others
     is_default: bool = True
 
     @property
@@ -68,12 +74,14 @@ REGISTRY = (
         "analyze",
         port_offset=5,
         threads=lambda settings: settings.analytics.threads,
+        nice=lambda settings: settings.analytics.nice,
         is_default=False,
     ),
     RegisteredAgent(
         "analyze_live",
         port_offset=6,
         threads=lambda settings: settings.analytics.threads,
+        nice=lambda settings: settings.analytics.nice,
         is_default=False,
     ),
 )
@@ -120,6 +128,12 @@ def thread_count(name: str, settings: "Settings") -> int:
     """Return how many threads the numeric libraries of an agent's process may use."""
     row = _BY_NAME.get(name)
     return row.threads(settings) if row is not None else 1
+
+
+def niceness(name: str, settings: "Settings") -> int:
+    """Return how far the process of an agent stands back for others, from 0 to 19."""
+    row = _BY_NAME.get(name)
+    return row.nice(settings) if row is not None else 0
 
 
 def metrics_ports(first: int, names: Sequence[str]) -> tuple[int, ...]:

@@ -22,6 +22,8 @@ class AnalyticsSettings(RoutedPart):
         base: Name or path of the base model, in the form that the back-end reads; empty for that
             of the model's manifest.
         threads: Of the back-ends `onnx` and `llama`.
+        nice: How far the agents `analyze` and `analyze_live` stand back for all others on the
+            machine: 0 not at all, 19 furthest. Nobody waits for their answers as for words.
         device: Of the back-end `transformers`.
         timeout_s: For one answer; of the back-end `transformers` for one run.
         server_url: Of the back-end `openai`, up to the version: ``http://localhost:8000/v1``.
@@ -47,6 +49,7 @@ class AnalyticsSettings(RoutedPart):
     backend: Literal["onnx", "llama", "transformers", "mlx", "openai"] = "onnx"
     base: str = ""
     threads: int = Field(default=1, ge=1)
+    nice: int = Field(default=10, ge=0, le=19)
     device: str = "cpu"
     timeout_s: float = Field(default=120.0, gt=0)
     server_url: str = ""

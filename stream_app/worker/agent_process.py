@@ -18,9 +18,10 @@ from typing import TYPE_CHECKING, NoReturn
 
 import structlog
 
+from models.process_priority import stand_back
 from schemas.codec import decode_json
 from schemas.errors import BrokerError, CallstreamError, ConfigurationError
-from stream_app.agents.registry import define_agent
+from stream_app.agents.registry import define_agent, niceness
 from stream_app.logs.logging import configure_logging
 from stream_app.monitoring.health import serve_health_nearby
 from stream_app.runtime.memory.under_way import AREAS, Suspects, UnderWay, shared_area
@@ -46,6 +47,7 @@ def main() -> int:
     options = _options()
     die_with_parent(options.parent)
     settings = settings_from_json(sys.stdin.buffer.readline())
+    stand_back(niceness(options.agent, settings))
     suspects = decode_json(sys.stdin.buffer.readline() or b"{}", Suspects)
     under_way = UnderWay(shared_area(options.area_fd), suspects)
     worker = settings.worker

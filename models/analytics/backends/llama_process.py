@@ -15,6 +15,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import IO, Any
 
+from models.process_priority import stand_back
 from schemas.errors import CallstreamError
 
 _OUTPUT, _ERRORS = 1, 2
@@ -66,6 +67,7 @@ def _tell(report: IO[str], content: dict[str, str]) -> None:
 
 def main() -> None:
     """Run the process."""
+    stand_back(0)  # as far as its parent does: this session is a new one
     report = os.fdopen(os.dup(_OUTPUT), "w")
     os.dup2(_ERRORS, _OUTPUT)  # llama.cpp writes to the output as well
     code = 1

@@ -14,6 +14,7 @@ from stream_app.agents.registry import (
     REGISTRY,
     define_agent,
     metrics_ports,
+    niceness,
     thread_count,
 )
 from stream_app.settings import Settings
@@ -48,6 +49,16 @@ def test_every_service_runs_an_agent_of_the_registry() -> None:
     left = {service: agent for service, agent in compose_services().items() if agent not in AGENTS}
 
     assert not left, f"docker/compose.yaml runs agents that are not in the registry: {left}"
+
+
+def test_agents_of_a_language_model_stand_back_for_those_that_callers_wait_for() -> None:
+    settings = Settings().replace(analytics={"nice": 7})
+
+    assert {name: niceness(name, settings) for name in AGENTS if niceness(name, settings)} == {
+        "analyze": 7,
+        "analyze_live": 7,
+    }
+    assert niceness("elsewhere:agent", settings) == 0
 
 
 def test_agents_do_not_import_one_another() -> None:

@@ -171,9 +171,7 @@ def test_scores_are_steps_of_5_and_have_their_rating(form: AnswerForm) -> None:
         ("", False),
     ],
 )
-def test_faults_have_a_turn_each_and_are_3_at_most(
-    faults: str, allowed: bool
-) -> None:
+def test_faults_have_a_turn_each_and_are_3_at_most(faults: str, allowed: bool) -> None:
     text = encode_answer(NOTHING, GUIDE, "codes", SHOWN).replace('"f":"-"', f'"f":"{faults}"')
     pattern = SCHEMAS["codes"]["properties"]["f"]["pattern"]
 

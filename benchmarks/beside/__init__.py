@@ -1,0 +1,1 @@
+"""What live calls wait while call analytics works beside them."""

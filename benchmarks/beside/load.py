@@ -1,0 +1,138 @@
+"""An agent `analyze` that always has finalized calls to analyse."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import tempfile
+import time
+from contextlib import asynccontextmanager
+from itertools import cycle
+from typing import TYPE_CHECKING, NamedTuple
+
+from aiokafka import TopicPartition
+from msgspec.structs import replace
+
+from benchmarks.beside.calls import finalized_calls
+from benchmarks.core.affinity import pinned_to
+from schemas import catalogue
+from schemas.insights import CallInsights
+from stream_app.calls.analyze.analyzed import AGENT
+from stream_app.transport.clients import create_reader, start_producer
+from stream_app.worker.supervisor import Supervisor
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Iterator, Sequence
+
+    from aiokafka import AIOKafkaProducer
+
+    from schemas.turns import FinalizedCall
+    from stream_app.settings import Settings
+    from stream_app.transport.clients import TopicReader
+
+READY_TIMEOUT_S = 120.0
+WAITING = 8  # calls at a time: two batches, so that the next one is there when one is answered
+POLL_MS = 50
+
+
+class Answered(NamedTuple):
+    """What the agent did in some time.
+
+    Attributes:
+        calls: It analysed.
+        abstained: Of them without findings, whatever the reason.
+        seconds: That it had.
+    """
+
+    calls: int
+    abstained: int
+    seconds: float
+
+
+@asynccontextmanager
+async def analyses(
+    settings: Settings, cores: Sequence[int], agent: str = ""
+) -> AsyncIterator[AnalyzeLoad]:
+    """Yield the load, idle.
+
+    Args:
+        settings: Of the agent and of the broker, which runs.
+        cores: That the agent may run on.
+        agent: As `define_agent` takes it; it answers finalized calls by insights;
+            empty for `analyze`.
+
+    Raises:
+        CallstreamError: Agent or broker do not start.
+    """
+    settings = settings.replace(metrics={"port": 0})
+    producer, reader = await start_producer(settings.kafka), create_reader(settings.kafka)
+    await reader.start()
+    try:
+        places = [TopicPartition(catalogue.INSIGHTS, n) for n in range(settings.kafka.partitions)]
+        reader.assign(places)
+        await reader.seek_to_end(*places)
+        with (
+            pinned_to(cores),
+            tempfile.TemporaryFile() as log,
+            Supervisor(settings, [agent or AGENT], log_file=log) as supervisor,
+        ):
+            await asyncio.to_thread(supervisor.wait_ready, READY_TIMEOUT_S)
+            yield AnalyzeLoad(producer, reader)
+    finally:
+        await reader.stop()
+        await producer.stop()
+
+
+class AnalyzeLoad:
+    """Keeps the agent busy for as long as it is asked to."""
+
+    def __init__(self, producer: AIOKafkaProducer, reader: TopicReader) -> None:
+        self._producer = producer
+        self._reader = reader
+        self._calls: Iterator[FinalizedCall] = cycle(finalized_calls())
+        self._waiting: set[str] = set()
+        self._answered = self._abstained = self._sent = 0
+
+    @asynccontextmanager
+    async def at_work(self) -> AsyncIterator[list[Answered]]:
+        """Keep calls waiting within the context; the list has what was done, once it is over."""
+        self._answered = self._abstained = 0
+        found: list[Answered] = []
+        began_s = time.monotonic()
+        feeding = asyncio.create_task(self._feed())
+        try:
+            yield found
+        finally:
+            feeding.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await feeding
+            took_s = time.monotonic() - began_s
+            found.append(Answered(self._answered, self._abstained, round(took_s, 1)))
+            await self._finish()
+
+    async def _feed(self) -> None:
+        while True:
+            while len(self._waiting) < WAITING:
+                await self._send(next(self._calls))
+            await self._read()
+
+    async def _finish(self) -> None:
+        """Wait until nothing is left to do."""
+        while self._waiting:
+            await self._read()
+
+    async def _send(self, call: FinalizedCall) -> None:
+        self._sent += 1
+        call_id = f"beside-{time.time_ns()}-{self._sent}"
+        self._waiting.add(call_id)
+        value = catalogue.encode(replace(call, call_id=call_id, event_id=f"{call_id}/finalized"))
+        await self._producer.send_and_wait(catalogue.FINALIZED, value, key=call_id.encode())
+
+    async def _read(self) -> None:
+        batches = await self._reader.getmany(timeout_ms=POLL_MS)
+        for record in (each for batch in batches.values() for each in batch):
+            message = catalogue.decode(catalogue.INSIGHTS, record.value)
+            if isinstance(message, CallInsights) and message.call_id in self._waiting:
+                self._waiting.discard(message.call_id)
+                self._answered += 1
+                self._abstained += bool(message.abstained)
