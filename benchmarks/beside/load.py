@@ -16,6 +16,7 @@ from msgspec.structs import replace
 from benchmarks.beside.calls import finalized_calls
 from benchmarks.core.affinity import pinned_to
 from schemas import catalogue
+from schemas.errors import CallstreamError
 from schemas.insights import CallInsights
 from stream_app.calls.analyze.analyzed import AGENT
 from stream_app.transport.clients import create_reader, start_producer
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from stream_app.transport.clients import TopicReader
 
 READY_TIMEOUT_S = 120.0
+FINISH_TIMEOUT_S = 120.0
 WAITING = 8  # calls at a time: two batches, so that the next one is there when one is answered
 POLL_MS = 50
 
@@ -95,7 +97,11 @@ class AnalyzeLoad:
 
     @asynccontextmanager
     async def at_work(self) -> AsyncIterator[list[Answered]]:
-        """Keep calls waiting within the context; the list has what was done, once it is over."""
+        """Keep calls waiting within the context; the list has what was done, once it is over.
+
+        Raises:
+            CallstreamError: The agent does not answer.
+        """
         self._answered = self._abstained = 0
         found: list[Answered] = []
         began_s = time.monotonic()
@@ -106,9 +112,9 @@ class AnalyzeLoad:
             feeding.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await feeding
-            took_s = time.monotonic() - began_s
-            found.append(Answered(self._answered, self._abstained, round(took_s, 1)))
-            await self._finish()
+        took_s = time.monotonic() - began_s
+        found.append(Answered(self._answered, self._abstained, round(took_s, 1)))
+        await self._finish()
 
     async def _feed(self) -> None:
         while True:
@@ -118,15 +124,20 @@ class AnalyzeLoad:
 
     async def _finish(self) -> None:
         """Wait until nothing is left to do."""
+        deadline_s = time.monotonic() + FINISH_TIMEOUT_S
         while self._waiting:
+            if time.monotonic() > deadline_s:
+                raise CallstreamError(
+                    f"{AGENT} left {len(self._waiting)} calls unanswered for {FINISH_TIMEOUT_S:g} s"
+                )
             await self._read()
 
     async def _send(self, call: FinalizedCall) -> None:
         self._sent += 1
         call_id = f"beside-{time.time_ns()}-{self._sent}"
-        self._waiting.add(call_id)
         value = catalogue.encode(replace(call, call_id=call_id, event_id=f"{call_id}/finalized"))
         await self._producer.send_and_wait(catalogue.FINALIZED, value, key=call_id.encode())
+        self._waiting.add(call_id)
 
     async def _read(self) -> None:
         batches = await self._reader.getmany(timeout_ms=POLL_MS)
