@@ -143,7 +143,7 @@ def _longer(alone: Sequence[float], beside: Sequence[float], percent: int) -> di
 
     low, high = grouped_bootstrap_interval(
         [len(alone), len(beside)],
-        lambda drawn: change([alone[n] for n in drawn[0]], [beside[n] for n in drawn[1]]),
+        lambda drawn: change([alone[int(n)] for n in drawn[0]], [beside[int(n)] for n in drawn[1]]),
     )
     figures = {"value": change(alone, beside), "low": low, "high": high}
     return {name: round(each, DIGITS) for name, each in figures.items()}
