@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -26,6 +28,7 @@ from training.analytics.evaluation.results import (
 )
 from training.analytics.export.exporter import ExportOptions, export_adapter
 from training.analytics.learning.recipe import read_analytics_recipe
+from training.analytics.learning.report import REPORT_NAME
 from training.analytics.learning.run import LearningExamples, learn_adapter
 from training.core.errors import MissingDataError
 from training.measuring.bootstrap import Figure
@@ -105,6 +108,18 @@ def test_a_version_has_adapter_guide_card_and_a_manifest_that_verifies(
     assert "91.0% (88.0-94.0)" in card
     lora = read_analytics_recipe(SMALL).lora
     assert f"rank {lora.rank}, alpha {lora.alpha:g}" in card
+    assert "begins with" not in card
+
+
+def test_the_card_says_that_the_run_went_on_from_another_adapter(run: Path, tmp_path: Path) -> None:
+    later = shutil.copytree(run, tmp_path / "later")
+    report = json.loads((later / REPORT_NAME).read_text())
+    report["recipe"]["lora"]["start"] = "earlier/adapter"
+    (later / REPORT_NAME).write_text(json.dumps(report))
+
+    export_adapter(later, tmp_path, ExportOptions(precision="f16"))
+
+    assert "an adapter of an earlier run" in (tmp_path / "contact-centre.md").read_text()
 
 
 def test_the_exported_adapter_is_that_of_the_run(run: Path, tmp_path: Path) -> None:
