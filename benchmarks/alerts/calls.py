@@ -5,17 +5,14 @@ from __future__ import annotations
 from itertools import cycle
 from typing import TYPE_CHECKING
 
-from schemas.base import CallContext
-from schemas.turns import CallMetrics, FinalizedCall, FinalizedTurn
+from benchmarks.core.finalized import PARTIES, finalized_call
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from models.classification.label_set import LabelSet
-    from schemas.base import Party
+    from schemas.turns import FinalizedCall
 
-PARTIES: tuple[Party, ...] = ("agent", "customer")
-TURN_MS = 10_000
 LINES: tuple[tuple[str, ...], ...] = (
     (
         "Good morning, you are speaking with the service desk, how can I help you today?",
@@ -54,30 +51,7 @@ def call_of(call_id: str, words: int, phrase: str = "") -> FinalizedCall:
     if phrase:
         middle = len(texts) // 2 | 1  # the customer has the odd turns
         texts[min(middle, len(texts) - 1)] += f" {phrase}."
-    turns = tuple(_turn(call_id, number, text) for number, text in enumerate(texts))
-    metrics = CallMetrics(
-        duration_ms=len(turns) * TURN_MS,
-        silence_ms=0,
-        silence_share=0.0,
-        overlap_ms=0,
-        interruptions=0,
-        hold_ms=0,
-        holds=0,
-        turns=len(turns),
-        words=words,
-        gap_ms=0,
-        channels=(),
-    )
-    return FinalizedCall(
-        event_id=f"{call_id}/finalized",
-        call_id=call_id,
-        captured_at_ns=0,
-        end_reason="completed",
-        parties=PARTIES,
-        turns=turns,
-        metrics=metrics,
-        context=CallContext(),
-    )
+    return finalized_call(call_id, [(PARTIES[n % 2], text) for n, text in enumerate(texts)])
 
 
 def _texts(words: int) -> Iterator[str]:
@@ -89,16 +63,3 @@ def _texts(words: int) -> Iterator[str]:
         said += len(text.split())
         number += 1
         yield text
-
-
-def _turn(call_id: str, number: int, text: str) -> FinalizedTurn:
-    channel, start_ms = number % len(PARTIES), number * TURN_MS
-    return FinalizedTurn(
-        turn_id=f"{call_id}/turn/{channel}/{start_ms}",
-        channel=channel,
-        party=PARTIES[channel],
-        start_ms=start_ms,
-        end_ms=start_ms + TURN_MS,
-        text=text,
-        segment_ids=(),
-    )

@@ -13,14 +13,15 @@ from typing import TYPE_CHECKING, NamedTuple
 from aiokafka import TopicPartition
 from msgspec.structs import replace
 
-from benchmarks.beside.calls import finalized_calls
 from benchmarks.core.affinity import pinned_to
+from benchmarks.core.finalized import finalized_call
 from schemas import catalogue
 from schemas.errors import CallstreamError
 from schemas.insights import CallInsights
 from stream_app.calls.analyze.analyzed import AGENT
 from stream_app.transport.clients import create_reader, start_producer
 from stream_app.worker.supervisor import Supervisor
+from training.analytics.composed.generator import generate
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator, Sequence
@@ -33,6 +34,8 @@ if TYPE_CHECKING:
 
 READY_TIMEOUT_S = 120.0
 FINISH_TIMEOUT_S = 120.0
+CALLS = 100  # that take turns
+NOISE_SHARE = 0.3  # of them, as a recognizer writes them
 WAITING = 8  # calls at a time: two batches, so that the next one is there when one is answered
 POLL_MS = 50
 
@@ -91,7 +94,7 @@ class AnalyzeLoad:
     def __init__(self, producer: AIOKafkaProducer, reader: TopicReader) -> None:
         self._producer = producer
         self._reader = reader
-        self._calls: Iterator[FinalizedCall] = cycle(finalized_calls())
+        self._calls: Iterator[FinalizedCall] = cycle(_calls())
         self._waiting: set[str] = set()
         self._answered = self._abstained = self._sent = 0
 
@@ -147,3 +150,11 @@ class AnalyzeLoad:
                 self._waiting.discard(message.call_id)
                 self._answered += 1
                 self._abstained += bool(message.abstained)
+
+
+def _calls() -> list[FinalizedCall]:
+    """Return generated calls of the test split; the ids are those of examples."""
+    return [
+        finalized_call(each.id, [(turn.party, turn.text) for turn in each.turns])
+        for each in generate("test", CALLS, seed=1, noise_share=NOISE_SHARE)
+    ]
