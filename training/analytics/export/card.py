@@ -107,7 +107,8 @@ def _facts(manifest: AnalyticsManifest, report: RunReport) -> Iterator[tuple[str
     )
     yield "adapter", f"rank {lora['rank']}, alpha {lora['alpha']:g}, {', '.join(lora['targets'])}"
     if lora["start"]:
-        yield "begins with", "an adapter of an earlier run; rows, steps and duration are of the last"
+        what = "an adapter of an earlier run; rows, steps and duration are of the last one"
+        yield "begins with", what
     yield "parameters", f"{report.trainable_parameters:,} of {report.parameters:,}"
     yield "prompt and answer", f"`{manifest.prompt_form}`, `{manifest.answer_form}`"
     yield "longest call", f"{manifest.max_prompt_tokens:,} tokens, then its middle is left out"
