@@ -10,9 +10,9 @@ _AUTOGROUP = Path("/proc/self/autogroup")
 def stand_back(nice: int) -> None:
     """Let the other processes of this machine go first; call it before any thread is started.
 
-    Linux may share the processor among sessions before it looks at the nice values within one
-    (autogroups, sched(7)), so the session of this process is set back as well. In a container,
-    the share of the container decides.
+    Linux may share the processor among autogroups (sched(7)) before it looks at the nice values
+    within one, so that of this process is set back as well. In a container, the share of the
+    container decides.
 
     Args:
         nice: From 0, as all others, to 19; a process that stands further back already stays there.

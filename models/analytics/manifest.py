@@ -9,7 +9,7 @@ from models.analytics.prompts import PromptForm
 from models.store.manifest import WeightsManifest, load_manifest
 from schemas.errors import ModelIntegrityError
 
-FORMAT = "callstream-analytics"
+FORMAT = "callstream-analytics-2"  # the first one named a turn behind what it shows
 SHORTEST_PROMPT = 64  # tokens
 
 

@@ -67,7 +67,7 @@ def _tell(report: IO[str], content: dict[str, str]) -> None:
 
 def main() -> None:
     """Run the process."""
-    stand_back(0)  # as far as its parent does: this session is a new one
+    stand_back(0)  # as far as its parent, whose autogroup it has left
     report = os.fdopen(os.dup(_OUTPUT), "w")
     os.dup2(_ERRORS, _OUTPUT)  # llama.cpp writes to the output as well
     code = 1

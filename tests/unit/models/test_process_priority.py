@@ -19,7 +19,7 @@ if os.path.exists("{AUTOGROUP}"):
 
 
 def told_after(nice: int, *, before: int = 0) -> list[str]:
-    """Return what a process in a new session tells: its nice value, and that of its session."""
+    """Return what a process in a new autogroup tells: its nice value, and that of the group."""
     done = subprocess.run(
         [sys.executable, "-c", TELL.format(nice)],
         capture_output=True,
@@ -39,11 +39,11 @@ def test_a_process_stands_back_and_never_comes_forward(nice: int, before: int, w
 
 
 @pytest.mark.skipif(not AUTOGROUP.exists(), reason="no autogroups here")
-def test_its_session_stands_back_too() -> None:
+def test_its_autogroup_stands_back_too() -> None:
     """Otherwise the nice value would count among its own threads alone."""
     assert told_after(10)[-2:] == ["nice", "10"]
 
 
 @pytest.mark.skipif(not AUTOGROUP.exists(), reason="no autogroups here")
-def test_the_session_of_a_process_that_a_patient_one_started_is_set_back() -> None:
+def test_the_autogroup_of_a_process_that_a_patient_one_started_is_set_back() -> None:
     assert told_after(0, before=10)[-2:] == ["nice", "10"]

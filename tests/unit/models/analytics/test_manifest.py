@@ -43,6 +43,7 @@ def test_a_manifest_comes_back_as_it_was_written(tmp_path: Path) -> None:
     ("fields", "reason"),
     [
         ({"format": "onnx"}, "format 'onnx'"),
+        ({"format": "callstream-analytics"}, "not 'callstream-analytics-2'"),  # the older codes
         ({"base": ""}, "no base model"),
         ({"guide_file": "other.toml"}, "its guide has no sha256"),
         ({"gguf_adapter": "other.gguf"}, "GGUF adapter has no sha256"),

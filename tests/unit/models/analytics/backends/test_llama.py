@@ -2,6 +2,8 @@
 
 import os
 import signal
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -26,6 +28,17 @@ pytestmark = pytest.mark.filterwarnings("ignore:.*:DeprecationWarning")
 may_not_connect = pytest.mark.filterwarnings(
     "ignore:Exception ignored in. <socket.socket:pytest.PytestUnraisableExceptionWarning"
 )
+
+AUTOGROUP = Path("/proc/self/autogroup")
+PATIENT = """
+import os, sys
+from pathlib import Path
+from models.analytics.backends.llama import LlamaBackend, LlamaOptions
+os.nice(7)
+backend = LlamaBackend(LlamaOptions(base=Path(sys.argv[1]), context_tokens=256))
+print(Path(f"/proc/{backend.process_id}/autogroup").read_text())
+backend.close()
+"""
 
 
 @pytest.fixture(scope="module")
@@ -113,6 +126,19 @@ def test_a_crash_fails_the_request_that_runs_and_no_later_one(backend: LlamaBack
     assert f"signal {signal.SIGKILL}" in failure.reason
     assert texts_of(backend.generate([request_of()]))
     assert backend.process_id != crashed
+
+
+@pytest.mark.skipif(not AUTOGROUP.exists(), reason="no autogroups here")
+def test_the_process_stands_back_as_far_as_the_one_that_started_it(folder: Path) -> None:
+    """It has an autogroup of its own, which inherits nothing."""
+    done = subprocess.run(
+        [sys.executable, "-c", PATIENT, folder / "base.gguf"],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+
+    assert done.stdout.split()[-2:] == ["nice", "7"]
 
 
 def test_an_answer_that_takes_too_long_fails_and_frees_the_model(folder: Path) -> None:
