@@ -65,8 +65,9 @@ class EffectRunner:
 
     def carry_out(self, step: Feed | Resolution) -> None:
         """Carry out the effects of a step, and close its call if they end it."""
-        if step.session.is_current:
-            self._apply(step)
+        if not step.session.is_current:
+            return  # whoever has its partition now is fed the same, and counts it
+        self._apply(step)
         if step.machine is None:
             return
         if step.effects:  # most chunks have none; what such a one counts goes with the next effect

@@ -62,7 +62,6 @@ class Intake:
     async def take(self, messages: Sequence[Message]) -> None:
         """Feed messages to the machines of their calls, and carry out what that leads to."""
         kept = await self._keep(messages)
-        self._context.metrics.events.inc(len(kept))
         sessions = {session for session, _ in kept}
         self._stalls.take_up(sessions, time.monotonic())
         feeds: list[Feed] = []
@@ -92,7 +91,14 @@ class Intake:
         return kept
 
     async def _feed(self, kept: Sequence[Kept]) -> list[Feed]:
-        feeds = [self._feed_of(session, message) for session, message in kept]
+        """Feed those whose generation has not ended while this waited for others or for its turn.
+
+        In a dropped memory each would open its call anew, and be taken for the whole of it.
+        """
+        feeds = [
+            self._feed_of(session, message) for session, message in kept if session.is_current
+        ]
+        self._context.metrics.events.inc(len(feeds))
         await self._context.machines.call(feed_all, feeds, self._definition.prepare)
         for feed in feeds:
             if feed.reason:
