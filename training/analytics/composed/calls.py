@@ -14,7 +14,6 @@ from training.analytics.composed.writer import CallWriter
 from training.text.phrasings import filled, with_capitals
 
 _SAYS_HELLO = 0.5
-_TROUBLE = 0.3  # of the calls without the fault "no empathy"
 _AT_START = 0.5
 _BY_CUE = ("repeat contact", "complaint")  # journeys that a sentence of their own shows
 
@@ -25,7 +24,7 @@ class ComposedCall(CallWriter):
     def write(self) -> None:
         """Write the whole call."""
         plan, stage = self.plan, self.stage
-        has_trouble = self.has("no empathy") or stage.chance(_TROUBLE)
+        has_trouble = self.draws_trouble()
         trouble_at_start = stage.chance(_AT_START)
         self.opening()
         if stage.chance(self.extras / 2):
@@ -42,7 +41,7 @@ class ComposedCall(CallWriter):
         if self.has("interrupts") and not interrupted_at_start:
             self.interrupt()
         if self.place_of_any("middle"):
-            self.pay()
+            self.pay(goes_on=False)
             self.cues("middle")
         if not plan.action:
             self.abandon()

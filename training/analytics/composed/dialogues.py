@@ -224,7 +224,7 @@ class DialogueCall(CallWriter):
         if is_asked:
             self.journey_cue()
             self.cues("start")
-            if self.has("no empathy"):
+            if self.draws_trouble():
                 self.trouble()
         elif index == len(dialogue.turns) - 2:
             self.cues("middle")

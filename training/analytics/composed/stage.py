@@ -53,6 +53,7 @@ class Stage:
         self.slots = slots
         self.planted: list[Planted] = []
         self._turns: list[WrittenTurn] = []
+        self._owed_marks: frozenset[str] = frozenset()
 
     @property
     def turns(self) -> tuple[WrittenTurn, ...]:
@@ -80,7 +81,8 @@ class Stage:
 
     def add(self, party: Party, text: str, *marks: str, phrasing: str = "") -> None:
         """Add a text as it is."""
-        shows = frozenset(marks)
+        shows = frozenset(marks) | self._owed_marks
+        self._owed_marks = frozenset()
         if self.last_party == party:
             before = self._turns[-1]
             joined = WrittenTurn(party, f"{before.text} {text}", before.marks | shows)
@@ -88,6 +90,10 @@ class Stage:
         else:
             self._turns.append(WrittenTurn(party, text, shows))
         self.planted.append(Planted(len(self._turns) - 1, text, phrasing, shows))
+
+    def mark_next(self, *marks: str) -> None:
+        """Let whatever is said next show these facts too."""
+        self._owed_marks = frozenset(marks)
 
     def exchange(self, exchanges: Sequence[str], first: Party, *marks: str) -> None:
         """Add one of the exchanges; its first part has the marks."""

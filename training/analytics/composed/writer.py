@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 _PROMISE = "empty promise"
 _PLACES = ("start", "middle", "late")  # of a call, where a cue may be said
 _APOLOGIZES = 0.7  # of the agents who hear a complaint or that a customer may leave
+_TROUBLE = 0.3  # of the calls without the fault "no empathy"
+_SAYS_NOTHING = 0.3  # of the agents who pass over trouble: they go on with the matter
 _CUT_WORDS = 3  # at least, of what the customer says before the agent cuts in
 _AGAIN_MATTER = "matter"
 
@@ -91,12 +93,20 @@ class CallWriter:
         self.pay()
         self.stage.say("agent", phrasings, *marks)
 
-    def pay(self) -> None:
-        """Let the agent answer trouble or a complaint, or pass over it."""
+    def pay(self, *, goes_on: bool = True) -> None:
+        """Let the agent answer trouble or a complaint, or pass over it.
+
+        Args:
+            goes_on: The agent says something else next, so that a word about trouble can be left
+                out altogether.
+        """
         owed, self._owed = self._owed, ""
         conduct = self.content.conduct
         if owed == "trouble" and self.has("no empathy"):
-            self.stage.say("agent", conduct.passes_over, fault_mark("no empathy"))
+            if goes_on and self.stage.chance(_SAYS_NOTHING):
+                self.stage.mark_next(fault_mark("no empathy"))
+            else:
+                self.stage.say("agent", conduct.passes_over, fault_mark("no empathy"))
         elif owed == "trouble":
             self.stage.say("agent", conduct.empathy)
         elif owed == "complaint" and self.stage.chance(_APOLOGIZES):
@@ -133,6 +143,10 @@ class CallWriter:
     def drop_cue(self, cue: Cue) -> None:
         """Say a cue no more: what the customer wants says it."""
         self._places.pop(cue, None)
+
+    def draws_trouble(self) -> bool:
+        """Return whether the customer is to tell of trouble, often where the agent answers it."""
+        return self.has("no empathy") or self.stage.chance(_TROUBLE)
 
     def trouble(self) -> None:
         """Let the customer tell of trouble, to which the agent owes an answer."""

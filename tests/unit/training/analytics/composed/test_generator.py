@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from training.analytics.composed.content import Content
     from training.analytics.composed.dialogues import PlantableDialogue
     from training.analytics.composed.generator import Composed
+    from training.analytics.composed.stage import Planted
 
 _CALLS = 120
 _MOST_OF_A_BAND = 0.4
@@ -66,6 +67,13 @@ def _written_for(mark: str, content: Content) -> set[str] | None:
     return _parts(lists[mark]) if mark in lists else None
 
 
+def _follows_trouble(call: Composed, part: Planted, content: Content) -> bool:
+    """Whether the agent goes on with something else after the customer told of trouble."""
+    before = call.planted[: call.planted.index(part)]
+    is_told = any(each.phrasing in content.conduct.troubles for each in before)
+    return fault_mark("no empathy") in part.marks and is_told
+
+
 @pytest.mark.parametrize("split", SPLITS)
 def test_every_turn_of_evidence_has_a_phrasing_of_its_fact(split: Split) -> None:
     content = content_of(split)
@@ -75,8 +83,9 @@ def test_every_turn_of_evidence_has_a_phrasing_of_its_fact(split: Split) -> None
             assert part.text in call.turns[part.turn].text
             for mark in part.marks:
                 written = _written_for(mark, content)
-                seen[mark] += written is not None
-                assert written is None or part.phrasing in written, (mark, part)
+                is_written = written is None or part.phrasing in written
+                seen[mark] += written is not None and is_written
+                assert is_written or _follows_trouble(call, part, content), (mark, part)
         by_parts = [
             frozenset().union(*(p.marks for p in call.planted if p.turn == index))
             for index in range(len(call.turns))
@@ -99,6 +108,20 @@ def test_every_fact_of_an_answer_has_a_turn(split: Split) -> None:
             assert bool(judgement.turns) == (judgement.answer == "yes"), example.id
         assert analysis.churn is not None
         assert analysis.churn.turns or churn_band(analysis.churn.score) == "low"
+
+
+def test_agents_pass_over_trouble_in_words_and_by_going_on() -> None:
+    """What is not said has no phrasing that could be learnt by heart."""
+    content = content_of("train")
+    mark = fault_mark("no empathy")
+    passed = [
+        part.phrasing in content.conduct.passes_over
+        for call in (compose("train", index, f"over/{index}") for index in range(600))
+        for part in call.planted
+        if mark in part.marks
+    ]
+
+    assert 0.5 < sum(passed) / len(passed) < 0.95
 
 
 def test_who_shows_a_fact_is_who_the_guide_says() -> None:
