@@ -102,6 +102,10 @@ COMMANDS = {
         "training.commands.analytics.export:export_analytics",
         "Write the adapter of a run as a version that serves: GGUF, guide, card, manifest.",
     ),
+    "analytics-calibrate": (
+        "training.commands.analytics.calibrate:calibrate_model",
+        "Fit an adapter's confidences to how often it is right, on the validation calls.",
+    ),
     "analytics-fuse": (
         "training.commands.analytics.fuse:fuse_analytics",
         "Write a model with an adapter added to its weights: Hugging Face, MLX or GGUF.",

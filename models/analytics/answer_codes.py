@@ -21,6 +21,7 @@ nulls); 120 generated calls took 59 in the mean and 68 at most, of which 28 and 
 
 from __future__ import annotations
 
+import math
 import re
 from typing import TYPE_CHECKING
 
@@ -150,7 +151,7 @@ class _Reader:
             raise self._wrong(key, f"more than {MAX_FAULTS} faults")
         faults: dict[str, Choice] = {}
         for each in pairs:
-            fault = self._fact(key, each, names)
+            fault = self._fact(key, each, names, with_turn=True)
             faults.setdefault(fault.name, fault)
         return tuple(faults[name] for name in names if name in faults)
 
@@ -170,30 +171,42 @@ class _Reader:
         return tuple(answers)
 
     def rating(self, key: str) -> Rating | None:
-        """Return a score and the turn that shows it."""
+        """Return a score and the turn that shows it; one is as sure as both."""
         found = self._match(key, _RATED)
         if found is None:
             return None
         return Rating(
             score=check_score(int(found[2])),
             turns=turn_of(found[1], self._shown),
-            confidence=self._confidences.of(*found.span(2)),
+            confidence=self._confidences.of(*found.span()),
         )
 
     def quality(self, key: str, turns: tuple[int, ...]) -> Rating | None:
-        """Return a score whose turns are those of the faults."""
+        """Return a score whose turns are those of the faults.
+
+        It follows from faults and scorecard, so that it is no surer than all of them together.
+        """
         found = self._match(key, _SCORE)
         if found is None:
             return None
-        confidence = self._confidences.of(*found.span())
+        parts = [self._whole("f"), self._whole("s"), self._confidences.of(*found.span())]
+        confidence = math.prod(parts) if min(parts) >= 0 else -1.0
         return Rating(score=check_score(int(found[0])), turns=turns, confidence=confidence)
 
-    def _fact(self, key: str, found: re.Match[str], names: Sequence[str]) -> Choice:
+    def _fact(
+        self, key: str, found: re.Match[str], names: Sequence[str], *, with_turn: bool = False
+    ) -> Choice:
+        """Return an entry of a list; ``with_turn``, it is as sure as that the turn shows any."""
         return Choice(
             name=names[self._index(key, found[2], len(names))],
             turns=turn_of(found[1], self._shown),
-            confidence=self._confidences.of(*found.span(2)),
+            confidence=self._confidences.of(*found.span(0 if with_turn else 2)),
         )
+
+    def _whole(self, key: str) -> float:
+        """Return the confidence of all of a value, and that nothing comes behind it."""
+        begin, end = self._answer.span(1 + FIELDS.index(key))
+        return self._confidences.of(begin, end + 1)
 
     def _match(self, key: str, pattern: re.Pattern[str]) -> re.Match[str] | None:
         """Return the value of a key as the pattern takes it apart; None for nothing."""

@@ -5,6 +5,7 @@ from pathlib import Path
 import msgspec
 
 from models.analytics.answers import AnswerForm
+from models.analytics.calibration import CALIBRATED, ConfidenceLine
 from models.analytics.prompts import PromptForm
 from models.store.manifest import WeightsManifest, load_manifest
 from schemas.errors import ModelIntegrityError
@@ -31,6 +32,7 @@ class AnalyticsManifest(WeightsManifest, frozen=True, kw_only=True):
         prompt_form: In which a call is shown.
         answer_form: In which the model answers.
         max_prompt_tokens: Of a call, what the chat template adds left out.
+        confidences: What makes the model's own confidences probabilities, by task.
         metrics: What the evaluation measured, by task.
     """
 
@@ -43,6 +45,7 @@ class AnalyticsManifest(WeightsManifest, frozen=True, kw_only=True):
     prompt_form: PromptForm = "chat"
     answer_form: AnswerForm = "codes"
     max_prompt_tokens: int = 1_024
+    confidences: dict[str, ConfidenceLine] = msgspec.field(default_factory=dict)
     metrics: dict[str, float] = msgspec.field(default_factory=dict)
 
 
@@ -59,6 +62,7 @@ def load_analytics_manifest(path: Path) -> AnalyticsManifest:
     def lacks(folder: str) -> bool:
         return bool(folder) and not any(name.startswith(f"{folder}/") for name in files)
 
+    foreign = sorted(manifest.confidences.keys() - CALIBRATED)
     problems = (
         (manifest.format != FORMAT, f"format {manifest.format!r}, not {FORMAT!r}"),
         (not manifest.base, "it names no base model"),
@@ -70,6 +74,7 @@ def load_analytics_manifest(path: Path) -> AnalyticsManifest:
             manifest.max_prompt_tokens < SHORTEST_PROMPT,
             f"max_prompt_tokens {manifest.max_prompt_tokens}",
         ),
+        (bool(foreign), f"confidences of {', '.join(foreign)}, which are no tasks"),
     )
     for is_wrong, reason in problems:
         if is_wrong:

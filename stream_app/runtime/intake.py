@@ -95,9 +95,7 @@ class Intake:
 
         In a dropped memory each would open its call anew, and be taken for the whole of it.
         """
-        feeds = [
-            self._feed_of(session, message) for session, message in kept if session.is_current
-        ]
+        feeds = [self._feed_of(session, message) for session, message in kept if session.is_current]
         self._context.metrics.events.inc(len(feeds))
         await self._context.machines.call(feed_all, feeds, self._definition.prepare)
         for feed in feeds:

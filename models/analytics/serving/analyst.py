@@ -11,6 +11,7 @@ from models.analytics.answer_parts import MAX_TURNS, AnswerError
 from models.analytics.answers import decode_answer
 from models.analytics.backends.choice import BackendOptions, open_backend
 from models.analytics.backends.protocol import Generated, Request
+from models.analytics.calibration import calibrated
 from models.analytics.grammar import answer_grammar, answer_json_schema, max_answer_tokens
 from models.analytics.guide import load_guide
 from models.analytics.manifest import load_analytics_manifest
@@ -176,4 +177,5 @@ class Analyst:
             )
         except AnswerError as error:
             return Failed(str(error), retryable=False)
+        analysis = calibrated(analysis, self._manifest.confidences)
         return Analysed(analysis=analysis, left_out=turns - len(shown), generated=answer)

@@ -10,8 +10,7 @@ from collections.abc import Sequence
 import msgspec
 
 from models.asr.core.hypothesis import Word
-
-EDGE = 1e-6  # a probability of 0 or 1 has no logit
+from models.log_odds import expit, logit
 
 
 class ConfidenceCurve(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -83,17 +82,3 @@ def calibrated_no_speech(
     if curve == IDENTITY:
         return probability
     return 1 - curve(1 - probability, avg_log_probability)
-
-
-def logit(probability: float) -> float:
-    """Return the log odds of a probability; finite at 0 and 1."""
-    inside = min(max(probability, EDGE), 1 - EDGE)
-    return math.log(inside / (1 - inside))
-
-
-def expit(log_odds: float) -> float:
-    """Return the probability of log odds."""
-    if log_odds >= 0:
-        return 1 / (1 + math.exp(-log_odds))
-    odds = math.exp(log_odds)
-    return odds / (1 + odds)

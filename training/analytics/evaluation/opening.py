@@ -19,13 +19,14 @@ from schemas.errors import ConfigurationError
 from training.analytics.evaluation.asking import AnalystAnswerer
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
 
     from models.analytics.backends.choice import BackendOptions
     from models.analytics.guide import AnalysisGuide
 
-ADAPTER, BASE = "adapter", "base"
+ADAPTER, BASE, UNCALIBRATED = "adapter", "base", "adapter without its confidence lines"
+_BASE_ALONE = {"gguf_adapter": "", "peft_folder": "", "mlx_folder": "", "confidences": {}}
 
 
 def manifest_of(model: Path) -> Path:
@@ -61,26 +62,29 @@ def opened(manifest_path: Path, options: BackendOptions, kind: str) -> Iterator[
     Args:
         manifest_path: Of the adapter.
         options: What runs it.
-        kind: ``adapter``, or ``base`` for the base without it.
+        kind: `ADAPTER`; `BASE` for the base without it, `UNCALIBRATED` for it with the confidences
+            that its tokens give.
 
     Raises:
         CallstreamError: The model cannot be loaded.
     """
-    analyst = (
-        Analyst.load(manifest_path, options)
-        if kind == ADAPTER
-        else _base_alone(manifest_path, options)
-    )
+    if kind == ADAPTER:
+        analyst = Analyst.load(manifest_path, options)
+    else:
+        changes = _BASE_ALONE if kind == BASE else {"confidences": {}}
+        analyst = _changed(manifest_path, options, changes)
     try:
         yield AnalystAnswerer(analyst)
     finally:
         analyst.close()
 
 
-def _base_alone(manifest_path: Path, options: BackendOptions) -> Analyst:
-    guide, manifest = guide_of(manifest_path), load_analytics_manifest(manifest_path)
-    alone = replace(manifest, gguf_adapter="", peft_folder="", mlx_folder="")
+def _changed(path: Path, options: BackendOptions, changes: Mapping[str, object]) -> Analyst:
+    """Return the model that a manifest with changes would describe."""
+    guide, manifest = guide_of(path), replace(load_analytics_manifest(path), **changes)
     longest = max_answer_tokens(guide, manifest.answer_form, MAX_TURNS)
     tokens = manifest.max_prompt_tokens + TEMPLATE_TOKENS + longest
-    backend = open_backend(manifest_path, alone, options, context_tokens=tokens)
-    return Analyst(manifest.base, guide, alone, backend)
+    backend = open_backend(path, manifest, options, context_tokens=tokens)
+    has_adapter = manifest.gguf_adapter or manifest.peft_folder or manifest.mlx_folder
+    name = manifest.versioned_name if has_adapter else manifest.base
+    return Analyst(name, guide, manifest, backend)

@@ -13,7 +13,7 @@ from models.analytics.guide import guide_file, load_guide
 from models.analytics.manifest import FORMAT, AnalyticsManifest, load_analytics_manifest
 from models.fetching.catalogue import CATALOGUE
 from models.store.manifest import sha256_of, verified_weights, write_manifest
-from schemas.errors import ConfigurationError
+from schemas.errors import ConfigurationError, ModelIntegrityError, ModelNotFoundError
 from training.analytics.adapters.conversion import read_adapter, write_adapter
 from training.analytics.evaluation.opening import ADAPTER
 from training.analytics.evaluation.results import read_report
@@ -26,6 +26,7 @@ from training.analytics.learning.run import ADAPTER_FOLDER
 from training.core.json_files import read_json
 
 if TYPE_CHECKING:
+    from models.analytics.calibration import ConfidenceLine
     from models.analytics.guide import AnalysisGuide
     from training.analytics.adapters.conversion import AdapterForm
     from training.analytics.adapters.gguf_adapter import Precision
@@ -111,6 +112,7 @@ def export_adapter(
         prompt_form=recipe.forms.prompt,
         answer_form=recipe.forms.answer,
         max_prompt_tokens=_prompt_tokens(recipe, guide, base),
+        confidences=_confidences(out / f"{name}.json", out / files[0]),
         metrics={} if measured is None else _metrics(measured),
     )
     write_card(out / f"{name}.md", manifest, report, measured)
@@ -168,6 +170,15 @@ def _prompt_tokens(recipe: AnalyticsRecipe, guide: AnalysisGuide, base: BaseFile
     """Return what a call had room for in the training."""
     writer = row_writer(recipe, guide, load_tokenizer(base))
     return recipe.forms.max_tokens - recipe.forms.answer_tokens - writer.template_tokens
+
+
+def _confidences(manifest: Path, adapter: Path) -> dict[str, ConfidenceLine]:
+    """Return what was fitted for the same adapter before; nothing for another one."""
+    try:
+        before = load_analytics_manifest(manifest)
+    except (ModelNotFoundError, ModelIntegrityError):
+        return {}
+    return before.confidences if before.sha256 == sha256_of(adapter) else {}
 
 
 def _metrics(measured: Report) -> dict[str, float]:

@@ -6,21 +6,17 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from models.asr.core.confidence import ConfidenceCurve, logit
+from models.asr.core.confidence import ConfidenceCurve
+from models.log_odds import logit
 from training.asr.evaluation.decoding import matched_words
+from training.measuring.logistic import MIN_SLOPE, logistic_line, platt_targets
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from numpy.typing import NDArray
-
     from training.asr.evaluation.decoding import Decoded
 
 ECE_BINS = 10
-NEWTON_STEPS = 30
-RIDGE = 1e-3  # keeps the regression finite where a line separates right from wrong
-MIN_SLOPE = 1e-3
-MIN_STEP = 1e-6
 
 
 class HeardWord(NamedTuple):
@@ -52,7 +48,7 @@ def fit_curve(fitted: Sequence[HeardWord]) -> ConfidenceCurve:
     right, wrong = int(is_right.sum()), int((~is_right).sum())
     if not right or not wrong:
         raise ValueError("a curve needs words that are right and words that are wrong")
-    targets = np.where(is_right, (right + 1) / (right + 2), 1 / (wrong + 2))
+    targets = platt_targets(is_right)
     inputs = np.array([(logit(one.confidence), one.avg_log_probability, 1.0) for one in fitted])
     slope, utterance_slope, intercept = logistic_line(inputs, targets)
     if utterance_slope < 0:
@@ -61,35 +57,6 @@ def fit_curve(fitted: Sequence[HeardWord]) -> ConfidenceCurve:
     return ConfidenceCurve(
         slope=max(slope, MIN_SLOPE), intercept=intercept, utterance_slope=utterance_slope
     )
-
-
-def logistic_line(inputs: NDArray[np.float64], targets: NDArray[np.float64]) -> list[float]:
-    """Return the weights of a logistic regression, by Newton's method.
-
-    Args:
-        inputs: Shape (items, inputs), a column of ones for the intercept among them.
-        targets: Shape (items,), 0 to 1.
-    """
-    weights = np.zeros(inputs.shape[1])
-    weights[0] = 1.0
-    for _ in range(NEWTON_STEPS):
-        probabilities = 1 / (1 + np.exp(-np.clip(inputs @ weights, -30, 30)))
-        curvature = probabilities * (1 - probabilities)
-        hessian = (inputs * curvature[:, None]).T @ inputs + RIDGE * np.eye(len(weights))
-        gradient = inputs.T @ (probabilities - targets) + RIDGE * weights
-        step = np.linalg.solve(hessian, gradient)
-        before = _loss(inputs, targets, weights)
-        while _loss(inputs, targets, weights - step) > before and np.abs(step).max() > MIN_STEP:
-            step /= 2  # a whole step may overshoot where many sure words are wrong
-        weights -= step
-    return [round(float(weight), 4) for weight in weights]
-
-
-def _loss(
-    inputs: NDArray[np.float64], targets: NDArray[np.float64], weights: NDArray[np.float64]
-) -> float:
-    odds = inputs @ weights
-    return float((np.logaddexp(0, odds) - targets * odds).sum() + RIDGE / 2 * weights @ weights)
 
 
 def calibration_error(checked: Sequence[HeardWord], curve: ConfidenceCurve) -> float:

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 import msgspec
 import numpy as np
 
-from models.asr.core.confidence import IDENTITY, ConfidenceCurve, logit
-from training.asr.evaluation.confidence import MIN_SLOPE, logistic_line
+from models.asr.core.confidence import IDENTITY, ConfidenceCurve
+from models.log_odds import logit
+from training.measuring.logistic import MIN_SLOPE, logistic_line
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -1,6 +1,7 @@
 """Answers of the call analytics, as text and as confidences."""
 
 import json
+import re
 from typing import Any
 
 import pytest
@@ -168,7 +169,7 @@ def by_character(text: str, unsure: dict[int, float]) -> list[tuple[str, float]]
 
 @pytest.mark.parametrize("form", ["codes", "document"])
 def test_a_confidence_is_that_of_the_tokens_of_the_value(form: AnswerForm) -> None:
-    """The number of the turn does not count."""
+    """The number of a fact's turn does not count."""
     text = encode_answer(ANALYSIS, GUIDE, form, SHOWN)
     places = {
         "codes": ['c","j"', "b9", "D9", '60","r"'],
@@ -190,7 +191,26 @@ def test_a_confidence_is_that_of_the_tokens_of_the_value(form: AnswerForm) -> No
     assert [each.confidence for each in read.faults] == [0.6, 1.0]
     assert [each.confidence for each in read.scorecard] == [1.0, 1.0, 1.0, 0.7, -1.0, 1.0]
     assert read.csat.confidence == pytest.approx(0.4)
-    assert read.quality.confidence == 1.0
+    unsure = 0.6 * 0.7 if form == "codes" else 1.0  # of the faults and answers that quality sums up
+    assert read.quality.confidence == pytest.approx(unsure)
+
+
+def test_in_codes_a_fault_and_a_score_are_no_surer_than_their_turn() -> None:
+    """Whether there is a fault at all, and what a score is told from, is decided there."""
+    text = encode_answer(ANALYSIS, GUIDE, "codes", SHOWN)
+    last_fault = re.search(r'[a-z](")', text[text.index('"f"') + 4 :])
+    assert last_fault is not None
+    end = text.index('"f"') + 4 + last_fault.start(1)
+    fault, score = text.index('"f"') + 5, text.index('"c"') + 5
+    tokens = by_character(text, {fault: 0.5, end: 0.9, score: 0.25})
+
+    read = decode_answer(text, GUIDE, "codes", SHOWN, tokens)
+
+    assert read.csat is not None
+    assert read.quality is not None
+    assert read.faults[0].confidence == 0.5
+    assert read.csat.confidence == 0.25
+    assert read.quality.confidence == pytest.approx(0.5 * 0.9)  # and that no fault follows
 
 
 def test_without_tokens_or_with_those_of_another_text_nothing_is_known() -> None:

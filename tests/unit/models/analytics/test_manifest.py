@@ -7,6 +7,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from models.analytics.calibration import ConfidenceLine
 from models.analytics.manifest import FORMAT, AnalyticsManifest, load_analytics_manifest
 from models.fetching import base_model
 from models.fetching.base_model import find_base
@@ -34,7 +35,7 @@ def manifest_with(**fields: object) -> AnalyticsManifest:
 
 
 def test_a_manifest_comes_back_as_it_was_written(tmp_path: Path) -> None:
-    manifest = manifest_with()
+    manifest = manifest_with(confidences={"churn": ConfidenceLine(slope=0.5, intercept=-0.1)})
 
     assert load_analytics_manifest(write_manifest(manifest, tmp_path / "m.json")) == manifest
 
@@ -50,6 +51,7 @@ def test_a_manifest_comes_back_as_it_was_written(tmp_path: Path) -> None:
         ({"peft_folder": "mlx"}, "mlx has no file with a sha256"),
         ({"mlx_folder": "pef"}, "pef has no file with a sha256"),
         ({"max_prompt_tokens": 8}, "max_prompt_tokens 8"),
+        ({"confidences": {"mood": ConfidenceLine()}}, "confidences of mood, which are no tasks"),
     ],
 )
 def test_a_manifest_that_contradicts_itself_is_refused(

@@ -10,13 +10,14 @@ import pytest
 from typer.testing import CliRunner
 
 from models.analytics.guide import FOLDER, load_guide
-from models.analytics.manifest import FORMAT, AnalyticsManifest
+from models.analytics.manifest import FORMAT, AnalyticsManifest, load_analytics_manifest
 from models.store.manifest import sha256_of, write_manifest
 from stream_app.cli.app import app
 from tests.support.analytics.analysed_calls import analysis, choice, example, rating
 from tests.support.analytics.tiny_llm import make_hugging_face, make_peft
 from training.analytics.evaluation.results import read_report
 from training.analytics.evaluation.running import EvaluationOptions, sets_of
+from training.analytics.export import calibrating
 from training.analytics.held_out.calls import read_held_out
 
 if TYPE_CHECKING:
@@ -165,3 +166,42 @@ def test_an_empty_split_is_one_line_and_exit_code_2(folder: Path, tmp_path: Path
     assert result.exit_code == 2
     assert "test.jsonl has no calls" in result.stderr
     assert result.stderr.count("\n") == 1
+
+
+def test_too_few_validation_calls_give_no_confidences(folder: Path) -> None:
+    """The manifest stays as it was."""
+    before = (folder / "model" / "tiny.json").read_bytes()
+
+    done = run(
+        "analytics-calibrate",
+        folder / "model",
+        "--data",
+        folder / "run",
+        "--backend",
+        "transformers",
+    )
+
+    assert done.exit_code == 2
+    assert "too few validation calls: a task needs 50 answers" in " ".join(done.output.split())
+    assert (folder / "model" / "tiny.json").read_bytes() == before
+
+
+def test_validation_calls_give_an_adapter_its_confidences(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Fitted to those of its tokens, also where the manifest has lines already."""
+    monkeypatch.setattr(calibrating, "MIN_CLAIMS", 1)
+    monkeypatch.setattr(calibrating, "MIN_OF_EACH", 0)
+    model = shutil.copytree(folder / "model", tmp_path / "model")
+    asked = ("analytics-calibrate", model, "--data", folder / "run", "--backend", "transformers")
+
+    first = run(*asked)
+    lines = load_analytics_manifest(model / "tiny.json").confidences
+    second = run(*asked)
+
+    assert first.exit_code == 0, first.output
+    assert "calibration error" in first.output
+    assert lines
+    tables = [each.output.partition("calibration error")[2] for each in (first, second)]
+    assert tables[0] == tables[1]
+    assert load_analytics_manifest(model / "tiny.json").confidences == lines

@@ -12,8 +12,9 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
+from models.analytics.calibration import ConfidenceLine
 from models.analytics.manifest import load_analytics_manifest
-from models.store.manifest import verified_weights
+from models.store.manifest import verified_weights, write_manifest
 from schemas.errors import ConfigurationError
 from stream_app.cli.app import app
 from tests.support.analytics.planted_calls import GUIDE, planted_call
@@ -120,6 +121,22 @@ def test_the_card_says_that_the_run_went_on_from_another_adapter(run: Path, tmp_
     export_adapter(later, tmp_path, ExportOptions(precision="f16"))
 
     assert "an adapter of an earlier run" in (tmp_path / "contact-centre.md").read_text()
+
+
+def test_the_same_adapter_keeps_what_its_confidences_were_fitted_to(
+    run: Path, tmp_path: Path
+) -> None:
+    """It is exported again with its evaluation, which comes after that."""
+    path = tmp_path / "contact-centre.json"
+    export_adapter(run, tmp_path, ExportOptions(precision="f16"))
+    lines = {"churn": ConfidenceLine(slope=0.5, intercept=0.1)}
+    write_manifest(msgspec.structs.replace(load_analytics_manifest(path), confidences=lines), path)
+
+    export_adapter(run, tmp_path, ExportOptions(precision="f16"))
+    assert load_analytics_manifest(path).confidences == lines
+
+    export_adapter(run, tmp_path, ExportOptions(precision="f32"))  # another file
+    assert load_analytics_manifest(path).confidences == {}
 
 
 def test_the_exported_adapter_is_that_of_the_run(run: Path, tmp_path: Path) -> None:
