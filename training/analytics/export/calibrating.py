@@ -40,7 +40,7 @@ class FittedLine(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         claims: Answers with a confidence.
         error_before: Expected calibration error of the model's own confidences.
-        error_after: With a line fitted on one half of the claims, of the other half, both ways.
+        error_after: With a line fitted on every other call, of the calls between, both ways.
         line: Fitted on all of them.
     """
 
@@ -80,25 +80,25 @@ def calibrate(model: Path, data: Path, options: BackendOptions) -> dict[str, Fit
 
 def fit_lines(answers: Iterable[Answered]) -> dict[str, FittedLine]:
     """Return a line for each task of which enough answers are right and enough are wrong."""
-    by_task: dict[str, list[Claim]] = {}
-    for each in answers:
+    by_task: dict[str, list[tuple[int, Claim]]] = {}
+    for number, each in enumerate(answers):
         for claim in claims(each):
-            by_task.setdefault(claim.task, []).append(claim)
+            by_task.setdefault(claim.task, []).append((number, claim))
     return {task: _fitted(own) for task, own in by_task.items() if _is_enough(own)}
 
 
-def _is_enough(own: Sequence[Claim]) -> bool:
-    right = sum(claim.is_right for claim in own)
+def _is_enough(own: Sequence[tuple[int, Claim]]) -> bool:
+    right = sum(claim.is_right for _, claim in own)
     return len(own) >= MIN_CLAIMS and min(right, len(own) - right) >= MIN_OF_EACH
 
 
-def _fitted(own: Sequence[Claim]) -> FittedLine:
-    confidence = np.array([claim.confidence for claim in own], float)
-    is_right = np.array([claim.is_right for claim in own], bool)
-    is_even = np.arange(len(own)) % 2 == 0
+def _fitted(own: Sequence[tuple[int, Claim]]) -> FittedLine:
+    confidence = np.array([claim.confidence for _, claim in own], float)
+    is_right = np.array([claim.is_right for _, claim in own], bool)
+    is_even = np.array([number % 2 == 0 for number, _ in own], bool)
     unseen = np.empty(len(own))
     for half in (is_even, ~is_even):
-        line = _line(confidence[half], is_right[half])
+        line = _line(confidence[half], is_right[half]) if half.any() else ConfidenceLine()
         unseen[~half] = [line(each) for each in confidence[~half]]
     return FittedLine(
         claims=len(own),
