@@ -27,8 +27,8 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         value: Name in the analysis guide.
         evidence: Ids of the turns that show it, in the order of the call.
-        confidence: Probability that it is right, 0 to 1, by the model's tokens and by how often such
-            findings were right in validation calls; -1 where the back-end tells none.
+        confidence: Probability that it is right, 0 to 1, by the model's tokens and by how often
+            such findings were right in validation calls; -1 where the back-end tells none.
     """
 
     value: Name

@@ -11,7 +11,7 @@ import numpy as np
 
 from models.analytics.backends.guided_text import GuidedText
 from models.analytics.backends.hugging_face_vocabulary import HuggingFaceVocabulary
-from models.analytics.mlx_model import load_mlx_model
+from models.analytics.mlx.model import load_mlx_model
 from models.extras.mlx import core
 from models.extras.mlx_lm import cache
 from schemas.errors import ModelIntegrityError

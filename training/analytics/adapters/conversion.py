@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal
 
-from models.analytics.mlx_files import ADAPTER_CONFIG
+from models.analytics.mlx.files import ADAPTER_CONFIG
 from models.store.gguf_file import is_gguf, open_gguf, read_field
 from models.store.json_object import read_object
 from schemas.errors import ConfigurationError, ModelNotFoundError

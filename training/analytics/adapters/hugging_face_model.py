@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from models.analytics.mlx_files import BASE_CONFIG
+from models.analytics.mlx.files import BASE_CONFIG
 from schemas.errors import ConfigurationError, ModelNotFoundError
 from training.analytics.adapters.tensors import read_tensors, write_tensors
 

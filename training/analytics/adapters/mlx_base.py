@@ -9,7 +9,7 @@ from contextlib import redirect_stdout
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from models.analytics.mlx_model import add_adapter, load_mlx_base
+from models.analytics.mlx.model import add_adapter, load_mlx_base
 from models.extras.mlx_lm import language_models, trees
 from models.store.gguf_file import is_gguf
 from schemas.errors import ConfigurationError

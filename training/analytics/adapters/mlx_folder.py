@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from models.analytics.mlx_files import ADAPTER, ADAPTER_CONFIG, find_adapter
+from models.analytics.mlx.files import ADAPTER, ADAPTER_CONFIG, find_adapter
 from models.store.json_object import read_object
 from models.store.lora_pairs import pair_up
 from schemas.errors import ConfigurationError, ModelIntegrityError

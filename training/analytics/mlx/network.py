@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from models.analytics.mlx_files import ADAPTER
-from models.analytics.mlx_model import load_mlx_base
+from models.analytics.mlx.files import ADAPTER
+from models.analytics.mlx.model import load_mlx_base
 from models.extras.mlx import core as mx
 from models.extras.mlx_lm import trees, tuning
 from training.analytics.adapters.mlx_base import convert_base

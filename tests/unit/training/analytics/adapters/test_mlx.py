@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 
-from models.analytics.mlx_files import older_settings
+from models.analytics.mlx.files import older_settings
 from models.store.json_object import read_object
 from schemas.errors import ConfigurationError, ModelIntegrityError, ModelNotFoundError
 from tests.support.analytics.tiny_llm import make_hugging_face, make_peft
@@ -17,7 +17,7 @@ from training.analytics.adapters.peft_folder import read_peft, write_peft
 
 pytest.importorskip("mlx_lm", reason="the extra mlx is not installed")
 
-from models.analytics.mlx_model import load_mlx_model
+from models.analytics.mlx.model import load_mlx_model
 from models.extras.mlx import core as mx
 from training.analytics.adapters.mlx_base import convert_base, fuse_mlx
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 
-from models.analytics.mlx_files import find_adapter
+from models.analytics.mlx.files import find_adapter
 from schemas.errors import CallstreamError
 from tests.support.analytics.planted_calls import planted_call
 from training.analytics.adapters.conversion import read_adapter
@@ -26,7 +26,7 @@ from training.core.checkpoints import BEST_NAME, CHECKPOINT_NAME, read_checkpoin
 
 pytest.importorskip("mlx_lm", reason="the extra mlx is not installed")
 
-from models.analytics.mlx_model import load_mlx_model
+from models.analytics.mlx.model import load_mlx_model
 from models.extras.mlx import core as mx
 from models.extras.mlx_lm import trees
 from training.analytics.mlx.learner import MlxLearner

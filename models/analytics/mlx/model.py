@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from models.analytics.mlx_files import ADAPTER_CONFIG, find_adapter, older_settings
+from models.analytics.mlx.files import ADAPTER_CONFIG, find_adapter, older_settings
 from models.extras.mlx import core as mx
 from models.extras.mlx_lm import language_models, trees, tuning
 from models.store.json_object import read_object
