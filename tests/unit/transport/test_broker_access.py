@@ -16,6 +16,7 @@ from aiokafka.errors import (
 
 from schemas.errors import BrokerError, CallstreamError, ConfigurationError
 from stream_app.settings import KafkaSettings
+from stream_app.transport.access import probes
 from stream_app.transport.access.causes import describe
 from stream_app.transport.access.check import check_brokers
 from stream_app.transport.clients import client_options
@@ -171,3 +172,29 @@ def test_missing_rights_are_told_with_what_they_are_missing_for(
     error: Exception, text: str
 ) -> None:
     assert f"not authorised: {text}" in describe(error, "ann")
+
+
+async def test_a_connection_whose_login_failed_is_closed_before_it_is_left(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The Kafka client begins to close it and says that it is open no more."""
+    closed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+    class Refused:
+        _protocol = None
+
+        async def connect(self) -> None:
+            self._protocol = object()
+            raise OSError("refused")
+
+        def close(self) -> asyncio.Future[None]:
+            asyncio.get_running_loop().call_later(0.05, closed.set_result, None)
+            return closed
+
+    monkeypatch.setattr(probes, "AIOKafkaConnection", lambda *_, **__: Refused())
+
+    with pytest.raises(OSError, match="refused"):
+        async with probes.connection(("broker", 9092), {}) as opened:
+            await opened.connect()
+
+    assert closed.done()
