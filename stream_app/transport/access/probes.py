@@ -81,7 +81,8 @@ async def connection(server: Server, options: Options) -> AsyncIterator[AIOKafka
     try:
         yield opened
     finally:
-        closed, was_open = opened.close(), opened._protocol is not None  # noqa: SLF001
+        was_open = getattr(opened, "_protocol", None) is not None
+        closed = opened.close()
         with contextlib.suppress(TimeoutError):
             if was_open:
                 await asyncio.wait_for(closed, CLOSE_S)
