@@ -210,3 +210,22 @@ async def test_a_poll_that_outlives_its_generation_is_fed_to_no_call() -> None:
     assert bench.count("events") == 0
     assert bench.outbox.effects == []
     assert bench.set_aside("duplicates") == 0
+
+
+async def test_what_a_call_counts_while_its_partition_is_taken_away_is_not_told() -> None:
+    """Whoever has the partition then is fed the same, and counts it."""
+    bench = Bench()
+    await bench.take("a:one")
+    (session,) = bench.runtime.partitions
+    machine = session.machines["a"]
+
+    def feed(message: Word, offset: int) -> Sequence[Effect]:
+        machine.counters.duplicates += 1
+        bench.runtime.end_generation()
+        return (Commit((offset,)),)
+
+    machine.feed = feed
+    await bench.take("a:one")
+
+    assert machine.counters.duplicates == 1
+    assert bench.set_aside("duplicates") == 0
