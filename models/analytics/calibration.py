@@ -4,41 +4,14 @@ A small model is surer of itself than it is right, most of all of scores. How fa
 adapter, so the lines are in its manifest.
 """
 
-import math
 from collections.abc import Mapping
 
-import msgspec
 from msgspec.structs import replace
 
 from models.analytics.analysis import Analysis, Choice, Judgement, Rating
-from models.log_odds import expit, logit
+from models.log_odds import ConfidenceLine
 
 CALIBRATED = frozenset(Analysis.__struct_fields__)  # names of the tasks
-
-
-class ConfidenceLine(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A map of probabilities that keeps their order: a line between their log odds.
-
-    Attributes:
-        slope: Positive; below 1 for an overconfident model.
-        intercept: Added to the log odds.
-
-    Source: Platt 1999.
-    """
-
-    slope: float = 1.0
-    intercept: float = 0.0
-
-    def __post_init__(self) -> None:
-        """Refuse a line that would turn the order round."""
-        if not (self.slope > 0 and math.isfinite(self.slope) and math.isfinite(self.intercept)):
-            raise ValueError(f"{self}: the slope must exceed 0")
-
-    def __call__(self, confidence: float) -> float:
-        """Return the calibrated confidence; -1, unknown, stays."""
-        if confidence < 0:
-            return confidence
-        return expit(self.slope * logit(confidence) + self.intercept)
 
 
 def calibrated(analysis: Analysis, lines: Mapping[str, ConfidenceLine]) -> Analysis:
@@ -61,4 +34,6 @@ def calibrated(analysis: Analysis, lines: Mapping[str, ConfidenceLine]) -> Analy
 
 
 def _on(line: ConfidenceLine, found: Choice | Rating | Judgement) -> Choice | Rating | Judgement:
+    if found.confidence < 0:
+        return found  # unknown
     return replace(found, confidence=line(found.confidence))

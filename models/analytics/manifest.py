@@ -5,8 +5,9 @@ from pathlib import Path
 import msgspec
 
 from models.analytics.answers import AnswerForm
-from models.analytics.calibration import CALIBRATED, ConfidenceLine
+from models.analytics.calibration import CALIBRATED
 from models.analytics.prompts import PromptForm
+from models.log_odds import ConfidenceLine
 from models.store.manifest import WeightsManifest, load_manifest
 from schemas.errors import ModelIntegrityError
 

@@ -4,37 +4,30 @@ A network's own token probabilities are not calibrated; how far they are off dep
 weights, so the curve is in their manifest.
 """
 
-import math
 from collections.abc import Sequence
 
 import msgspec
 
 from models.asr.core.hypothesis import Word
-from models.log_odds import expit, logit
+from models.log_odds import ConfidenceLine, expit, logit
 
 
-class ConfidenceCurve(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A map of probabilities, monotone within an utterance: a line between their logits.
+class ConfidenceCurve(ConfidenceLine, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A line for the words of an utterance, the lower the harder the utterance is as a whole.
 
-    A word deserves less trust in an utterance that the network found hard as a whole: with that
-    term one curve fits easy and hard speech, without it none did.
+    A word deserves less trust in an utterance that the network found hard: with that term one
+    curve fits easy and hard speech, without it none did.
 
     Attributes:
-        slope: Below 1 for overconfident weights; positive.
-        intercept: Added to the logit.
         utterance_slope: Added for each nat of the utterance's mean log-probability; not negative.
-
-    Source: Platt 1999, for the line.
     """
 
-    slope: float = 1.0
-    intercept: float = 0.0
     utterance_slope: float = 0.0
 
     def __post_init__(self) -> None:
         """Refuse a curve that would turn the order round."""
-        is_finite = all(map(math.isfinite, msgspec.structs.astuple(self)))
-        if not (is_finite and self.slope > 0 and self.utterance_slope >= 0):
+        super().__post_init__()
+        if self.utterance_slope < 0:
             raise ValueError(f"{self}: slope must exceed 0, utterance_slope must not be negative")
 
     def __call__(self, probability: float, avg_log_probability: float = 0.0) -> float:

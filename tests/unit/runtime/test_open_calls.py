@@ -219,7 +219,7 @@ async def test_what_a_call_counts_while_its_partition_is_taken_away_is_not_told(
     (session,) = bench.runtime.partitions
     machine = session.machines["a"]
 
-    def feed(message: Word, offset: int) -> Sequence[Effect]:
+    def feed(_: Word, offset: int) -> Sequence[Effect]:
         machine.counters.duplicates += 1
         bench.runtime.end_generation()
         return (Commit((offset,)),)

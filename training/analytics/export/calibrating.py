@@ -8,10 +8,9 @@ import msgspec
 import numpy as np
 from msgspec.structs import replace
 
-from models.analytics.calibration import ConfidenceLine
 from models.analytics.manifest import load_analytics_manifest
 from models.console import WorkProgress
-from models.log_odds import logit
+from models.log_odds import ConfidenceLine, logit
 from models.store.manifest import write_manifest
 from training.analytics.corpus.files import read_split
 from training.analytics.evaluation.opening import UNCALIBRATED, manifest_of, opened

@@ -26,8 +26,8 @@ from training.analytics.learning.run import ADAPTER_FOLDER
 from training.core.json_files import read_json
 
 if TYPE_CHECKING:
-    from models.analytics.calibration import ConfidenceLine
     from models.analytics.guide import AnalysisGuide
+    from models.log_odds import ConfidenceLine
     from training.analytics.adapters.conversion import AdapterForm
     from training.analytics.adapters.gguf_adapter import Precision
     from training.analytics.evaluation.results import Report

@@ -7,11 +7,11 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from models.analytics.calibration import ConfidenceLine
 from models.analytics.manifest import FORMAT, AnalyticsManifest, load_analytics_manifest
 from models.fetching import base_model
 from models.fetching.base_model import find_base
 from models.fetching.catalogue import CATALOGUE, PublishedFile
+from models.log_odds import ConfidenceLine
 from models.store.manifest import write_manifest
 from schemas.errors import ModelIntegrityError, ModelNotFoundError
 

@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from models.analytics.calibration import ConfidenceLine
 from models.analytics.manifest import load_analytics_manifest
+from models.log_odds import ConfidenceLine
 from models.store.manifest import verified_weights, write_manifest
 from schemas.errors import ConfigurationError
 from stream_app.cli.app import app
