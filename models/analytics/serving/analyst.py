@@ -91,8 +91,11 @@ class Analyst:
             ConfigurationError: The guide or the options cannot be used.
             InferenceError: The model does not answer.
         """
-        options = options or BackendOptions()
-        manifest = load_analytics_manifest(path)
+        return cls.of(path, load_analytics_manifest(path), options or BackendOptions())
+
+    @classmethod
+    def of(cls, path: Path, manifest: AnalyticsManifest, options: BackendOptions) -> Analyst:
+        """Return the model that the manifest at a path would describe; errors as of `load`."""
         verified_weights(path, manifest)
         guide = load_guide(path.parent / manifest.guide_file)
         longest = max_answer_tokens(guide, manifest.answer_form, MAX_TURNS)

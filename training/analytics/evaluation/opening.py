@@ -7,26 +7,27 @@ from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
-from models.analytics.answer_parts import MAX_TURNS
-from models.analytics.backends.choice import open_backend
-from models.analytics.grammar import max_answer_tokens
 from models.analytics.guide import load_guide
 from models.analytics.manifest import load_analytics_manifest
-from models.analytics.serving.analyst import TEMPLATE_TOKENS, Analyst
+from models.analytics.serving.analyst import Analyst
 from models.store.files import find_manifests
 from models.store.manifest import verified_weights
 from schemas.errors import ConfigurationError
 from training.analytics.evaluation.asking import AnalystAnswerer
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator
     from pathlib import Path
 
     from models.analytics.backends.choice import BackendOptions
     from models.analytics.guide import AnalysisGuide
 
 ADAPTER, BASE, UNCALIBRATED = "adapter", "base", "adapter without its confidence lines"
-_BASE_ALONE = {"gguf_adapter": "", "peft_folder": "", "mlx_folder": "", "confidences": {}}
+_CHANGES: dict[str, dict[str, object]] = {
+    ADAPTER: {},
+    BASE: {"gguf_adapter": "", "peft_folder": "", "mlx_folder": "", "confidences": {}},
+    UNCALIBRATED: {"confidences": {}},
+}
 
 
 def manifest_of(model: Path) -> Path:
@@ -68,23 +69,11 @@ def opened(manifest_path: Path, options: BackendOptions, kind: str) -> Iterator[
     Raises:
         CallstreamError: The model cannot be loaded.
     """
-    if kind == ADAPTER:
-        analyst = Analyst.load(manifest_path, options)
-    else:
-        changes = _BASE_ALONE if kind == BASE else {"confidences": {}}
-        analyst = _changed(manifest_path, options, changes)
+    manifest = replace(load_analytics_manifest(manifest_path), **_CHANGES[kind])
+    analyst = Analyst.of(manifest_path, manifest, options)
+    if kind == BASE:
+        analyst.name = manifest.base
     try:
         yield AnalystAnswerer(analyst)
     finally:
         analyst.close()
-
-
-def _changed(path: Path, options: BackendOptions, changes: Mapping[str, object]) -> Analyst:
-    """Return the model that a manifest with changes would describe."""
-    guide, manifest = guide_of(path), replace(load_analytics_manifest(path), **changes)
-    longest = max_answer_tokens(guide, manifest.answer_form, MAX_TURNS)
-    tokens = manifest.max_prompt_tokens + TEMPLATE_TOKENS + longest
-    backend = open_backend(path, manifest, options, context_tokens=tokens)
-    has_adapter = manifest.gguf_adapter or manifest.peft_folder or manifest.mlx_folder
-    name = manifest.versioned_name if has_adapter else manifest.base
-    return Analyst(name, guide, manifest, backend)
