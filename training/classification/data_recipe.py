@@ -74,6 +74,9 @@ def _source_complaints(recipe: DataRecipe) -> Iterator[str]:
     for name, source in recipe.sources.items():
         if min(source.limit, source.rows) < 0:
             yield f"sources.{name}: limit and rows must be 0 or more"
+        weights = source.forms.values()
+        if min(weights, default=0) < 0 or (weights and not any(weights)):
+            yield f"sources.{name}.forms: no weight may be below 0, and one must be above"
         shares = recipe.shares(source)
         if min(shares) < 0 or sum(shares) >= 1:
             yield f"sources.{name}: the shares for test and validation must leave some to train on"

@@ -12,7 +12,7 @@ from training.text.phrasings import filled, with_capitals
 
 if TYPE_CHECKING:
     import random
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from schemas.base import Party
     from training.classification.corpus.rows import Split
@@ -31,13 +31,7 @@ _USUAL = {"High": (55, 15, 20, 10), "Medium": (27, 33, 22, 18), "Low": (12, 22, 
 _PRIORITY_WEIGHTS = {"High": 4, "Medium": 3, "Low": 3}
 _MAY_TURN = ("calm", "health", "violence", "neglect")  # concerns whose urgency changes no topic
 _TURNS_URGENT = 0.06
-_FORMS: tuple[Form, ...] = ("dialogue", "opening", "note")
-_FORM_WEIGHTS: dict[Split, tuple[int, ...]] = {
-    # A note says as much of the subject as a dialogue of five times its length
-    "train": (22, 13, 65),
-    "validation": (78, 12, 10),
-    "test": (78, 12, 10),
-}
+USUAL_FORMS: dict[Form, int] = {"dialogue": 78, "opening": 12, "note": 10}
 _SHORT_CORE = 5  # words; a note of less is too short for a label
 _SHORT, _USUAL_LENGTH, _LONG = 0.15, 0.45, 0.9  # chance of each optional part of a call
 
@@ -79,13 +73,14 @@ class Composer:
         self._chance = draw.choice((_SHORT, _USUAL_LENGTH, _USUAL_LENGTH, _LONG))
         self._turns: list[tuple[Party, str]] = []
 
-    def call(self, main: str) -> Call:
+    def call(self, main: str, forms: Mapping[Form, int]) -> Call:
         """Return the call.
 
         Args:
             main: Main category of the topic: what belongs to others may be said by the way.
+            forms: Weights of the forms that it may have.
         """
-        form = self._draw.choices(_FORMS, _FORM_WEIGHTS[self._split])[0]
+        form = self._draw.choices(list(forms), list(forms.values()))[0]
         priority = self._priority()
         if form == "note":
             self._note(priority)

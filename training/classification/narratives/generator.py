@@ -10,7 +10,7 @@ import msgspec
 
 from models.text.spoken_form import spoken_form
 from training.classification.corpus.rows import SPLITS, RowTurn, Split
-from training.classification.narratives.calls import Call, Composer
+from training.classification.narratives.calls import USUAL_FORMS, Call, Composer, Form
 from training.classification.narratives.content import content_of
 from training.classification.narratives.heard import HearingNoise, heard, similar_words
 from training.classification.narratives.topics import Topic, all_topics
@@ -54,13 +54,16 @@ class Narrative(msgspec.Struct, frozen=True):
     provenance: dict[str, str] = {}
 
 
-def generate(mains: Mapping[str, str], rows: int, seed: int) -> Iterator[Narrative]:
+def generate(
+    mains: Mapping[str, str], rows: int, seed: int, forms: Mapping[Form, int]
+) -> Iterator[Narrative]:
     """Yield calls for every split, and some that no label fits.
 
     Args:
         mains: Main category by sub-category.
         rows: Of the train split.
         seed: Of everything that is drawn.
+        forms: Weights of the forms of training calls; none takes those of the other splits.
 
     Raises:
         RecipeError: Nothing is written for a sub-category.
@@ -68,9 +71,11 @@ def generate(mains: Mapping[str, str], rows: int, seed: int) -> Iterator[Narrati
     topics = _topics(mains)
     for split in SPLITS:
         count = rows if split == "train" else rows // _LATER_SHARE
+        weights = forms if forms and split == "train" else USUAL_FORMS
         for index in range(count):
             topic = topics[index % len(topics)]
-            yield _narrative(topic, mains[topic.name], split, f"{seed}/{split}/{index:05}")
+            name = f"{seed}/{split}/{index:05}"
+            yield _narrative(topic, mains[topic.name], split, name, weights)
         for index in range(round(count * _NO_CALLS_SHARE)):
             yield _no_call(split, f"{seed}/{split}/no_call/{index:05}")
 
@@ -87,10 +92,12 @@ def _topics(names: Mapping[str, str]) -> list[Topic]:
     return [written[name] for name in names]
 
 
-def _narrative(topic: Topic, main: str, split: Split, name: str) -> Narrative:
+def _narrative(
+    topic: Topic, main: str, split: Split, name: str, forms: Mapping[Form, int]
+) -> Narrative:
     draw = random.Random(name)
     situation = draw.choice(topic.situations_of(split))
-    call = Composer(content_of(split), topic, situation, split, draw).call(main)
+    call = Composer(content_of(split), topic, situation, split, draw).call(main, forms)
     turns = _transcript(call, draw)
     is_heard = draw.random() < _HEARD_SHARE
     if is_heard:

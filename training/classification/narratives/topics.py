@@ -16,7 +16,7 @@ from training.core.errors import MissingDataError
 FormT = TypeVar("FormT")
 
 CONTENT = Path(__file__).parent / "content"
-FURTHER = "further_*.toml"
+TOPICS, FURTHER, UNSEEN = "topics/*.toml", "further/*.toml", "unseen/*.toml"
 PRIORITIES = {"H": "High", "M": "Medium", "L": "Low"}
 Who = Literal["child", "parent", "adult", "self", "friend"]
 Concern = Literal[
@@ -57,6 +57,7 @@ class Topic(msgspec.Struct, frozen=True):
         facts: That an agent explains.
         situations: Of all splits, by position.
         further: Situations that are for training only.
+        unseen: Situations that are never trained on, for validation and test by turns.
     """
 
     name: str
@@ -69,11 +70,12 @@ class Topic(msgspec.Struct, frozen=True):
     facts: tuple[str, ...]
     situations: tuple[Situation, ...]
     further: tuple[Situation, ...]
+    unseen: tuple[Situation, ...]
 
     def situations_of(self, split: Split) -> list[Situation]:
         """Return the situations of a split."""
-        further = self.further if split == "train" else ()
-        return [*of_split(self.situations, split), *further]
+        more = {"train": self.further, "validation": self.unseen[::2], "test": self.unseen[1::2]}
+        return [*of_split(self.situations, split), *more[split]]
 
 
 class _Written(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -96,22 +98,23 @@ def all_topics() -> tuple[Topic, ...]:
     Raises:
         MissingDataError: A file is not of the form, or a topic lacks phrasings for a split.
     """
-    further = _further()
+    further, unseen = _by_topic(FURTHER), _by_topic(UNSEEN)
     found: dict[str, Topic] = {}
-    for path in sorted(CONTENT.glob("topics_*.toml")):
+    for path in sorted(CONTENT.glob(TOPICS)):
         for name, topic in _read(path, dict[str, _Written]).items():
             if name in found:
                 raise MissingDataError(f"the topic {name!r} of {path.name} stands there twice")
-            found[name] = _topic(name, topic, further.pop(name, ()))
-    if further:
-        raise MissingDataError(f"{FURTHER} names what is no topic: {', '.join(further)}")
+            found[name] = _topic(name, topic, further.pop(name, ()), unseen.pop(name, ()))
+    for pattern, left in ((FURTHER, further), (UNSEEN, unseen)):
+        if left:
+            raise MissingDataError(f"{pattern} names what is no topic: {', '.join(left)}")
     return tuple(found[name] for name in sorted(found))
 
 
-def _further() -> dict[str, tuple[str, ...]]:
-    """Return the situations for training alone, of all files that have some, by topic."""
+def _by_topic(pattern: str) -> dict[str, tuple[str, ...]]:
+    """Return the situations of all files of a pattern, by topic."""
     found: dict[str, tuple[str, ...]] = {}
-    for path in sorted(CONTENT.glob(FURTHER)):
+    for path in sorted(CONTENT.glob(pattern)):
         for name, situations in _read(path, dict[str, tuple[str, ...]]).items():
             found[name] = (*found.get(name, ()), *situations)
     return found
@@ -124,10 +127,10 @@ def _read(path: Path, form: type[FormT]) -> FormT:
         raise MissingDataError(f"the narratives {path.name} are not valid: {error}") from error
 
 
-def _topic(name: str, written: _Written, further: tuple[str, ...]) -> Topic:
-    situations = tuple(
-        _situation(f"{name}/{index:02}", text) for index, text in enumerate(written.situations)
-    )
+def _topic(
+    name: str, written: _Written, further: tuple[str, ...], unseen: tuple[str, ...]
+) -> Topic:
+    situations = _situations(name, written.situations)
     for what in (written.gists, written.facts, situations):
         if not all(of_split(what, split) for split in SPLITS):
             raise MissingDataError(f"the topic {name!r} needs lists of {LEAST} phrasings or more")
@@ -141,8 +144,13 @@ def _topic(name: str, written: _Written, further: tuple[str, ...]) -> Topic:
         written.gists,
         written.facts,
         situations,
-        tuple(_situation(f"{name}/further/{at:02}", text) for at, text in enumerate(further)),
+        _situations(f"{name}/further", further),
+        _situations(f"{name}/unseen", unseen),
     )
+
+
+def _situations(group: str, texts: tuple[str, ...]) -> tuple[Situation, ...]:
+    return tuple(_situation(f"{group}/{at:02}", text) for at, text in enumerate(texts))
 
 
 def _situation(family: str, text: str) -> Situation:

@@ -24,7 +24,8 @@ def read_narratives(reading: Reading) -> Iterator[Found]:
         RecipeError: Nothing is written for a sub-category of the label set.
     """
     mains = {label.name: label.parent for label in reading.label_set.task(_SUB_CATEGORY).labels}
-    for each in generate(mains, reading.source.rows, reading.seed):
+    source = reading.source
+    for each in generate(mains, source.rows, reading.seed, source.forms):
         given = {
             _SUB_CATEGORY: each.sub_category,
             _PRIORITY: each.priority,

@@ -7,6 +7,7 @@ from typing import Literal
 import msgspec
 
 from training.classification.corpus.rows import Split
+from training.classification.narratives.calls import Form
 
 SourceKind = Literal[
     "banking77",
@@ -39,6 +40,9 @@ class Source(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         limit: Training rows at most, spread evenly over the labels; 0 takes all.
         is_synthetic: No human wrote the calls of a file.
         rows: That a generator makes for the train split; a tenth as many for each other.
+        forms: Weights of the forms of generated training calls, such as ``note = 100``: a note
+            says as much of the subject as a dialogue of five times its length. None takes those
+            of validation and test.
     """
 
     kind: SourceKind
@@ -52,3 +56,4 @@ class Source(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     limit: int = 0
     is_synthetic: bool = False
     rows: int = 0
+    forms: dict[Form, int] = {}

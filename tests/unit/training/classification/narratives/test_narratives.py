@@ -171,7 +171,7 @@ def test_every_phrasing_uses_slots_that_there_are() -> None:
     texts = set(_strings(msgspec.to_builtins(whole_content()))) | {
         text
         for topic in all_topics()
-        for each in topic.situations
+        for each in (*topic.situations, *topic.further, *topic.unseen)
         for text in (each.core, *each.details)
     }
 
@@ -180,7 +180,25 @@ def test_every_phrasing_uses_slots_that_there_are() -> None:
 
 def test_a_sub_category_without_narratives_is_refused() -> None:
     with pytest.raises(RecipeError, match="no narratives for Unheard Of"):
-        list(generate({"Unheard Of": "VANE"}, rows=1, seed=1))
+        list(generate({"Unheard Of": "VANE"}, rows=1, seed=1, forms={}))
+
+
+def test_the_recipe_decides_the_forms_of_training_calls_alone(labels: LabelSet) -> None:
+    source = Source(kind="narratives", rows=300, forms={"note": 1})
+    found = list(read_source(Reading("narratives", source, Path("nowhere"), labels, 3)))
+
+    forms = {split: {row.provenance.get("form") for row in _rows(found, split)} for split in SPLITS}
+    assert forms["train"] == {"note", None}  # without a form: no call that a label fits
+    assert "dialogue" in forms["test"]
+
+
+def test_unseen_situations_are_for_validation_and_test_by_turns() -> None:
+    for topic in all_topics():
+        families = {split: {each.family for each in topic.situations_of(split)} for split in SPLITS}
+        assert {each.family for each in topic.unseen[::2]} <= families["validation"]
+        assert {each.family for each in topic.unseen[1::2]} <= families["test"]
+        assert {each.family for each in topic.further} <= families["train"]
+        assert len(topic.unseen) >= 12
 
 
 def test_every_topic_has_enough_phrasings_and_circumstances() -> None:
