@@ -10,9 +10,10 @@ from pathlib import Path
 
 import pytest
 
+from models.analytics.backends.completions import Completion, CompletionClient
 from models.analytics.backends.grammar import compiled
 from models.analytics.backends.llama import LlamaBackend, LlamaOptions
-from models.analytics.backends.protocol import Generated
+from models.analytics.backends.protocol import Generated, Request
 from models.analytics.prompts import Prompt
 from schemas.errors import ModelIntegrityError
 from schemas.failed import Failed
@@ -50,6 +51,19 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     make_peft(base, folder / "peft")
     write_gguf(read_peft(folder / "peft"), folder / "adapter.gguf", read_shape(base))
     return folder
+
+
+@pytest.fixture
+def asked(monkeypatch: pytest.MonkeyPatch) -> threading.Event:
+    """Return what is set once a process is chosen; one that dies earlier is replaced."""
+    event, complete = threading.Event(), CompletionClient.complete
+
+    def asking(client: CompletionClient, request: Request) -> Completion:
+        event.set()
+        return complete(client, request)
+
+    monkeypatch.setattr(CompletionClient, "complete", asking)
+    return event
 
 
 @pytest.fixture(scope="module")
@@ -109,14 +123,16 @@ def test_an_adapter_changes_the_answers(folder: Path, backend: LlamaBackend) -> 
 
 
 @may_not_connect
-def test_a_crash_fails_the_request_that_runs_and_no_later_one(backend: LlamaBackend) -> None:
+def test_a_crash_fails_the_request_that_runs_and_no_later_one(
+    backend: LlamaBackend, asked: threading.Event
+) -> None:
     answers: list[Generated | Failed] = []
     endless = request_of(grammar=ENDLESS, max_tokens=3000)
     crashed = backend.process_id
     os.kill(crashed, signal.SIGSTOP)  # for good: no machine is quick enough to answer before
     asking = threading.Thread(target=lambda: answers.extend(backend.generate([endless])))
     asking.start()
-    wait_until(backend.is_running, "the answer is being written")
+    assert asked.wait(10)
     os.kill(crashed, signal.SIGKILL)  # the one signal that ends a process that is stopped
     asking.join()
 
