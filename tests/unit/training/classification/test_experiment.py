@@ -342,6 +342,15 @@ def test_the_bundled_recipes_are_valid() -> None:
         assert recipes[name].learning.max_tokens == 128
 
 
+def test_the_rounds_of_a_model_divide_their_calls_alike() -> None:
+    """The seed decides the splits: another one would test on what an earlier round has learnt."""
+    rounds = [read_recipe(_recipe(f"helpline{name}")) for name in ("_notes", "_mixed", "")]
+
+    assert len({each.seed for each in rounds}) == 1
+    sources = [each.data.sources["helpline_calls"] for each in rounds]
+    assert sources == [sources[0]] * len(rounds)
+
+
 def test_the_documents_preset_has_its_settings() -> None:
     recipe = read_recipe(_recipe("distilbert"))
 

@@ -165,6 +165,7 @@ def test_what_is_learnt_from_synthetic_rows_alone_is_told(data: Path, tmp_path: 
         ('data.composition.without=["Nothing"]', "no label 'Nothing'"),
         ("data.near_copy=2.0", "near_copy must lie in"),
         ("data.sources.banking77.limit=-1", "must be 0 or more"),
+        ("data.sources.banking77.forms.note=0", "no weight may be below 0, and one must be above"),
         ('data.label_set="weather"', "no label set 'weather'"),
         ("data.sorces=1", "unknown field `sorces`"),
     ],
