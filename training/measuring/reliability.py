@@ -24,12 +24,12 @@ class ReliabilityBin(msgspec.Struct, frozen=True):
 
 
 def reliability(
-    confidence: FloatArray, is_right: npt.NDArray[np.bool_]
+    confidence: FloatArray, is_right: npt.NDArray[np.bool_], *, bins: int = BINS
 ) -> tuple[ReliabilityBin, ...]:
     """Return the share of right answers by confidence, in bins of equal width."""
-    places = np.minimum((confidence * BINS).astype(int), BINS - 1)
+    places = np.minimum((confidence * bins).astype(int), bins - 1)
     found = []
-    for place in range(BINS):
+    for place in range(bins):
         inside = places == place
         if inside.any():
             mean, share = float(confidence[inside].mean()), float(is_right[inside].mean())
@@ -37,8 +37,10 @@ def reliability(
     return tuple(found)
 
 
-def calibration_error(confidence: FloatArray, is_right: npt.NDArray[np.bool_]) -> float:
+def calibration_error(
+    confidence: FloatArray, is_right: npt.NDArray[np.bool_], *, bins: int = BINS
+) -> float:
     """Return the expected calibration error: the mean distance of confidence and share right."""
-    bins = reliability(confidence, is_right)
-    distance = sum(each.answers * abs(each.confidence - each.right) for each in bins)
+    found = reliability(confidence, is_right, bins=bins)
+    distance = sum(each.answers * abs(each.confidence - each.right) for each in found)
     return distance / max(len(confidence), 1)

@@ -14,7 +14,7 @@ from models.asr.checkpoints.weights import SpeechWeights
 from models.asr.core.confidence import IDENTITY, ConfidenceCurve
 from models.asr.core.policy import DEFAULT_POLICY, PolicyConfig
 from models.asr.core.requests import SpeechEngine
-from training.asr.evaluation.confidence import calibration_error, fit_curve, heard_words
+from training.asr.evaluation.confidence import curve_error, fit_curve, heard_words
 from training.asr.evaluation.decoding import decode_all, decode_silent
 from training.asr.evaluation.policy_trials import PolicyTrial, choose_guard, try_policies
 from training.asr.evaluation.speech_presence import (
@@ -125,8 +125,8 @@ def calibrate(engine: SpeechEngine, unheard: Unheard) -> Calibration:
         speech=speech,
         policy=choose_guard(trials),
         word_shift_ms=-round(times.bias_ms) if times else 0,
-        error_before=round(calibration_error(checked, IDENTITY), 4),
-        error_after=round(calibration_error(checked, curve), 4),
+        error_before=round(curve_error(checked, IDENTITY), 4),
+        error_after=round(curve_error(checked, curve), 4),
         fit_words=len(fitted),
         check_words=len(checked),
         speech_check=check_speech_curve(speech, _hypotheses(check), silent[1::2]),

@@ -10,6 +10,7 @@ from models.asr.core.confidence import ConfidenceCurve
 from models.log_odds import logit
 from training.asr.evaluation.decoding import matched_words
 from training.measuring.logistic import MIN_SLOPE, logistic_line, platt_targets
+from training.measuring.reliability import calibration_error
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -59,12 +60,8 @@ def fit_curve(fitted: Sequence[HeardWord]) -> ConfidenceCurve:
     )
 
 
-def calibration_error(checked: Sequence[HeardWord], curve: ConfidenceCurve) -> float:
-    """Return the expected calibration error, 0 to 1, over ten bins of equal width."""
+def curve_error(checked: Sequence[HeardWord], curve: ConfidenceCurve) -> float:
+    """Return the expected calibration error of a curve, 0 to 1, over ten bins of equal width."""
     confidences = np.array([curve(one.confidence, one.avg_log_probability) for one in checked])
-    is_right = np.array([one.is_right for one in checked], dtype=float)
-    bins = np.minimum((confidences * ECE_BINS).astype(int), ECE_BINS - 1)
-    gaps = [
-        abs(float((confidences[bins == n] - is_right[bins == n]).sum())) for n in range(ECE_BINS)
-    ]
-    return sum(gaps) / max(len(checked), 1)
+    is_right = np.array([one.is_right for one in checked], dtype=bool)
+    return calibration_error(confidences, is_right, bins=ECE_BINS)

@@ -1,11 +1,12 @@
-"""Topics: what calls of one sub-category are about, as written in ``content/topics_*.toml``."""
+"""Topics: what calls of one sub-category are about, as written in ``content``."""
 
 from __future__ import annotations
 
 import tomllib
+from collections import defaultdict
 from functools import cache
 from pathlib import Path
-from typing import Literal, TypeVar
+from typing import TYPE_CHECKING, Literal, TypeVar
 
 import msgspec
 
@@ -13,10 +14,13 @@ from training.classification.corpus.rows import SPLITS, Split
 from training.classification.narratives.phrasings import LEAST, of_split
 from training.core.errors import MissingDataError
 
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
 FormT = TypeVar("FormT")
 
 CONTENT = Path(__file__).parent / "content"
-TOPICS, FURTHER, UNSEEN = "topics/*.toml", "further/*.toml", "unseen/*.toml"
+TOPICS, FURTHER, UNSEEN = "topics/*.toml", "further/*.txt", "unseen/*.txt"
 PRIORITIES = {"H": "High", "M": "Medium", "L": "Low"}
 Who = Literal["child", "parent", "adult", "self", "friend"]
 Concern = Literal[
@@ -111,12 +115,16 @@ def all_topics() -> tuple[Topic, ...]:
     return tuple(found[name] for name in sorted(found))
 
 
-def _by_topic(pattern: str) -> dict[str, tuple[str, ...]]:
-    """Return the situations of all files of a pattern, by topic."""
-    found: dict[str, tuple[str, ...]] = {}
+def _by_topic(pattern: str) -> dict[str, list[str]]:
+    """Return the situations of all files of a pattern, a line each under the topic in brackets."""
+    found: defaultdict[str, list[str]] = defaultdict(list)
     for path in sorted(CONTENT.glob(pattern)):
-        for name, situations in _read(path, dict[str, tuple[str, ...]]).items():
-            found[name] = (*found.get(name, ()), *situations)
+        topic = ""
+        for line in path.read_text("utf-8").splitlines():
+            if line.startswith("["):
+                topic = line.strip("[]")
+            elif line and not line.startswith("#"):
+                found[topic].append(line)
     return found
 
 
@@ -127,9 +135,7 @@ def _read(path: Path, form: type[FormT]) -> FormT:
         raise MissingDataError(f"the narratives {path.name} are not valid: {error}") from error
 
 
-def _topic(
-    name: str, written: _Written, further: tuple[str, ...], unseen: tuple[str, ...]
-) -> Topic:
+def _topic(name: str, written: _Written, further: Sequence[str], unseen: Sequence[str]) -> Topic:
     situations = _situations(name, written.situations)
     for what in (written.gists, written.facts, situations):
         if not all(of_split(what, split) for split in SPLITS):
@@ -149,7 +155,7 @@ def _topic(
     )
 
 
-def _situations(group: str, texts: tuple[str, ...]) -> tuple[Situation, ...]:
+def _situations(group: str, texts: Sequence[str]) -> tuple[Situation, ...]:
     return tuple(_situation(f"{group}/{at:02}", text) for at, text in enumerate(texts))
 
 
@@ -157,7 +163,7 @@ def _situation(family: str, text: str) -> Situation:
     head, _, said = text.partition(": ")
     who, _, letters = head.partition("/")
     try:
-        priorities = tuple(PRIORITIES[letter] for letter in letters)
+        priorities = tuple(PRIORITIES[letter] for letter in letters or "?")  # no letter is as wrong
         core, *details = (part.strip() for part in said.split(" // "))
         return Situation(family, msgspec.convert(who, Who), priorities, core, tuple(details))
     except (KeyError, ValueError, msgspec.ValidationError) as error:

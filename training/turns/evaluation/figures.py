@@ -116,8 +116,8 @@ def draw_reliability(results: Sequence[SetResult]) -> Figure:
     figure, axes = _axes((5.0, 4.5))
     axes.plot([0, 1], [0, 1], color="grey", linewidth=0.8)
     for one in results:
-        given = [found.probability for found in one.bins]
-        shares = [found.complete for found in one.bins]
+        given = [found.confidence for found in one.bins]
+        shares = [found.right for found in one.bins]
         label = f"{one.model} on {one.set}: error {one.calibration_error:.3f}"
         axes.plot(given, shares, marker=".", label=label, linewidth=1.2)
     axes.set(xlabel="probability given", ylabel="share complete", title="reliability")

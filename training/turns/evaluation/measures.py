@@ -13,6 +13,7 @@ from sklearn.metrics import (  # type: ignore[import-untyped]
 )
 
 from models.intervals import Interval, wilson
+from training.measuring.reliability import ReliabilityBin, calibration_error, reliability
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -41,14 +42,6 @@ class OperatingPoint(msgspec.Struct, frozen=True):
     threshold: float
     interrupts: float
     waits: float
-
-
-class Bin(msgspec.Struct, frozen=True):
-    """Examples of about the same probability: how many of them are complete."""
-
-    examples: int
-    probability: float
-    complete: float
 
 
 class SetResult(msgspec.Struct, frozen=True):
@@ -81,7 +74,7 @@ class SetResult(msgspec.Struct, frozen=True):
     auc: float | None
     calibration_error: float
     operations: tuple[OperatingPoint, ...]
-    bins: tuple[Bin, ...]
+    bins: tuple[ReliabilityBin, ...]
     sources: dict[str, Share]
     unlike_training: Share | None = None
 
@@ -114,7 +107,6 @@ def score_probabilities(
         truth, judged, average="binary", zero_division=0.0
     )
     is_mixed = 0 < truth.sum() < len(truth)
-    bins = _bins(probabilities, truth)
     return SetResult(
         model=names[0],
         set=names[1],
@@ -128,11 +120,9 @@ def score_probabilities(
         recall=_rounded(recall),
         f1=_rounded(f1),
         auc=_rounded(roc_auc_score(truth, probabilities)) if is_mixed else None,
-        calibration_error=_rounded(
-            sum(b.examples * abs(b.probability - b.complete) for b in bins) / max(len(truth), 1)
-        ),
+        calibration_error=_rounded(calibration_error(probabilities, truth, bins=_BINS)),
         operations=tuple(_operation(probabilities, truth, one) for one in _THRESHOLDS),
-        bins=bins,
+        bins=reliability(probabilities, truth, bins=_BINS),
         sources=_by_source(judged == truth, sources),
     )
 
@@ -154,17 +144,6 @@ def _operation(probabilities: np.ndarray, truth: np.ndarray, threshold: float) -
     interrupts = float(judged[~truth].mean()) if (~truth).any() else 0.0
     waits = float((~judged[truth]).mean()) if truth.any() else 0.0
     return OperatingPoint(threshold, _rounded(interrupts), _rounded(waits))
-
-
-def _bins(probabilities: np.ndarray, truth: np.ndarray) -> tuple[Bin, ...]:
-    bins = np.minimum((probabilities * _BINS).astype(int), _BINS - 1)
-    found = []
-    for index in range(_BINS):
-        inside = bins == index
-        if inside.any():
-            mean, share = probabilities[inside].mean(), truth[inside].mean()
-            found.append(Bin(int(inside.sum()), _rounded(mean), _rounded(share)))
-    return tuple(found)
 
 
 def _by_source(right: np.ndarray, sources: Sequence[str]) -> dict[str, Share]:

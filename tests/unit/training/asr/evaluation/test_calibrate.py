@@ -13,7 +13,7 @@ from models.asr.core.requests import DEFAULT_OPTIONS, DecodeOptions, SpeechReque
 from models.audio.samples import FloatArray
 from tests.support.models.micro import MICRO
 from training.asr.evaluation.calibrate import Calibration, Unheard, calibrate, uncalibrated
-from training.asr.evaluation.confidence import HeardWord, calibration_error, fit_curve
+from training.asr.evaluation.confidence import HeardWord, curve_error, fit_curve
 from training.asr.evaluation.decoding import cuts
 from training.asr.evaluation.policy_trials import choose_guard, try_policies
 from training.asr.speech.non_speech import loudest_stretches, non_speech_clips
@@ -122,7 +122,7 @@ def test_the_curve_behind_the_words_is_found_and_lowers_the_error() -> None:
     assert curve.slope == pytest.approx(0.6, abs=0.1)
     assert curve.intercept == pytest.approx(-0.5, abs=0.15)
     assert curve.utterance_slope == pytest.approx(1.2, abs=0.15)
-    assert calibration_error(checked, curve) < calibration_error(checked, IDENTITY) / 4
+    assert curve_error(checked, curve) < curve_error(checked, IDENTITY) / 4
 
 
 def test_many_sure_words_that_are_wrong_do_not_throw_the_curve_off() -> None:
@@ -146,7 +146,7 @@ def test_a_harder_utterance_never_makes_a_word_surer() -> None:
 def test_the_calibration_error_is_the_mean_gap() -> None:
     half_right = [HeardWord(0.75, 0.0, n % 2 == 0) for n in range(10)]
 
-    assert calibration_error(half_right, IDENTITY) == pytest.approx(0.25)
+    assert curve_error(half_right, IDENTITY) == pytest.approx(0.25)
 
 
 @pytest.mark.parametrize("is_right", [True, False])

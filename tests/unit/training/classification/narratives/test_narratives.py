@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import shutil
 from collections import Counter, defaultdict
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,6 +14,7 @@ import pytest
 from models.classification.label_set import LabelSet, load_label_set
 from models.text.spoken_form import spoken_form
 from training.classification.corpus.rows import SPLITS, Row, RowTurn, Split
+from training.classification.narratives import topics
 from training.classification.narratives.content import Content, content_of, whole_content
 from training.classification.narratives.generator import generate
 from training.classification.narratives.heard import HearingNoise, heard, similar_words
@@ -22,7 +24,7 @@ from training.classification.narratives.topics import all_topics
 from training.classification.sources.protocol import Found, Reading
 from training.classification.sources.readers import read_source
 from training.classification.sources.recipe import Source
-from training.core.errors import RecipeError
+from training.core.errors import MissingDataError, RecipeError
 from training.text.phrasings import filled, slots_of
 from training.text.spoken_words import split_sentences
 
@@ -199,6 +201,26 @@ def test_unseen_situations_are_for_validation_and_test_by_turns() -> None:
         assert {each.family for each in topic.unseen[1::2]} <= families["test"]
         assert {each.family for each in topic.further} <= families["train"]
         assert len(topic.unseen) >= 12
+
+
+@pytest.mark.parametrize(
+    ("written", "fault"),
+    [
+        ("[Bullying]\nchild/M: They took my shoes.\n[Bulying]\nchild/M: Again.\n", "'?Bulying"),
+        ("child/M: They took my shoes.\n[Bullying]\n", "no topic"),
+        ("[Bullying]\nchild: They took my shoes.\n", "the situation Bullying/further/00 is not"),
+    ],
+)
+def test_further_situations_of_no_topic_or_form_are_refused(
+    written: str, fault: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shutil.copytree(topics.CONTENT / "topics", tmp_path / "topics")
+    (tmp_path / "further").mkdir()
+    (tmp_path / "further" / "more.txt").write_text(written)
+    monkeypatch.setattr(topics, "CONTENT", tmp_path)
+
+    with pytest.raises(MissingDataError, match=fault):
+        all_topics.__wrapped__()
 
 
 def test_every_topic_has_enough_phrasings_and_circumstances() -> None:
