@@ -6,7 +6,7 @@ import tomllib
 from collections import defaultdict
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, TypeVar
+from typing import TYPE_CHECKING, Annotated, Literal, TypeVar
 
 import msgspec
 
@@ -22,6 +22,7 @@ FormT = TypeVar("FormT")
 CONTENT = Path(__file__).parent / "content"
 TOPICS, FURTHER, UNSEEN = "topics/*.toml", "further/*.txt", "unseen/*.txt"
 PRIORITIES = {"H": "High", "M": "Medium", "L": "Low"}
+Priorities = Annotated[tuple[str, ...], msgspec.Meta(min_length=1)]
 Who = Literal["child", "parent", "adult", "self", "friend"]
 Concern = Literal[
     "violence", "distress", "sexual", "health", "mind", "neglect", "exploitation", "calm"
@@ -163,7 +164,7 @@ def _situation(family: str, text: str) -> Situation:
     head, _, said = text.partition(": ")
     who, _, letters = head.partition("/")
     try:
-        priorities = tuple(PRIORITIES[letter] for letter in letters or "?")  # no letter is as wrong
+        priorities = msgspec.convert([PRIORITIES[letter] for letter in letters], Priorities)
         core, *details = (part.strip() for part in said.split(" // "))
         return Situation(family, msgspec.convert(who, Who), priorities, core, tuple(details))
     except (KeyError, ValueError, msgspec.ValidationError) as error:
