@@ -298,7 +298,7 @@ def _fingerprint(recipe: DataRecipe, label_set: LabelSet, data: Path, seed: int)
         path
         for folder in _CODE
         for path in (here / folder).rglob("*")
-        if path.suffix in {".py", ".toml"}
+        if path.suffix in {".py", ".toml", ".txt"}
     )
     files += [here.parent / name for name in _SHARED]
     parts += [f"{path.name} {_sha256(path)}" for path in files]

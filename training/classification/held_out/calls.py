@@ -9,31 +9,17 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from models.classification.label_set import load_label_set
-from schemas.base import Party
 from schemas.classification import Abstention
 from schemas.errors import ConfigurationError
+from training.classification.corpus.marked_turns import marked_turns
+from training.classification.corpus.rows import RowTurn
 from training.core.errors import MissingDataError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from models.classification.label_set import LabelSet
 
 PATH = Path(__file__).parent / "helpline_calls.toml"
 LABEL_SET = "helpline"
-_PARTIES: dict[str, Party] = {"A": "agent", "C": "customer", "U": "unknown"}
-
-
-class HeldOutTurn(msgspec.Struct, frozen=True):
-    """What one party said.
-
-    Attributes:
-        party: Who speaks.
-        text: As it was written by hand.
-    """
-
-    party: Party
-    text: str
 
 
 class HeldOutCall(msgspec.Struct, frozen=True):
@@ -47,7 +33,7 @@ class HeldOutCall(msgspec.Struct, frozen=True):
     """
 
     id: str
-    turns: tuple[HeldOutTurn, ...]
+    turns: tuple[RowTurn, ...]
     labels: dict[str, str]
     abstained: Abstention = ""
 
@@ -88,18 +74,10 @@ def read_held_out(path: Path = PATH) -> tuple[HeldOutCall, ...]:
 
 def _call(written: _Written, label_set: LabelSet) -> HeldOutCall:
     try:
-        turns = tuple(_turns(written.text))
+        turns = tuple(marked_turns(written.text))
         return HeldOutCall(written.id, turns, _labels(written, label_set), written.abstained)
     except ValueError as error:
         raise ValueError(f"{written.id}: {error}") from error
-
-
-def _turns(text: str) -> Iterator[HeldOutTurn]:
-    for line in text.strip().splitlines():
-        mark, separator, said = line.partition(": ")
-        if mark not in _PARTIES or not separator or not said.strip():
-            raise ValueError(f"{line!r} is not 'A: ..', 'C: ..' or 'U: ..'")
-        yield HeldOutTurn(_PARTIES[mark], said.strip())
 
 
 def _labels(written: _Written, label_set: LabelSet) -> dict[str, str]:

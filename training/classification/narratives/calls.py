@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from training.classification.narratives.content import Content, Views
     from training.classification.narratives.topics import Situation, Topic
 
-Form = Literal["dialogue", "opening", "note"]
+Form = Literal["dialogue", "opening", "note", "situation"]
 INTERVENTIONS = {
     "referred": "Referred",
     "counselling": "Counselling",
@@ -44,7 +44,7 @@ class Call:
         turns: As they are spoken.
         priority: Empty where nothing said decides it.
         intervention: Empty where the agent has not done anything yet.
-        form: A whole dialogue, its opening, or somebody's note.
+        form: A whole dialogue, its opening, somebody's note, or what happened alone.
     """
 
     turns: tuple[RowTurn, ...]
@@ -82,6 +82,10 @@ class Composer:
         """
         form = self._draw.choices(list(forms), list(forms.values()))[0]
         priority = self._priority()
+        if form == "situation":
+            self._happened()
+            is_decided = len(self._situation.priorities) == 1
+            return self._finished(priority if is_decided else "", "", form)
         if form == "note":
             self._note(priority)
             return self._finished(priority, "", form)
@@ -232,12 +236,15 @@ class Composer:
         is_short = len(self._situation.core.split()) < _SHORT_CORE
         if is_short or self._perhaps():
             self._say("unknown", self._content.speech.notes)
+        self._happened()
+        self._urgency(priority)
+        self._turns = [("unknown", text) for party, text in self._turns if party != "agent"]
+
+    def _happened(self) -> None:
         self._say("unknown", [self._situation.core])
         for detail in self._situation.details:
             if self._draws(0.7):
                 self._say("unknown", [detail])
-        self._urgency(priority)
-        self._turns = [("unknown", text) for party, text in self._turns if party != "agent"]
 
     def _action(self, intervention: str) -> None:
         actions = self._content.actions

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from functools import cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
 
@@ -13,7 +13,7 @@ from training.classification.corpus.rows import SPLITS, RowTurn, Split
 from training.classification.narratives.calls import USUAL_FORMS, Call, Composer, Form
 from training.classification.narratives.content import content_of
 from training.classification.narratives.heard import HearingNoise, heard, similar_words
-from training.classification.narratives.topics import Topic, all_topics
+from training.classification.narratives.topics import Situation, Topic, all_topics
 from training.core.errors import RecipeError
 from training.text.phrasings import filled
 from training.text.spoken_words import split_sentences
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from training.text.recognizer_noise import SimilarWords
 
 _LATER_SHARE = 10  # a tenth of the training calls, each, for validation and test
+_MOST_LATER = 4000  # of these: more cost time and say little more
 _NO_CALLS_SHARE = 0.02  # of the calls, on top of them: without any label
 _HEARD_SHARE = 0.35  # of the calls, as a recognizer hears them
 _LINES = (0.5, 1.0, 2.0)  # by which the mistakes are multiplied
@@ -54,6 +55,20 @@ class Narrative(msgspec.Struct, frozen=True):
     provenance: dict[str, str] = {}
 
 
+class Subject(NamedTuple):
+    """What a call is about.
+
+    Attributes:
+        topic: Its sub-category.
+        main: Main category of the topic.
+        situation: What happened.
+    """
+
+    topic: Topic
+    main: str
+    situation: Situation
+
+
 def generate(
     mains: Mapping[str, str], rows: int, seed: int, forms: Mapping[Form, int]
 ) -> Iterator[Narrative]:
@@ -70,12 +85,12 @@ def generate(
     """
     topics = _topics(mains)
     for split in SPLITS:
-        count = rows if split == "train" else rows // _LATER_SHARE
+        count = rows if split == "train" else min(rows // _LATER_SHARE, _MOST_LATER)
         weights = forms if forms and split == "train" else USUAL_FORMS
+        subjects = [_subjects(topic, mains[topic.name], split, seed) for topic in topics]
         for index in range(count):
-            topic = topics[index % len(topics)]
-            name = f"{seed}/{split}/{index:05}"
-            yield _narrative(topic, mains[topic.name], split, name, weights)
+            subject = next(subjects[index % len(subjects)])
+            yield _narrative(subject, split, f"{seed}/{split}/{index:05}", weights)
         for index in range(round(count * _NO_CALLS_SHARE)):
             yield _no_call(split, f"{seed}/{split}/no_call/{index:05}")
 
@@ -92,12 +107,20 @@ def _topics(names: Mapping[str, str]) -> list[Topic]:
     return [written[name] for name in names]
 
 
-def _narrative(
-    topic: Topic, main: str, split: Split, name: str, forms: Mapping[Form, int]
-) -> Narrative:
+def _subjects(topic: Topic, main: str, split: Split, seed: int) -> Iterator[Subject]:
+    """Yield all situations of a topic before one comes again."""
+    situations = topic.situations_of(split)
+    draw = random.Random(f"{seed}/{split}/{topic.name}")
+    while True:
+        draw.shuffle(situations)
+        for situation in situations:
+            yield Subject(topic, main, situation)
+
+
+def _narrative(subject: Subject, split: Split, name: str, forms: Mapping[Form, int]) -> Narrative:
     draw = random.Random(name)
-    situation = draw.choice(topic.situations_of(split))
-    call = Composer(content_of(split), topic, situation, split, draw).call(main, forms)
+    topic, situation = subject.topic, subject.situation
+    call = Composer(content_of(split), topic, situation, split, draw).call(subject.main, forms)
     turns = _transcript(call, draw)
     is_heard = draw.random() < _HEARD_SHARE
     if is_heard:

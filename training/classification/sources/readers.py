@@ -18,6 +18,7 @@ from training.classification.sources.questions import (
     read_written,
     written_path,
 )
+from training.classification.sources.written_calls import read_written_calls, written_folder
 from training.core.json_lines import as_missing_data
 
 if TYPE_CHECKING:
@@ -34,6 +35,7 @@ READERS: Mapping[SourceKind, Reader] = {
     "multidogo": read_multidogo,
     "calls": read_calls,
     "written": read_written,
+    "written_calls": read_written_calls,
     "harper_valley": read_harper_valley,
     "helpline_calls": read_helpline,
     "narratives": read_narratives,
@@ -53,7 +55,15 @@ def read_source(reading: Reading) -> Iterator[Found]:
 
 def source_files(source: Source, data: Path) -> list[Path]:
     """Return the files that decide the rows of a source, beside the code; a generator has none."""
-    path = written_path(source.path) if source.kind == "written" else data / source.path
-    if not source.path or path.is_file():
-        return [path] if source.path else []
-    return sorted([*path.glob("*.jsonl.gz"), *path.glob("*.tsv")])
+    if not source.path:
+        return []
+    path = _path(source, data)
+    if path.is_file():
+        return [path]
+    return sorted(each for form in ("*.jsonl.gz", "*.tsv", "*/*.txt") for each in path.glob(form))
+
+
+def _path(source: Source, data: Path) -> Path:
+    if source.kind == "written":
+        return written_path(source.path)
+    return written_folder(source.path) if source.kind == "written_calls" else data / source.path

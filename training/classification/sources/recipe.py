@@ -16,6 +16,7 @@ SourceKind = Literal[
     "multidogo",
     "calls",
     "written",
+    "written_calls",
     "harper_valley",
     "helpline_calls",
     "narratives",
@@ -27,8 +28,8 @@ class Source(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     Attributes:
         kind: How it is read; see `training.classification.sources.readers`.
-        path: File or folder, relative to the data folder; of written questions a file beside the
-            readers, or a path. A source that is generated has none.
+        path: File or folder, relative to the data folder; of written questions and calls a file
+            or folder beside the readers, or a path. A source that is generated has none.
         parts: The files that are read, where a data set comes in parts such as train and dev.
         intents: File that maps the intents of the data set to labels: one beside the readers,
             or a path.
@@ -39,7 +40,8 @@ class Source(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         validation_share: Of its groups; -1 takes that of the recipe.
         limit: Training rows at most, spread evenly over the labels; 0 takes all.
         is_synthetic: No human wrote the calls of a file.
-        rows: That a generator makes for the train split; a tenth as many for each other.
+        rows: That a generator makes for the train split; a tenth as many for each other, 4,000
+            at most.
         forms: Weights of the forms of generated training calls, such as ``note = 100``: a note
             says as much of the subject as a dialogue of five times its length. None takes those
             of validation and test.

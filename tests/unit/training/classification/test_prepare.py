@@ -19,6 +19,7 @@ from training.classification.corpus.rows import (
     write_rows,
 )
 from training.classification.data_recipe import DataRecipe
+from training.classification.narratives.topics import CONTENT
 from training.classification.prepare import prepare, read_report
 from training.classification.recipe import read_recipe
 from training.classification.sources.recipe import Source
@@ -121,6 +122,22 @@ def test_data_are_prepared_again_where_anything_has_changed(
 
     assert "writing" in steps
     assert read_rows(rows_path(tmp_path, "train"))
+
+
+def test_the_sentences_that_calls_are_made_of_decide_the_rows(
+    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read: list[Path] = []
+
+    def recorded(path: Path) -> str:
+        read.append(path)
+        return path.name
+
+    monkeypatch.setattr("training.classification.prepare.sha256_of", recorded)
+    prepare(_recipe(), data, tmp_path, seed=1)
+
+    content = {path for path in read if path.is_relative_to(CONTENT)}
+    assert {path.suffix for path in content} == {".toml", ".txt"}
 
 
 def test_copies_and_contradictions_are_counted_by_source(data: Path, tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ import pytest
 from models.classification.label_set import LabelSet, load_label_set
 from models.text.spoken_form import spoken_form
 from training.classification.corpus.rows import SPLITS, Row, RowTurn, Split
-from training.classification.narratives import topics
+from training.classification.narratives import generator, topics
 from training.classification.narratives.content import Content, content_of, whole_content
 from training.classification.narratives.generator import generate
 from training.classification.narratives.heard import HearingNoise, heard, similar_words
@@ -192,6 +192,49 @@ def test_the_recipe_decides_the_forms_of_training_calls_alone(labels: LabelSet) 
     forms = {split: {row.provenance.get("form") for row in _rows(found, split)} for split in SPLITS}
     assert forms["train"] == {"note", None}  # without a form: no call that a label fits
     assert "dialogue" in forms["test"]
+
+
+def test_a_situation_alone_has_nothing_said_around_it(labels: LabelSet) -> None:
+    source = Source(kind="narratives", rows=300, forms={"situation": 1})
+    found = list(read_source(Reading("narratives", source, Path("nowhere"), labels, 3)))
+    situations = {
+        each.family: each for topic in all_topics() for each in topic.situations_of("train")
+    }
+
+    rows = [row for row in _rows(found, "train") if row.labels]
+    for row in rows:
+        situation = situations[row.provenance["situation"]]
+        told = (situation.core, *situation.details)
+        assert {turn.party for turn in row.turns} == {"unknown"}
+        assert len(_text(row).split()) <= sum(len(text.split()) for text in told) + 12  # of slots
+        assert "intervention" not in row.labels
+        assert ("priority" in row.labels) == (len(situation.priorities) == 1)
+    assert len(rows) == 300
+
+
+def test_every_situation_comes_before_one_comes_again(labels: LabelSet) -> None:
+    topics_of = {each.family: topic for topic in all_topics() for each in topic.further}
+    mains = {label.name: label.parent for label in labels.task("sub_category").labels}
+
+    told = Counter(
+        each.provenance["situation"]
+        for each in generate(mains, 70 * 30, seed=5, forms={"situation": 1})
+        if each.split == "train" and each.sub_category
+    )
+
+    assert set(told.values()) == {1}
+    assert len(told) == 70 * 30
+    assert set(told) & set(topics_of)
+
+
+def test_validation_and_test_do_not_grow_without_end(
+    labels: LabelSet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(generator, "_MOST_LATER", 20)
+
+    found = Counter(each.split for each in _read(labels, 600))
+
+    assert (found["validation"], found["test"]) == (20, 20)
 
 
 def test_unseen_situations_are_for_validation_and_test_by_turns() -> None:
