@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from itertools import combinations
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -12,12 +13,21 @@ import training.classification
 from models.classification.label_set import load_label_set
 from models.text.spoken_form import spoken_form
 from training.classification.held_out.calls import HeldOutCall, read_held_out
+from training.classification.sources.protocol import Reading
+from training.classification.sources.readers import read_source
+from training.classification.sources.recipe import Source
 from training.core.errors import MissingDataError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from training.classification.corpus.rows import RowTurn
 
 CLASSIFICATION = Path(training.classification.__file__).parent
 MAY_READ = {"held_out", "evaluation"}
 NAMES = ("classification.held_out", "held_out/", "helpline_calls.toml")
 SHARED = 1 / 3
+SHARED_WITH_TRAINING = 1 / 10
 
 
 @pytest.fixture(scope="module")
@@ -56,22 +66,38 @@ def test_there_are_enough_of_each_kind_to_measure(calls: tuple[HeldOutCall, ...]
 def test_no_two_calls_share_more_than_a_third_of_their_five_word_runs(
     calls: tuple[HeldOutCall, ...],
 ) -> None:
-    runs = {call.id: _five_word_runs(call) for call in calls if not call.abstained}
+    runs = {call.id: _five_word_runs(call.turns) for call in calls if not call.abstained}
 
     for one, other in combinations(runs, 2):
         common = len(runs[one] & runs[other])
         assert common <= SHARED * min(len(runs[one]), len(runs[other])), (one, other)
 
 
-def _five_word_runs(call: HeldOutCall) -> set[tuple[str, ...]]:
-    words = " ".join(spoken_form(turn.text) for turn in call.turns).split()
+def test_no_written_call_of_training_is_like_one_of_them(calls: tuple[HeldOutCall, ...]) -> None:
+    held = {call.id: _five_word_runs(call.turns) for call in calls if not call.abstained}
+    having: defaultdict[tuple[str, ...], list[str]] = defaultdict(list)
+    for name, runs in held.items():
+        for run in runs:
+            having[run].append(name)
+    source = Source(kind="written_calls", path="helpline_written")
+    reading = Reading("written", source, Path("nowhere"), load_label_set("helpline"), 1)
+
+    for found in read_source(reading):
+        runs = _five_word_runs(found.row.turns)
+        common = Counter(name for run in runs for name in having.get(run, ()))
+        for name, count in common.items():
+            assert count <= SHARED_WITH_TRAINING * min(len(runs), len(held[name])), found.row.id
+
+
+def _five_word_runs(turns: Sequence[RowTurn]) -> set[tuple[str, ...]]:
+    words = " ".join(spoken_form(turn.text) for turn in turns).split()
     return {tuple(words[start : start + 5]) for start in range(len(words) - 4)}
 
 
 def test_only_the_evaluation_may_read_them() -> None:
     for path in CLASSIFICATION.rglob("*"):
         readers = MAY_READ & set(path.relative_to(CLASSIFICATION).parts)
-        if path.suffix in {".py", ".toml"} and not readers:
+        if path.suffix in {".py", ".toml", ".txt"} and not readers:
             text = path.read_text("utf-8")
             assert not any(name in text for name in NAMES), path
 
