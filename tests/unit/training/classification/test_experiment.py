@@ -344,7 +344,7 @@ def test_the_bundled_recipes_are_valid() -> None:
 
 def test_the_rounds_of_a_model_divide_their_calls_alike() -> None:
     """The seed decides the splits: another one would test on what an earlier round has learnt."""
-    rounds = [read_recipe(_recipe(f"helpline{name}")) for name in ("_notes", "_mixed", "")]
+    rounds = [read_recipe(_recipe(f"helpline{name}")) for name in ("_situations", "")]
 
     assert len({each.seed for each in rounds}) == 1
     sources = [each.data.sources["helpline_calls"] for each in rounds]
