@@ -213,7 +213,7 @@ def test_a_situation_alone_has_nothing_said_around_it(labels: LabelSet) -> None:
 
 
 def test_every_situation_comes_before_one_comes_again(labels: LabelSet) -> None:
-    topics_of = {each.family: topic for topic in all_topics() for each in topic.further}
+    further = {each.family for topic in all_topics() for each in topic.further}
     mains = {label.name: label.parent for label in labels.task("sub_category").labels}
 
     told = Counter(
@@ -224,7 +224,7 @@ def test_every_situation_comes_before_one_comes_again(labels: LabelSet) -> None:
 
     assert set(told.values()) == {1}
     assert len(told) == 70 * 30
-    assert set(told) & set(topics_of)
+    assert set(told) & further
 
 
 def test_validation_and_test_do_not_grow_without_end(
