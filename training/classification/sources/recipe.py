@@ -43,8 +43,8 @@ class Source(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         rows: That a generator makes for the train split; a tenth as many for each other, 4,000
             at most.
         forms: Weights of the forms of generated training calls, such as ``note = 100``: a note
-            says as much of the subject as a dialogue of five times its length. None takes those
-            of validation and test.
+            says as much of the subject as a dialogue of four times its length, a ``situation``
+            alone as one of seven times. None takes those of validation and test.
     """
 
     kind: SourceKind

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from training.classification.corpus.marked_turns import marked_turns
-from training.classification.corpus.rows import SPLITS, Row
+from training.classification.corpus.rows import SPLITS, Row, Split
 from training.classification.sources.intents import FOLDER
 from training.classification.sources.labels import named_labels
 from training.classification.sources.protocol import Found
@@ -13,11 +14,8 @@ from training.core.errors import MissingDataError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
     from training.classification.sources.protocol import Reading
-
-_FILES = "*/*.txt"  # by split
 
 
 def read_written_calls(reading: Reading) -> Iterator[Found]:
@@ -27,21 +25,32 @@ def read_written_calls(reading: Reading) -> Iterator[Found]:
     for each turn (see `marked_turns`); an empty line ends it. Labels of parent tasks follow.
 
     Raises:
-        MissingDataError: There is no file, a call is of another form, or a label is unknown.
+        MissingDataError: There is no file, a folder is of no split, a call is of another form, or a
+            label is unknown.
     """
-    folder = written_folder(reading.source.path)
-    if not any(folder.glob(_FILES)):
+    paths = sorted(written_folder(reading.source.path).glob("*/*.txt"))
+    if not paths:
         raise MissingDataError(f"{reading.name}: no written calls in {reading.source.path!r}")
-    for split in SPLITS:
-        for path in sorted((folder / split).glob("*.txt")):
-            calls = [each for each in path.read_text("utf-8").split("\n\n") if each.strip()]
-            for index, call in enumerate(calls):
-                yield Found(_row(reading, call.strip(), f"{split}/{path.stem}/{index:04}"), split)
+    for path in paths:
+        split = _split(path, reading.name)
+        calls = [each for each in path.read_text("utf-8").split("\n\n") if each.strip()]
+        for index, call in enumerate(calls):
+            yield Found(_row(reading, call.strip(), f"{split}/{path.stem}/{index:04}"), split)
 
 
 def written_folder(name: str) -> Path:
     """Return the folder of written calls: one beside this module, or a path."""
-    return FOLDER / name
+    bundled = FOLDER / name
+    return bundled if bundled.is_dir() else Path(name)
+
+
+def _split(path: Path, source: str) -> Split:
+    for split in SPLITS:
+        if path.parent.name == split:
+            return split
+    raise MissingDataError(
+        f"{source}: {path} stands in a folder of no split; there are {', '.join(SPLITS)}"
+    )
 
 
 def _row(reading: Reading, call: str, place: str) -> Row:

@@ -43,7 +43,7 @@ def test_a_call_has_its_labels_their_parents_and_its_turns(
     _write(tmp_path, "train", f"{_CALL}\n[Referred]\nC: Come quickly.\n")
     _write(tmp_path, "test", "[Low]\nC: Thank you.\n")
 
-    first, second, third = _read(str(tmp_path), labels)
+    third, first, second = _read(str(tmp_path), labels)
 
     assert first.row == Row(
         id="by_hand/train/school/0000",
@@ -64,6 +64,25 @@ def test_a_call_has_its_labels_their_parents_and_its_turns(
     )
     assert second.row.labels == {"intervention": ("Referred",)}
     assert [each.split for each in (first, second, third)] == ["train", "train", "test"]
+
+
+def test_calls_of_a_folder_that_is_no_split_are_refused(labels: LabelSet, tmp_path: Path) -> None:
+    _write(tmp_path, "train", _CALL)
+    (tmp_path / "valid").mkdir()
+    (tmp_path / "valid" / "school.txt").write_text(_CALL)
+
+    with pytest.raises(MissingDataError, match="stands in a folder of no split"):
+        _read(str(tmp_path), labels)
+
+
+def test_a_path_is_one_from_where_the_command_runs(
+    labels: LabelSet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "own").mkdir()
+    _write(tmp_path / "own", "train", _CALL)
+    monkeypatch.chdir(tmp_path)
+
+    assert len(_read("own", labels)) == 1
 
 
 @pytest.mark.parametrize(
