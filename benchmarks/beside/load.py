@@ -37,6 +37,7 @@ FINISH_TIMEOUT_S = 120.0
 CALLS = 100  # that take turns
 NOISE_SHARE = 0.3  # of them, as a recognizer writes them
 WAITING = 8  # calls at a time: two batches, so that the next one is there when one is answered
+WARM_UP_CALLS = 2
 POLL_MS = 50
 
 
@@ -98,6 +99,19 @@ class AnalyzeLoad:
         self._waiting: set[str] = set()
         self._answered = self._abstained = self._sent = 0
 
+    async def warm_up(self) -> Answered:
+        """Let the agent analyse a few calls, so that its model is loaded; return what came of it.
+
+        Raises:
+            CallstreamError: The agent does not answer.
+        """
+        self._answered = self._abstained = 0
+        began_s = time.monotonic()
+        for _ in range(WARM_UP_CALLS):
+            await self._send(next(self._calls))
+        await self._finish()
+        return self._since(began_s)
+
     @asynccontextmanager
     async def at_work(self) -> AsyncIterator[list[Answered]]:
         """Keep calls waiting within the context; the list has what was done, once it is over.
@@ -115,9 +129,12 @@ class AnalyzeLoad:
             feeding.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await feeding
-        took_s = time.monotonic() - began_s
-        found.append(Answered(self._answered, self._abstained, round(took_s, 1)))
+        found.append(self._since(began_s))
         await self._finish()
+
+    def _since(self, began_s: float) -> Answered:
+        seconds = round(time.monotonic() - began_s, 1)
+        return Answered(self._answered, self._abstained, seconds)
 
     async def _feed(self) -> None:
         while True:

@@ -76,6 +76,7 @@ async def _measure(live: LiveOptions, options: BesideOptions) -> dict[str, Any]:
         system = session.system
         cores = (*system.own_cores, *system.other_cores)
         async with analyses(system.settings, cores, options.agent) as load:
+            _checked(await load.warm_up())  # before minutes of calls are played beside nothing
             pairs = [
                 await _pair(session, load, options.calls, is_alone_first=number % 2 == 0)
                 for number in range(options.rounds)

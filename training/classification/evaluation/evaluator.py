@@ -27,7 +27,7 @@ from training.classification.evaluation.results import (
     TaskResult,
 )
 from training.classification.evaluation.scoring import score_calls
-from training.classification.learning.inputs import classified_text, read_calls
+from training.classification.learning.inputs import classified_text, label_matrix, read_calls
 from training.measuring.reliability import calibration_error, reliability
 
 if TYPE_CHECKING:
@@ -120,9 +120,12 @@ def _raised(row: Row, label_set: LabelSet) -> dict[str, Raised]:
 
 
 def _baseline(model: ModelToMeasure, rows: Sequence[Row]) -> KeywordBaseline:
-    calls, kept = read_calls(rows, model.tokenizer, model.label_set)
-    texts = [classified_text(row, model.label_set) for row in kept]
-    return KeywordBaseline(texts, calls.labels.numpy(), model.tasks, model.label_set)
+    texts = [classified_text(row, model.label_set) for row in rows]
+    labels = label_matrix(
+        [row.labels for row, text in zip(rows, texts, strict=True) if text], model.label_set
+    )
+    spoken = [text for text in texts if text]
+    return KeywordBaseline(spoken, labels.numpy(), model.tasks, model.label_set)
 
 
 class _Measuring:
