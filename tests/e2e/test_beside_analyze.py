@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks.beside.measurement import KINDS, BesideOptions, measure, table
-from benchmarks.live.session import LiveOptions
+from benchmarks.live.session import LiveOptions, LiveSession
 from schemas.errors import CallstreamError
 from stream_app.demo.session import DEMO_CALL
 from tests.support.analytics.word_analyst import GUIDE
@@ -38,6 +38,12 @@ def test_rounds_alone_and_beside_a_busy_agent_are_compared(
 def test_an_agent_without_a_model_is_no_load(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """It is told before any call is played beside it."""
+
+    async def played(_: LiveSession, __: int) -> None:
+        raise AssertionError("calls were played")
+
+    monkeypatch.setattr(LiveSession, "observe", played)
     monkeypatch.setenv("CALLSTREAM_ANALYTICS__MODELS", f"{GUIDE.name}={tmp_path / 'missing'}")
 
     with pytest.raises(CallstreamError, match="without findings: callstream models fetch"):
