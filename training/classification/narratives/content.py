@@ -1,9 +1,14 @@
-"""What is said around a topic: greetings, questions, circumstances, what the agent does."""
+"""What is said around a topic: greetings, questions, circumstances, what the agent does.
+
+What stands in ``content/*.toml`` belongs to the splits by position, what stands in
+``content/further/*.toml`` under the same names to the training split.
+"""
 
 from __future__ import annotations
 
 import tomllib
 from functools import cache
+from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -12,8 +17,12 @@ from training.classification.narratives.phrasings import of_split
 from training.classification.narratives.topics import CONTENT
 from training.core.errors import MissingDataError
 
+if TYPE_CHECKING:
+    from pathlib import Path
+
 Pairs = tuple[tuple[str, ...], ...]  # what the agent says, what the caller answers, and so on
 _SHARED = "services"  # names, which all splits share
+_FURTHER = "further/*.toml"
 
 
 class Speech(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -109,20 +118,33 @@ def whole_content() -> Content:
     Raises:
         MissingDataError: A file is not of the form.
     """
-    return _content(_written())
+    return _content(_joined(_written(), _further()))
 
 
 @cache
 def content_of(split: Split) -> Content:
-    """Return the phrasings of a split; the names of services are shared by all."""
-    return _content(_only(_written(), split))
+    """Return the phrasings of a split; the names of services are shared by all.
+
+    Raises:
+        MissingDataError: A file is not of the form.
+    """
+    written = _only(_written(), split)
+    return _content(_joined(written, _further()) if split == "train" else written)
 
 
 def _written() -> dict[str, object]:
-    return {
-        name: tomllib.loads((CONTENT / f"{name}.toml").read_text("utf-8"))
-        for name in Content.__struct_fields__
-    }
+    return {name: _read(CONTENT / f"{name}.toml") for name in Content.__struct_fields__}
+
+
+def _further() -> dict[str, object]:
+    return {path.stem: _read(path) for path in sorted(CONTENT.glob(_FURTHER))}
+
+
+def _read(path: Path) -> object:
+    try:
+        return tomllib.loads(path.read_text("utf-8"))
+    except tomllib.TOMLDecodeError as error:
+        raise MissingDataError(f"the narratives {path.name} are not valid: {error}") from error
 
 
 def _content(written: object) -> Content:
@@ -139,3 +161,16 @@ def _only(node: object, split: Split) -> object:
             name: value if name == _SHARED else _only(value, split) for name, value in node.items()
         }
     return of_split(node, split) if isinstance(node, list) else node
+
+
+def _joined(node: object, further: object) -> object:
+    """Return the node with every list made longer by the one that has its name in the other."""
+    if isinstance(node, dict) and isinstance(further, dict):
+        if unknown := further.keys() - node.keys():
+            raise MissingDataError(f"{_FURTHER} names what there is not: {', '.join(unknown)}")
+        return {name: _joined(value, further.get(name)) for name, value in node.items()}
+    if isinstance(node, list) and isinstance(further, list):
+        return [*node, *further]
+    if further is not None:
+        raise MissingDataError(f"{_FURTHER} is not of the form of what it goes on")
+    return node
