@@ -8,13 +8,14 @@ from pathlib import Path
 import pytest
 
 from training.classification.narratives import content
-from training.classification.narratives.content import CONTENT, content_of, whole_content
+from training.classification.narratives.content import content_of, whole_content
+from training.classification.narratives.topics import CONTENT
 from training.core.errors import MissingDataError
 
 
 @pytest.fixture
 def written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Return a folder of content without anything further, which is read instead of the real one."""
+    """Return an empty folder of further content, which is read instead of the real one."""
     for path in CONTENT.glob("*.toml"):
         shutil.copy(path, tmp_path)
     (tmp_path / "further").mkdir()
