@@ -1,13 +1,10 @@
-"""The process of one agent: what the supervisor starts for each.
+"""What the process of one agent does; the fork server makes one for each.
 
-The first line of standard input holds the settings as JSON, with the metrics port of this process
-alone; the second, if there is one, what the deaths of earlier processes left to be suspected. On
-the descriptor ``--report-fd`` the process says ``ready`` once the agent has its partitions and its
+On the descriptor ``report_fd`` the process says ``ready`` once the agent has its partitions and its
 memory of the calls on them, ``delayed`` and why if it should be tried again, or ``failed`` and why
 it never will be ready; and ``alive`` every second for as long as its event loop runs.
 """
 
-import argparse
 import asyncio
 import contextlib
 import os
@@ -17,18 +14,19 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, NoReturn
 
 import structlog
+from setproctitle import setproctitle
 
 from models.process_priority import stand_back
-from schemas.codec import decode_json
 from schemas.errors import BrokerError, CallstreamError, ConfigurationError
 from stream_app.agents.registry import define_agent, niceness
 from stream_app.logs.logging import configure_logging
 from stream_app.monitoring.health import serve_health_nearby
-from stream_app.runtime.memory.under_way import AREAS, Suspects, UnderWay, shared_area
+from stream_app.runtime.memory.under_way import AREAS, UnderWay, shared_area
 from stream_app.settings import MetricsSettings, Settings, settings_from_json
 from stream_app.transport.access.causes import broker_failure
 from stream_app.transport.broker import adapt_to_broker
 from stream_app.transport.lifeline import die_with_parent
+from stream_app.worker.fork_protocol import AgentStart
 from stream_app.worker.heartbeat import beat
 
 if TYPE_CHECKING:
@@ -37,68 +35,67 @@ if TYPE_CHECKING:
 SWITCH_INTERVAL_S = 0.0005  # with the default a Python-bound thread delays the loop by 5 ms
 STOP_TIMEOUT_S = 10.0
 FAILED, MISCONFIGURED = 1, 2  # only a failure is worth a restart
+STDERR = 2
+# The fork server does not take them: who signals all processes means the worker and its agents
+HELD_BACK = frozenset({signal.SIGTERM, signal.SIGHUP})
 
 log = structlog.get_logger(__name__)
 
 
-def main() -> int:
-    """Return the exit code of the agent: 2 asks the supervisor not to try again."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the supervisor decides when we stop
-    options = _options()
-    die_with_parent(options.parent)
-    settings = settings_from_json(sys.stdin.buffer.readline())
-    stand_back(niceness(options.agent, settings))
-    suspects = decode_json(sys.stdin.buffer.readline() or b"{}", Suspects)
-    under_way = UnderWay(shared_area(options.area_fd), suspects)
+def run_agent(start: AgentStart, server_pid: int) -> NoReturn:
+    """Run an agent in a process that was forked for it, to its end.
+
+    The exit code is 2 if the agent should not be started again.
+    """
+    _become_agent(start, server_pid)
+    _exit(_exit_code(start))
+
+
+def _become_agent(start: AgentStart, server_pid: int) -> None:
+    die_with_parent(server_pid)
+    os.dup2(start.log_fd, STDERR)
+    os.close(start.log_fd)
+    setproctitle(f"callstream agent {start.agent}")  # before the environment moves
+    os.environ.clear()
+    os.environ.update({"OMP_NUM_THREADS": str(start.threads), **start.environment})
+    os.chdir(start.directory)
+    sys.path[0] = start.directory
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, HELD_BACK)
+
+
+def _exit_code(start: AgentStart) -> int:
+    settings = settings_from_json(start.settings)
+    stand_back(niceness(start.agent, settings))
+    under_way = UnderWay(shared_area(start.area_fd), start.suspects)
     worker = settings.worker
-    configure_logging(worker.log_level, worker.log_format, agent=options.agent, worker=worker.id)
+    configure_logging(worker.log_level, worker.log_format, agent=start.agent, worker=worker.id)
     sys.setswitchinterval(SWITCH_INTERVAL_S)
-    report = _reporter(options.report_fd)
+    report = _reporter(start.report_fd)
     try:
-        _use_fast_loop()
-        return asyncio.run(_serve(settings, options, report, under_way))
+        return asyncio.run(_serve(settings, start, report, under_way))
     except CallstreamError as error:
         log.error("agent.not_started", reason=str(error), retryable=error.retryable)  # noqa: TRY400 - expected, so no traceback
         return _report_failure(error, report)
 
 
-def _options() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--agent", required=True)
-    parser.add_argument("--parent", type=int, required=True)
-    parser.add_argument("--report-fd", type=int, default=-1)
-    parser.add_argument("--restarts", type=int, default=0)
-    parser.add_argument("--frozen-kills", type=int, default=0)
-    parser.add_argument("--area-fd", type=int, default=-1)
-    return parser.parse_args()
-
-
-def _use_fast_loop() -> None:
-    """Choose uvloop where there is one, before anything of Faust is imported."""
-    import mode.loop  # noqa: PLC0415
-
-    with contextlib.suppress(ImportError):
-        mode.loop.use("uvloop")
-
-
 async def _serve(
     settings: Settings,
-    options: argparse.Namespace,
+    start: AgentStart,
     report: Callable[[str], None],
     under_way: UnderWay,
 ) -> int:
     from stream_app.runtime.agent_runtime import AgentRuntime  # noqa: PLC0415
     from stream_app.transport.layout import fail_on_change  # noqa: PLC0415
     from stream_app.transport.topics import check_topics  # noqa: PLC0415
-    from stream_app.worker.app import create_app  # noqa: PLC0415 - Faust, after the choice of the loop
+    from stream_app.worker.app import create_app  # noqa: PLC0415 - Faust, which the supervisor does without
 
     beating = asyncio.create_task(beat(report))
     settings = await adapt_to_broker(settings)
-    definition = define_agent(options.agent, settings)
+    definition = define_agent(start.agent, settings)
     layout = await check_topics(settings.kafka)
     app = create_app(settings, definition, AgentRuntime(settings, definition, under_way=under_way))
-    app.runtime.metrics.restarts.inc(options.restarts)
-    app.runtime.metrics.frozen_kills.inc(options.frozen_kills)
+    app.runtime.metrics.restarts.inc(start.restarts)
+    app.runtime.metrics.frozen_kills.inc(start.frozen_kills)
     _serve_metrics(settings.metrics, app)
     stopping = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stopping.set)
@@ -202,7 +199,3 @@ def _reporter(descriptor: int) -> Callable[[str], None]:
                 os.write(descriptor, line.replace("\n", " ").encode() + b"\n")
 
     return report
-
-
-if __name__ == "__main__":
-    _exit(main())

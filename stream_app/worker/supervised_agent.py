@@ -3,19 +3,18 @@
 import contextlib
 import os
 import signal
-import subprocess
-import sys
 import threading
 import time
 from typing import IO
 
 import structlog
 
-from schemas.codec import encode_json
 from stream_app.agents.registry import thread_count
 from stream_app.runtime.memory.under_way import Suspects
 from stream_app.settings import Settings
-from stream_app.worker.agent_process import MISCONFIGURED
+from stream_app.worker.agent_process import MISCONFIGURED, STDERR
+from stream_app.worker.fork_protocol import AgentStart
+from stream_app.worker.forked_process import ForkedProcess, start_agent
 from stream_app.worker.heartbeat import BEAT, Silence
 from stream_app.worker.quarantine import Quarantine
 
@@ -50,7 +49,7 @@ class SupervisedAgent:
         log_file: IO[bytes] | None = None,
     ) -> None:
         self.name = name
-        self.process: subprocess.Popen[bytes] | None = None
+        self.process: ForkedProcess | None = None
         self.is_ready = False
         self.failure = ""
         self.delay = ""
@@ -70,8 +69,8 @@ class SupervisedAgent:
     def look_after(self) -> None:
         """Read reports, note an end, kill a frozen process, start the next one when it is due."""
         self._read_report()
-        if self.process is not None and self.process.poll() is not None:
-            self._note_end(self.process.returncode)
+        if self.process is not None and self.process.exit_code is not None:
+            self._note_end(self.process.exit_code)
         elif self.process is not None:
             self._end_if_frozen(self.process)
         if self.process is None and not self.failure and time.monotonic() >= self._due_s:
@@ -85,12 +84,8 @@ class SupervisedAgent:
 
     def reap(self, deadline_s: float) -> None:
         """Wait for the end of the process; at a monotonic time it is killed."""
-        if self.process is not None:
-            try:
-                self.process.wait(max(0.0, deadline_s - time.monotonic()))
-            except subprocess.TimeoutExpired:
-                self.process.kill()
-                self.process.wait()
+        if self.process is not None and not self.process.wait(deadline_s - time.monotonic()):
+            self.process.kill()
         if self.report_fd >= 0:
             os.close(self.report_fd)
         self.process, self.report_fd, self.is_ready = None, -1, False
@@ -100,39 +95,36 @@ class SupervisedAgent:
         os.set_blocking(report_fd, False)
         suspects = self._quarantine.open()
         try:
-            process = self._process(child_fd)
+            process = self._start(child_fd, suspects)
+        except OSError as error:
+            os.close(report_fd)
+            again_s = self._backoff_s
+            log.warning("agent.delayed", agent=self.name, reason=str(error), restart_in_s=again_s)
+            self._wait_to_start()
+            return
         finally:
             os.close(child_fd)
             self._quarantine.close_descriptor()
-        self._hand_over(process, suspects)
         self.process, self.report_fd = process, report_fd
         self._started_s = time.monotonic()
         self.silence = Silence(self._started_s)
         self._starts += 1
         log.info("agent.started", agent=self.name, pid=process.pid)
 
-    def _process(self, child_fd: int) -> subprocess.Popen[bytes]:
-        area_fd = self._quarantine.descriptor
-        command = [sys.executable, "-m", "stream_app.worker.agent_process", "--agent", self.name]
-        options = ["--parent", str(os.getpid()), "--report-fd", str(child_fd)]
-        options += ["--restarts", str(self._starts), "--frozen-kills", str(self.frozen_kills)]
-        options += ["--area-fd", str(area_fd)]
-        threads = thread_count(self.name, self._settings)
-        return subprocess.Popen(  # noqa: S603 - our own module
-            [*command, *options],
-            stdin=subprocess.PIPE,
-            stderr=self._log_file,
-            env={"OMP_NUM_THREADS": str(threads), **os.environ},
-            pass_fds=(child_fd, area_fd),
-            start_new_session=True,  # a Ctrl-C in the terminal is ours to pass on
+    def _start(self, report_fd: int, suspects: Suspects) -> ForkedProcess:
+        return start_agent(
+            AgentStart(
+                agent=self.name,
+                settings=self._settings.model_dump_json(),
+                report_fd=report_fd,
+                log_fd=self._log_file.fileno() if self._log_file is not None else STDERR,
+                area_fd=self._quarantine.descriptor,
+                suspects=suspects,
+                restarts=self._starts,
+                frozen_kills=self.frozen_kills,
+                threads=thread_count(self.name, self._settings),
+            )
         )
-
-    def _hand_over(self, process: subprocess.Popen[bytes], suspects: Suspects) -> None:
-        with contextlib.suppress(BrokenPipeError):
-            assert process.stdin is not None
-            process.stdin.write(self._settings.model_dump_json().encode() + b"\n")
-            process.stdin.write(encode_json(suspects) + b"\n")
-            process.stdin.close()
 
     def _read_report(self) -> None:
         if self.report_fd < 0:
@@ -152,7 +144,7 @@ class SupervisedAgent:
                 self.delay = reason if word == "delayed" else ""
                 self._changed.notify_all()
 
-    def _end_if_frozen(self, process: subprocess.Popen[bytes]) -> None:
+    def _end_if_frozen(self, process: ForkedProcess) -> None:
         worker = self._settings.worker
         silent_s = self.silence.look(time.monotonic())
         if silent_s <= (worker.max_silence_s if self.is_ready else worker.max_start_s):
@@ -160,7 +152,6 @@ class SupervisedAgent:
         log.error("agent.frozen", agent=self.name, pid=process.pid, silent_s=round(silent_s, 1))
         self.frozen_kills += 1
         process.kill()
-        process.wait()
 
     def _note_end(self, code: int) -> None:
         self._read_report()
@@ -182,6 +173,9 @@ class SupervisedAgent:
         if self.failure:
             log.error("agent.ended", agent=self.name, code=code, reason=self.failure)
             return
-        self._due_s = time.monotonic() + self._backoff_s
         log.warning("agent.ended", agent=self.name, code=code, restart_in_s=self._backoff_s)
+        self._wait_to_start()
+
+    def _wait_to_start(self) -> None:
+        self._due_s = time.monotonic() + self._backoff_s
         self._backoff_s = min(2 * self._backoff_s, MAX_BACKOFF_S)

@@ -50,7 +50,6 @@ class Supervisor:
             SupervisedAgent(name, own, self._changed, log_file)
             for name, own in zip(agents, settings_of_processes(settings, agents), strict=True)
         )
-        # the kernel ties a child to the thread that started it: one thread does, to the end
         self._thread = threading.Thread(target=self._supervise, name="supervisor", daemon=True)
 
     @property

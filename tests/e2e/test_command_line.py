@@ -16,6 +16,7 @@ from schemas import catalogue
 from stream_app.agents.registry import DEFAULT_AGENTS
 from stream_app.settings import KafkaSettings
 from tests.support.calls.recorded_calls import RATE_HZ, demo_audio
+from tests.support.system.agent_processes import agents_of
 from tests.support.system.command_line import CALLSTREAM, environment
 from tests.support.system.fleet import ROOT
 from tests.support.system.lanes import Lane, call_id, difference
@@ -56,8 +57,8 @@ def worker(kafka: KafkaSettings, log: Path) -> Iterator[psutil.Process]:
 
 
 def agent_of(supervisor: psutil.Process, name: str) -> psutil.Process:
-    (agent,) = [child for child in supervisor.children() if name in child.cmdline()]
-    return agent
+    (pid,) = [pid for pid, agent in agents_of(supervisor).items() if agent == name]
+    return psutil.Process(pid)
 
 
 async def replay(kafka: KafkaSettings, recording: Path, run: str) -> None:
@@ -122,9 +123,10 @@ async def test_the_supervisor_restarts_a_killed_agent_and_nothing_changes(
 
 def test_the_agents_end_with_a_killed_supervisor(broker: Broker, tmp_path: Path) -> None:
     with worker(broker.settings.kafka, tmp_path / "worker.log") as supervisor:
-        agents = supervisor.children(recursive=True)
+        agents = agents_of(supervisor)
+        family = supervisor.children(recursive=True)
         supervisor.kill()
-        gone, alive = psutil.wait_procs(agents, timeout=STOP_TIMEOUT_S)
+        _, alive = psutil.wait_procs(family, timeout=STOP_TIMEOUT_S)
 
-    assert len(gone) == len(DEFAULT_AGENTS)
+    assert sorted(agents.values()) == sorted(DEFAULT_AGENTS)
     assert alive == []

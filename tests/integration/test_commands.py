@@ -18,6 +18,7 @@ from stream_app.settings import KafkaSettings, Settings
 from stream_app.transport import topics
 from tests.kafka.admin import existing
 from tests.support.calls.recorded_calls import RATE_HZ, demo_audio
+from tests.support.system.agent_processes import agents_of
 from tests.support.system.command_line import CALLSTREAM, callstream, environment
 from tests.support.waiting import wait_until
 
@@ -68,9 +69,8 @@ class Command:
         return [event for event in map(orjson.loads, lines) if event["event"] == name]
 
     def agents(self) -> set[int]:
-        """Return the ids of the processes that the command has started."""
-        children = psutil.Process(self.process.pid).children()
-        return {child.pid for child in children if child.status() != psutil.STATUS_ZOMBIE}
+        """Return the process ids of the agents that the command has started."""
+        return set(agents_of(psutil.Process(self.process.pid)))
 
 
 @contextmanager

@@ -3,8 +3,6 @@
 import contextlib
 import os
 import signal
-import subprocess
-import sys
 import time
 import urllib.request
 from dataclasses import dataclass, field
@@ -16,6 +14,8 @@ import psutil
 from prometheus_client.parser import text_string_to_metric_families
 
 from stream_app.settings import Settings
+from stream_app.worker.fork_protocol import AgentStart
+from stream_app.worker.forked_process import ForkedProcess, start_agent
 from tests.support.system import fingerprint_agent
 from tests.support.system.metrics_ports import HOST, free_first_port
 from tests.support.waiting import until
@@ -36,7 +36,7 @@ class AgentProcess:
     definition: str
     settings: Settings
     log: Path
-    _process: subprocess.Popen[bytes] | None = field(default=None, repr=False)
+    _process: ForkedProcess | None = field(default=None, repr=False)
     _report_fd: int = -1
     _report: bytes = b""
 
@@ -48,7 +48,7 @@ class AgentProcess:
     @property
     def is_running(self) -> bool:
         """Whether the process is there, stopped or not."""
-        return self._process is not None and self._process.poll() is None
+        return self._process is not None and self._process.exit_code is None
 
     @property
     def answers(self) -> bool:
@@ -72,7 +72,7 @@ class AgentProcess:
     @property
     def exit_code(self) -> int | None:
         """What the process ended with; None while it runs."""
-        return self._process.poll() if self._process is not None else None
+        return self._process.exit_code if self._process is not None else None
 
     def memory_mb(self) -> int:
         """Return the resident memory of the process."""
@@ -82,24 +82,17 @@ class AgentProcess:
         """Start the process; `ready` waits for it."""
         report_fd, child_fd = os.pipe()
         os.set_blocking(report_fd, False)
-        options = ["--agent", self.definition, "--parent", str(os.getpid())]
-        options += ["--report-fd", str(child_fd)]
         with self.log.open("ab") as log:
-            process = subprocess.Popen(
-                [sys.executable, "-m", "stream_app.worker.agent_process", *options],
-                stdin=subprocess.PIPE,
-                stdout=log,
-                stderr=log,
-                cwd=ROOT,
-                env={**os.environ, "OMP_NUM_THREADS": "1"},
-                pass_fds=(child_fd,),
-                start_new_session=True,
+            self._process = start_agent(
+                AgentStart(
+                    agent=self.definition,
+                    settings=self.settings.model_dump_json(),
+                    report_fd=child_fd,
+                    log_fd=log.fileno(),
+                )
             )
         os.close(child_fd)
-        assert process.stdin is not None
-        process.stdin.write(self.settings.model_dump_json().encode() + b"\n")
-        process.stdin.close()
-        self._process, self._report_fd, self._report = process, report_fd, b""
+        self._report_fd, self._report = report_fd, b""
         return self
 
     async def ready(self) -> None:
@@ -156,9 +149,7 @@ class AgentProcess:
     def _reap(self, timeout_s: float) -> bool:
         if self._process is None:
             return True
-        try:
-            self._process.wait(timeout_s)
-        except subprocess.TimeoutExpired:
+        if not self._process.wait(timeout_s):
             return False
         if self._report_fd >= 0:
             os.close(self._report_fd)
