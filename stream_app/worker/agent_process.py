@@ -59,7 +59,8 @@ def _become_agent(start: AgentStart, server_pid: int) -> None:
     os.environ.clear()
     os.environ.update({"OMP_NUM_THREADS": str(start.threads), **start.environment})
     os.chdir(start.directory)
-    sys.path[0] = start.directory
+    if not sys.flags.safe_path:
+        sys.path[0] = start.directory
     signal.pthread_sigmask(signal.SIG_UNBLOCK, HELD_BACK)
 
 

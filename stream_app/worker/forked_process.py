@@ -13,6 +13,8 @@ import time
 from stream_app.worker.fork_protocol import AgentStart, Reply, is_readable
 
 LOOK_S = 0.01
+KILL_TIMEOUT_S = 5.0
+START_TIMEOUT_S = 60.0  # imports on a busy machine
 
 
 class ForkedProcess:
@@ -48,10 +50,10 @@ class ForkedProcess:
         return self.exit_code is not None
 
     def kill(self) -> None:
-        """End the process at once, and wait for that."""
+        """End the process at once, and wait for that; a server that does not tell ends too."""
         self.send_signal(signal.SIGKILL)
-        while self.exit_code is None:
-            time.sleep(LOOK_S)
+        if not self.wait(KILL_TIMEOUT_S):
+            self._server.close()
 
     def note_end(self, code: int) -> None:
         """Take down what the server says of the end."""
@@ -138,6 +140,7 @@ class ForkServer:
                 pass_fds=(theirs.fileno(),),
                 start_new_session=True,  # a Ctrl-C in the terminal is for the worker to pass on
             )
+        ours.settimeout(START_TIMEOUT_S)
         self._socket = ours
         return ours
 

@@ -31,8 +31,18 @@ def ends(log: Path) -> list[str]:
     return [name for name in names if name in ("agent.stopped", "agent.ended")]
 
 
-def test_agents_come_back_when_their_server_is_killed(settings: Settings, tmp_path: Path) -> None:
-    """As the kernel kills it when memory is short: calls go on where they were."""
+def server_of(agent: int) -> psutil.Process:
+    server = psutil.Process(agent).parent()
+    assert server is not None
+    return server
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGSTOP])
+def test_agents_come_back_when_their_server_is_no_more(
+    settings: Settings, tmp_path: Path, number: signal.Signals
+) -> None:
+    """Killed, as by the kernel when memory is short, or frozen: calls go on where they were."""
+    settings = settings.replace(worker={"max_silence_s": 3.0})
     plan = Plan(calls=4, keys=40)
     log = tmp_path / "agents.log"
     with log.open("wb") as file, Supervisor(settings, [TOY, TOY], log_file=file) as supervisor:
@@ -40,7 +50,8 @@ def test_agents_come_back_when_their_server_is_killed(settings: Settings, tmp_pa
         before = supervisor.pids(TOY)
         with traffic(settings, plan):
             await_alerts(settings, "sum", plan.share(0.2), plan.run)
-            psutil.Process(before[0]).parent().kill()
+            server_of(before[0]).send_signal(number)
+            os.kill(before[0], signal.SIGKILL)
             wait_until(lambda: not {0, *before} & {*supervisor.pids(TOY)}, "new processes")
         supervisor.wait_ready()
         result = await_alerts(settings, "end", plan.calls, plan.run)
