@@ -24,7 +24,7 @@ from stream_app.runtime.memory.under_way import (
 
 log = structlog.get_logger(__name__)
 
-MAX_CONVICTED = 512  # the newest, which fit into a pipe; older ones are dead letters by then
+MAX_CONVICTED = 512  # the newest; older ones are dead letters by then
 QUICK_CONVICTIONS = 16  # in a row without a delay; more mean that the agent cannot work at all
 
 
