@@ -52,7 +52,7 @@ def _composed(info: mi.Type) -> st.SearchStrategy[Any]:
             return st.dictionaries(_values(key), _values(value), max_size=3)
         case mi.StructType(cls=struct, fields=fields):
             return st.builds(struct, **{field.name: _values(field.type) for field in fields})
-    raise NotImplementedError(info)
+    raise TypeError(f"no values for {info}")
 
 
 def _bounded(info: mi.IntType | mi.FloatType | mi.StrType) -> st.SearchStrategy[Any]:

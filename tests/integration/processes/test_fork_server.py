@@ -64,7 +64,7 @@ def test_agents_come_back_when_their_server_is_no_more(
 def test_a_signal_to_the_whole_group_stops_agents_in_order(
     settings: Settings, tmp_path: Path, number: signal.Signals
 ) -> None:
-    """As a terminal that closes, Ctrl-C in it, or an init system that signals all processes."""
+    """As a terminal that closes, Ctrl-C in it, or an init system, which signals the server too."""
     log = tmp_path / "worker.log"
     with log.open("wb") as file:
         worker = subprocess.Popen(
@@ -80,6 +80,7 @@ def test_a_signal_to_the_whole_group_stops_agents_in_order(
         )
         agents = agents_of(psutil.Process(worker.pid))
         family = psutil.Process(worker.pid).children(recursive=True)
+        server_of(min(agents)).send_signal(number)
         os.killpg(worker.pid, number)
         assert worker.wait(STOP_TIMEOUT_S) == 0
         psutil.wait_procs(family, timeout=STOP_TIMEOUT_S)
