@@ -1,6 +1,6 @@
 """Language tags as they come with calls, and the codes that weights know."""
 
-from collections.abc import Container
+from collections.abc import Container, Iterable
 
 # ISO 639-2 and 639-3 codes, and withdrawn ones, of the languages that Whisper writes.
 _CODES = {
@@ -46,6 +46,17 @@ def unserved_language(tag: str, served: Container[str]) -> str:
     if not is_code or language in _NO_LANGUAGES or known_language(tag, served):
         return ""
     return _CODES.get(language, language)
+
+
+def serves(languages: Iterable[str], tag: str) -> bool:
+    """Return whether what is for calls in some languages serves a call; all where there are none.
+
+    Args:
+        languages: As `unserved_language` takes a tag.
+        tag: Of the call, likewise; one that states no language is served.
+    """
+    served = {_CODES.get(each, each) for each in map(primary_subtag, languages)}
+    return not served or not unserved_language(tag, served)
 
 
 def known_language(tag: str, known: Container[str]) -> str:

@@ -39,8 +39,8 @@ class TaskAnswer(msgspec.Struct, frozen=True, kw_only=True):
         labels: The most probable first: one of a task with one label, any number of a task with
             several.
         evidence: Ids of the turns that carried the first label, the strongest first.
-        raised_by: Name of the rule of the label set that put its label in place of the model's;
-            empty where the model decided.
+        raised_by: Name of the rule of the label set that calls for the label, whatever the model
+            says of it; empty where the model alone decided.
     """
 
     task: Name

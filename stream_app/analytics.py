@@ -19,7 +19,7 @@ from models.call_routes import by_name
 from models.classification.classifier import Passage
 from models.classification.store import ClassificationModels
 from models.fetching.base_model import find_base
-from models.languages import primary_subtag
+from models.languages import serves
 from models.onnx_session import ONNX_ERRORS
 from models.store.layout import BUNDLED, serving_manifests
 from models.store.versioned import Refusal, Swap
@@ -28,7 +28,7 @@ from schemas.errors import CallstreamError
 from schemas.insights import NoInsights
 from stream_app.calls.analyze.analyzed import Analyzed, AnalyzeRequest
 from stream_app.calls.classify.classified import ClassifyRequest
-from stream_app.calls.inference import Failed
+from stream_app.calls.inference import OF_VALUES, Failed
 from stream_app.classification import ask_champions as ask_classifiers
 from stream_app.settings import AnalyticsSettings, ClassificationSettings
 
@@ -247,7 +247,7 @@ def categories_of(analytics: AnalyticsSettings, part: ClassificationSettings) ->
             return _no_categories(label_set, requests)
         try:
             found = ask_classifiers(models, [_to_classify(label_set, each) for each in requests])
-        except (CallstreamError, *ONNX_ERRORS) as error:
+        except (CallstreamError, *ONNX_ERRORS, *OF_VALUES) as error:
             log.warning("analytics.category_not_compared", reason=str(error))
             return _no_categories(label_set, requests)
         return [
@@ -278,8 +278,7 @@ def _reason(
     guide: AnalysisGuide, analyst: LoadedAnalyst | None, request: AnalyzeRequest
 ) -> NoInsights:
     """Return why a call is not analysed; empty where it is."""
-    served = {primary_subtag(each) for each in guide.languages}
-    if request.language and served and primary_subtag(request.language) not in served:
+    if not serves(guide.languages, request.language):
         return "language"
     if len(request.turns) < guide.min_turns:
         return "too_short"
@@ -312,7 +311,7 @@ def _compared(
         return [()] * len(requests)
     try:
         found = _asked(challenger, requests, is_shadow=True)
-    except CallstreamError as error:
+    except (CallstreamError, *ONNX_ERRORS, *OF_VALUES) as error:
         log.warning("analytics_model.challenger_failed", reason=str(error))
         return [()] * len(requests)
     failed = [each.reason for each in found if isinstance(each, Failed)]

@@ -7,10 +7,12 @@ import structlog
 from models.call_routes import by_name
 from models.classification.classifier import Classifier, Passage, classify_by_rules
 from models.classification.store import ClassificationModels, Serving
+from models.languages import serves
 from models.onnx_session import ONNX_ERRORS
 from schemas.classification import Abstention
 from schemas.errors import CallstreamError
-from stream_app.calls.classify.classified import Classified, ClassifyRequest, is_served
+from stream_app.calls.classify.classified import Classified, ClassifyRequest
+from stream_app.calls.inference import OF_VALUES
 from stream_app.settings import ClassificationSettings
 
 log = structlog.get_logger(__name__)
@@ -67,7 +69,7 @@ def _answers(serving: Serving, requests: Sequence[ClassifyRequest]) -> list[Clas
     def by_rules(request: ClassifyRequest, reason: Abstention) -> Classified:
         return Classified(label_set, "", classify_by_rules(label_set, request.passages, reason))
 
-    is_known = [is_served(each.language, label_set) for each in requests]
+    is_known = [serves(label_set.languages, each.language) for each in requests]
     asked = [each.passages for each, known in zip(requests, is_known, strict=True) if known]
     found = iter(classifier.classify(asked) if classifier else ())
     answers = []
@@ -85,7 +87,7 @@ def _compared(challenger: Classifier, calls: Sequence[Sequence[Passage]]) -> lis
     """Return the answers of a challenger; none if it fails, which costs no call its answer."""
     try:
         found = challenger.classify(calls)
-    except (CallstreamError, *ONNX_ERRORS) as error:
+    except (CallstreamError, *ONNX_ERRORS, *OF_VALUES) as error:
         log.warning("classification_model.challenger_failed", reason=str(error))
         return []
     return [Classified(challenger.label_set, challenger.name, each, True) for each in found]

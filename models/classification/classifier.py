@@ -176,6 +176,8 @@ class Classifier:
         label_set = load_label_set(folder / manifest.label_set_file)
         if manifest.tasks != {task.name: task.names for task in label_set.tasks}:
             raise ModelIntegrityError(f"{manifest_path}: its tasks are not those of its label set")
+        if not manifest.given_from.keys() <= label_set.lone_ranks:
+            raise ModelIntegrityError(f"{manifest_path}: given_from is of ranked tasks alone")
         tokenizer = load_tokenizer(folder / manifest.tokenizer_file)
         session = open_session(weights, device="cpu", threads=threads)
         embeddings = None
@@ -185,10 +187,13 @@ class Classifier:
         classifier = cls(session, tokenizer, label_set, manifest, embeddings)
         try:
             logits = classifier._logits(classifier._tokens(PROBE))
-        except (*ONNX_ERRORS, ValueError) as error:
+            if not np.isfinite(logits).all():
+                raise ModelIntegrityError(f"{manifest_path}: it gives no finite logits")
+            found = classifier.classify([[Passage(text, "customer")] for text in PROBE])
+            if not all(np.isfinite(p).all() for one in found for p in one.probabilities.values()):
+                raise ModelIntegrityError(f"{manifest_path}: it gives no finite probabilities")
+        except (*ONNX_ERRORS, ValueError, LookupError) as error:
             raise ModelIntegrityError(f"{manifest_path}: it cannot be run: {error}") from error
-        if not np.isfinite(logits).all():
-            raise ModelIntegrityError(f"{manifest_path}: it gives no finite logits")
         return classifier
 
     def classify(self, calls: Sequence[Sequence[Passage]]) -> list[Classification]:
@@ -271,7 +276,7 @@ class Classifier:
             ]
         else:
             given = [int(best[0])]
-            if raised is not None and raised.label > given[0]:
+            if raised is not None and raised.label >= given[0]:
                 labels = (_scored(task, raised.label, probabilities),)
                 evidence = tuple(call.chosen[index] for index in raised.passages)
                 return Answer(task.name, labels, evidence[:MAX_EVIDENCE], raised.rule)

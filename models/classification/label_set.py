@@ -7,14 +7,17 @@ that ship lie in ``models/classification/label_sets``; others are given by their
 
 from __future__ import annotations
 
+import re
 import tomllib
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import msgspec
 
 from models.text.spoken_form import spoken_form
+from schemas.base import MAX_NAME
+from schemas.classification import MAX_LABELS, MAX_TASKS
 from schemas.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -22,6 +25,14 @@ if TYPE_CHECKING:
 
 FOLDER = Path(__file__).parent / "label_sets"
 Severity = Literal["info", "warning", "high", "critical"]
+# Fields of the flat answer of the API, which has the tasks beside them
+TAKEN_NAMES = frozenset(
+    {"case_id", "label_set", "abstained", "processing_time", "model_info", "timestamp"}
+)
+# Tasks and label sets name files
+_FILE_NAME = re.compile(r"\w[\w.-]*")
+Name = Annotated[str, msgspec.Meta(min_length=1, max_length=MAX_NAME)]
+Probability = Annotated[float, msgspec.Meta(ge=0, le=1)]
 
 
 class Label(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -34,7 +45,7 @@ class Label(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         spellings: Other names that input may have.
     """
 
-    name: str
+    name: Name
     definition: str
     parent: str = ""
     spellings: tuple[str, ...] = ()
@@ -51,16 +62,16 @@ class Task(msgspec.Struct, frozen=True, forbid_unknown_fields=True, dict=True):
         mode: ``single``: one label. ``multi``: each label holds or not, by its threshold.
         threshold: Probability from which a label of a ``multi`` task holds.
         thresholds: Those of labels that have one of their own.
-        is_ranked: Its labels rise, so that a rule may raise but never lower it.
+        is_ranked: Its labels rise, so that a rule may raise but never lower it; each call has one.
     """
 
-    name: str
+    name: Name
     title: str
     labels: tuple[Label, ...]
     parent: str = ""
     mode: Literal["single", "multi"] = "single"
-    threshold: float = 0.5
-    thresholds: dict[str, float] = {}
+    threshold: Probability = 0.5
+    thresholds: dict[str, Probability] = {}
     is_ranked: bool = False
 
     @cached_property
@@ -92,11 +103,11 @@ class AlertRule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         confidence: From which the model's label counts; a label that a rule raised always does.
     """
 
-    kind: str
+    kind: Name
     task: str
     label: str
     severity: Severity = "high"
-    confidence: float = 0.5
+    confidence: Probability = 0.5
 
 
 class FloorRule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -111,7 +122,7 @@ class FloorRule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         unless: Phrases that make the rule silent where one stands in the same passage.
     """
 
-    name: str
+    name: Name
     task: str
     label: str
     phrases: tuple[str, ...]
@@ -149,14 +160,14 @@ class LabelSet(msgspec.Struct, frozen=True, forbid_unknown_fields=True, dict=Tru
         abstentions: By which a call turns out to be none.
     """
 
-    name: str
+    name: Name
     version: int
     title: str
     tasks: tuple[Task, ...]
     languages: tuple[str, ...] = ("en",)
     reads: Literal["all", "customer"] = "all"
     min_words: int = 3
-    min_confidence: float = 0.0
+    min_confidence: Probability = 0.0
     alerts: tuple[AlertRule, ...] = ()
     floor: tuple[FloorRule, ...] = ()
     abstentions: tuple[AbstentionRule, ...] = ()
@@ -169,6 +180,13 @@ class LabelSet(msgspec.Struct, frozen=True, forbid_unknown_fields=True, dict=Tru
     @cached_property
     def _tasks(self) -> dict[str, Task]:
         return {task.name: task for task in self.tasks}
+
+    @cached_property
+    def lone_ranks(self) -> frozenset[str]:
+        """The names of the ranked tasks that are decided alone: without parent or children."""
+        parents = {task.parent for task in self.tasks}
+        ranked = (task for task in self.tasks if task.is_ranked and not task.parent)
+        return frozenset(task.name for task in ranked if task.name not in parents)
 
     def task(self, name: str) -> Task:
         """Return a task.
@@ -220,7 +238,7 @@ def load_label_set(source: str | Path) -> LabelSet:
             f"no label set {str(source)!r}: give the path of a TOML file, or one of "
             f"{', '.join(bundled_label_sets())}"
         ) from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, msgspec.ValidationError) as error:
+    except (ValueError, RecursionError) as error:  # of TOML, of msgspec, of a path with a NUL
         raise ConfigurationError(f"the label set {path} is not valid: {error}") from error
     for problem in _problems(found):
         raise ConfigurationError(f"the label set {path}: {problem}")
@@ -235,20 +253,30 @@ def bundled_label_sets() -> tuple[str, ...]:
 def _problems(found: LabelSet) -> Iterator[str]:
     """Yield what contradicts itself."""
     names = [task.name for task in found.tasks]
-    if not names:
-        yield "it has no tasks"
+    if not 1 <= len(names) <= MAX_TASKS:
+        yield f"it has {len(names)} tasks, not 1 to {MAX_TASKS}"
+    for name in (found.name, *names):
+        if name in TAKEN_NAMES or not _FILE_NAME.fullmatch(name):
+            yield f"no label set or task can be called {name!r}"
     yield from (f"the task {name!r} stands there twice" for name in _twice(names))
     for task in found.tasks:
         yield from _problems_of_task(found, task)
+    yield from _problems_of_rules(found, names)
+
+
+def _problems_of_rules(found: LabelSet, names: Sequence[str]) -> Iterator[str]:
     rules: tuple[AlertRule | FloorRule, ...] = (*found.alerts, *found.floor)
     for rule in rules:
         if rule.task not in names or rule.label not in found.task(rule.task).names:
             yield f"a rule names {rule.label!r} of {rule.task!r}, which there is not"
     for floor in found.floor:
-        if not found.task(floor.task).is_ranked:
-            yield f"the floor {floor.name!r} raises {floor.task!r}, which is not ranked"
-        if not all(map(spoken_form, floor.phrases)) or not floor.phrases:
-            yield f"the floor {floor.name!r} has a phrase without words, or none"
+        if floor.task in names and floor.task not in found.lone_ranks:
+            yield f"the floor {floor.name!r} raises {floor.task!r}, no ranked task decided alone"
+    phrases = [(f"the floor {each.name!r}", each.phrases, each.unless) for each in found.floor]
+    phrases += [(f"the abstention {each.reason!r}", each.phrases, ()) for each in found.abstentions]
+    for title, own, unless in phrases:
+        if not own or not all(map(spoken_form, (*own, *unless))):
+            yield f"{title} has a phrase without words, or none"
 
 
 def _problems_of_task(found: LabelSet, task: Task) -> Iterator[str]:
@@ -260,12 +288,24 @@ def _problems_of_task(found: LabelSet, task: Task) -> Iterator[str]:
     unknown = task.thresholds.keys() - set(task.names)
     if unknown:
         yield f"{task.name!r} has thresholds for {', '.join(sorted(unknown))}, which there are not"
-    if not task.parent:
-        return
+    if task.mode == "multi" and task.is_ranked:
+        yield f"{task.name!r} is ranked, so that a call has one of its labels: its mode is single"
+    if task.mode == "multi" and len(task.labels) > MAX_LABELS:
+        yield f"{task.name!r} has more than {MAX_LABELS} labels, which one call may have"
+    if task.parent:
+        yield from _problems_of_child(found, task)
+
+
+def _problems_of_child(found: LabelSet, task: Task) -> Iterator[str]:
+    """Yield why a task and its parent cannot be decided together."""
     parents = [each for each in found.tasks if each.name == task.parent]
     if not parents or task.mode == "multi" or parents[0].mode == "multi":
         yield f"{task.name!r} wants a parent with one label a call, not {task.parent!r}"
         return
+    if parents[0].parent:
+        yield f"{task.parent!r} has a parent itself, so that it cannot be that of {task.name!r}"
+    if [each.name for each in found.tasks if each.parent == task.parent] != [task.name]:
+        yield f"{task.parent!r} is the parent of several tasks, and cannot agree with each of them"
     for label in task.labels:
         if label.parent not in parents[0].names:
             yield f"{label.name!r} of {task.name!r} belongs to {label.parent!r}, which there is not"

@@ -1,5 +1,6 @@
 """What the manifest of a classification model promises."""
 
+import math
 from pathlib import Path
 from typing import Literal
 
@@ -73,6 +74,8 @@ def load_classification_manifest(path: Path) -> ClassificationManifest:
         (manifest.tokenizer_file not in others, "its tokenizer has no sha256"),
         (manifest.label_set_file not in others, "its label set has no sha256"),
         (not _names_labels(manifest), "given_from names a label that there is not"),
+        (not _are_temperatures(manifest), "temperatures are over 0, each of a task"),
+        (not _are_probabilities(manifest), "given_from holds probabilities"),
         (not SHORTEST <= manifest.max_tokens <= LONGEST, f"max_tokens {manifest.max_tokens}"),
         (
             not 0 <= manifest.overlap_tokens < manifest.max_tokens // 2,
@@ -83,6 +86,26 @@ def load_classification_manifest(path: Path) -> ClassificationManifest:
         if is_wrong:
             raise ModelIntegrityError(f"{path}: {reason}")
     return manifest
+
+
+def without_embeddings(manifest: ClassificationManifest) -> ClassificationManifest:
+    """Return a manifest of the same model without its category embeddings."""
+    folder = manifest.embeddings_folder
+    others = {
+        file: sha256
+        for file, sha256 in manifest.other_files.items()
+        if not (folder and file.startswith(f"{folder}/"))
+    }
+    return msgspec.structs.replace(manifest, other_files=others, embeddings_folder="")
+
+
+def _are_temperatures(manifest: ClassificationManifest) -> bool:
+    found = manifest.temperatures
+    return found.keys() <= manifest.tasks.keys() and all(0 < t < math.inf for t in found.values())
+
+
+def _are_probabilities(manifest: ClassificationManifest) -> bool:
+    return all(0 <= p <= 1 for labels in manifest.given_from.values() for p in labels.values())
 
 
 def _names_labels(manifest: ClassificationManifest) -> bool:

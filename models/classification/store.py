@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
 from models.call_routes import CallRoutes
 from models.classification.classifier import Classifier
-from models.classification.label_set import load_label_set
-from models.store.layout import SHADOW, ModelKind
+from models.classification.label_set import LabelSet, bundled_label_sets, load_label_set
+from models.classification.manifest import load_classification_manifest
+from models.store.layout import ModelKind, serving_manifests, source_path
 from models.store.single import SingleModel, open_single
 from schemas.errors import CallstreamError
 
@@ -19,7 +21,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from models.call_routes import CallRoute
-    from models.classification.label_set import LabelSet
     from models.store.versioned import Refusal, Swap, VersionedStore
     from schemas.base import CallContext
 
@@ -37,7 +38,8 @@ class Serving:
     """What a label set is served by.
 
     Attributes:
-        label_set: That of the model where there is one.
+        label_set: That of the model where there is one; else that which ships or lies beside the
+            model, or one without tasks.
         classifier: None where there are no weights.
         error: Why there are none.
     """
@@ -61,8 +63,7 @@ class ClassificationModels:
         now: Wall clock in seconds.
 
     Raises:
-        ConfigurationError: A route or the default names a label set that has no source, or a label
-            set is not valid.
+        ConfigurationError: A route or the default names a label set that has no source.
     """
 
     def __init__(
@@ -83,7 +84,7 @@ class ClassificationModels:
         for name in sources:
             self._look(name)
             if name not in self._stores:
-                self._label_sets[name] = load_label_set(name)
+                self._label_sets[name] = _rules_of(name, sources[name])
 
     def label_set_for(self, context: CallContext) -> str:
         """Return the name of the label set that serves a call."""
@@ -100,7 +101,7 @@ class ClassificationModels:
     def challenger(self, label_set: str) -> Classifier | None:
         """Return the model that is asked the same and compared; None where there is none."""
         store = self._stores.get(label_set)
-        models = store.version(SHADOW).models if store else ()
+        models = store.challenger.models if store else ()
         return models[0] if models else None
 
     def serving(self) -> dict[str, tuple[Path, Classifier]]:
@@ -142,6 +143,24 @@ def _open_store(
         SingleModel(partial(Classifier.load, threads=threads), _label_set_of, "label set"),
         now=now,
     )
+
+
+def _rules_of(name: str, source: str) -> LabelSet:
+    """Return the label set of a model that cannot be used, for the sake of its rules.
+
+    That of weights that are damaged mostly lies whole beside them. Where there is none, calls get
+    no label, as they would with a label set that has no rules.
+    """
+    path = source_path(source, CLASSIFICATION_MODELS)
+    with suppress(CallstreamError, OSError):
+        manifest_path = serving_manifests(path, CLASSIFICATION_MODELS)[0]
+        manifest = load_classification_manifest(manifest_path)
+        found = load_label_set(manifest_path.parent / manifest.label_set_file)
+        if found.name == name:
+            return found
+    if name in bundled_label_sets():
+        return load_label_set(name)
+    return LabelSet(name=name, version=0, title=name, tasks=())
 
 
 def _label_set_of(classifier: Classifier) -> str:

@@ -13,18 +13,29 @@ rollback points the alias to an older version, which stays on disk for that.
 
 from __future__ import annotations
 
+import fcntl
 import os
 import re
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
 import orjson
 
 from models.store.files import find_manifests
-from models.store.manifest import REINSTALL, WEIGHTS
+from models.store.manifest import (
+    REINSTALL,
+    WEIGHTS,
+    WeightsManifest,
+    load_manifest,
+    verified_weights,
+)
 from schemas.errors import ConfigurationError, ModelIntegrityError, ModelNotFoundError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 BUNDLED = "bundled"
 CHAMPION = "champion"  # serves
@@ -153,19 +164,58 @@ def _is_name(name: str) -> bool:
 def point_alias(path: Path, alias: str, version: str) -> None:
     """Let an alias mean a version: a promotion, or a rollback. Whole or not at all.
 
+    A shadow that is promoted is no shadow any more.
+
     Args:
         path: Folder of the versions.
         alias: ``champion``, ``shadow`` or another.
         version: Name of a sub-folder.
 
     Raises:
-        ConfigurationError: There is no such version.
-        ModelIntegrityError: ``aliases.json`` is damaged.
+        ConfigurationError: There is no such version, or the champion is to be its own shadow.
+        ModelNotFoundError: A file of the version is missing.
+        ModelIntegrityError: A file of it, or ``aliases.json``, is damaged.
     """
-    if not (_is_name(version) and find_manifests(path / version)):
+    manifests = find_manifests(path / version) if _is_name(version) else []
+    if not manifests:
         known = ", ".join(versions_in(path)) or "none"
         raise ConfigurationError(f"{path} has no version {version!r}: there are {known}")
-    aliases = (read_aliases(path) or {}) | {alias: version}
-    partial = path / f".{ALIASES_FILE}.{os.getpid()}"
-    partial.write_bytes(orjson.dumps(aliases, option=orjson.OPT_INDENT_2 | orjson.OPT_SORT_KEYS))
-    partial.replace(path / ALIASES_FILE)
+    for manifest in manifests:
+        verified_weights(manifest, load_manifest(manifest, WeightsManifest))
+    if alias == SHADOW and target_of(path, CHAMPION).path == path / version:
+        raise ConfigurationError(f"{version} serves: a shadow is another version beside it")
+    with _changing_aliases(path) as aliases:
+        aliases[alias] = version
+        if alias == CHAMPION and aliases.get(SHADOW) == version:
+            del aliases[SHADOW]
+
+
+def end_shadow(path: Path) -> str:
+    """Let no version run in shadow any more; return the name of the one that did, empty for none.
+
+    Args:
+        path: Folder of the versions.
+
+    Raises:
+        ModelIntegrityError: ``aliases.json`` is damaged.
+    """
+    if SHADOW not in (read_aliases(path) or {}):
+        return ""
+    with _changing_aliases(path) as aliases:
+        return aliases.pop(SHADOW, "")
+
+
+@contextmanager
+def _changing_aliases(path: Path) -> Iterator[dict[str, str]]:
+    """Give the aliases to change, and write them; two processes do so one after the other."""
+    folder = os.open(path, os.O_RDONLY)
+    try:
+        fcntl.flock(folder, fcntl.LOCK_EX)
+        aliases = dict(read_aliases(path) or {})
+        yield aliases
+        partial = path / f".{ALIASES_FILE}.{os.getpid()}"
+        options = orjson.OPT_INDENT_2 | orjson.OPT_SORT_KEYS
+        partial.write_bytes(orjson.dumps(aliases, option=options))
+        partial.replace(path / ALIASES_FILE)
+    finally:
+        os.close(folder)

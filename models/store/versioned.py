@@ -15,6 +15,7 @@ from models.store.files import content_of, stamp_of
 from models.store.layout import (
     ALIASES_FILE,
     CHAMPION,
+    SHADOW,
     older_manifests,
     serving_manifests,
     source_path,
@@ -191,6 +192,12 @@ class VersionedStore(Generic[M]):
         """Return the version that serves under an alias; one without models if none does."""
         return self._slots[alias].version
 
+    @property
+    def challenger(self) -> Version[M]:
+        """Return the version that is compared with the one that serves; never that one itself."""
+        shadow = self.version(SHADOW)
+        return Version({}, ()) if shadow.contents == self.champion.contents else shadow
+
     def named(self, name: str) -> M | None:
         """Return the model of that name if it is loaded or lies in a version's folder.
 
@@ -301,4 +308,7 @@ class VersionedStore(Generic[M]):
             return []
         slot.refused = refused
         names = slot.version.names
-        return [Refusal(f"{error}; calls go on with {', '.join(names) or 'none'}", names, alias)]
+        kept = f"calls go on with {', '.join(names)}"
+        if alias != CHAMPION:
+            kept = f"the {alias} stays {', '.join(names) or 'away'}"
+        return [Refusal(f"{error}; {kept}", names, alias)]

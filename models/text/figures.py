@@ -16,8 +16,7 @@ from models.text.numerals import (
     spell_year,
 )
 
-YEARS = range(1900, 2040)
-
+_YEAR = re.compile("19[0-9]{2}|20[0-3][0-9]")
 _LONGEST_CARDINAL = 5  # longer runs of digits are read out one by one
 _MONEY = re.compile(r"([$£€])\s?(?=\.?[0-9])([0-9,]*)(?:\.([0-9]+))?")
 _DECADE = re.compile(r"\b([0-9]{1,3}0)'?s\b")
@@ -35,6 +34,11 @@ _NUMBER = re.compile(r"[0-9]+")
 def part_fractions(text: str) -> str:
     """Return a text with signs of fractions parted from a number: NFKC would make 2½ 21/2."""
     return _FRACTION_SIGN.sub(" ", text)
+
+
+def is_year(digits: str) -> bool:
+    """Return whether a run of digits is read as a year: 1900 to 2039."""
+    return _YEAR.fullmatch(digits) is not None
 
 
 def spell_figures(text: str) -> str:
@@ -73,12 +77,12 @@ def _spell_decimal(whole: str | None, part: str) -> list[str]:
 
 
 def _spell_long(digits: str) -> list[str]:
-    number = int(digits)
-    return spell_cardinal(number) if number <= MAX_CARDINAL else spell_digits(digits)
+    if len(digits) > len(str(MAX_CARDINAL)):
+        return spell_digits(digits)
+    return spell_cardinal(int(digits))
 
 
 def _spell_integer(digits: str) -> list[str]:
     if len(digits) > _LONGEST_CARDINAL or (digits[0] == "0" and len(digits) > 1):
         return spell_digits(digits)
-    number = int(digits)
-    return spell_year(number) if number in YEARS else spell_cardinal(number)
+    return spell_year(int(digits)) if is_year(digits) else spell_cardinal(int(digits))

@@ -12,7 +12,7 @@ import re
 from typing import TYPE_CHECKING
 
 from models.text.addresses import speak_address
-from models.text.figures import YEARS, spell_figures
+from models.text.figures import is_year, spell_figures
 from models.text.number_words import SCALES
 from models.text.numerals import MONEY, spell_digits
 
@@ -79,7 +79,7 @@ def _is_read_out(words: Sequence[str], index: int, *, by_digits: bool) -> bool:
     _, digits, trail = _parted(words[index])
     if not (digits.isascii() and digits.isdigit()) or len(digits) < _FEWEST_READ_OUT:
         return False
-    if int(digits) in YEARS and digits[0] != "0":
+    if is_year(digits):
         return False
     if by_digits:
         return True

@@ -11,8 +11,9 @@ from models.onnx_session import ONNX_ERRORS
 from schemas.catalogue import FINALIZED, encode
 from schemas.errors import CallstreamError
 from stream_app.backfill.finalized_calls import Span, pieces, places_of, read_calls
-from stream_app.calls.inference import Failed
+from stream_app.calls.inference import OF_VALUES, Failed
 from stream_app.live.whole_topics import read_topic
+from stream_app.runtime.inference.failures import failure_of
 from stream_app.transport.clients import start_producer
 from stream_app.transport.stopping import stop_client
 from stream_app.transport.topics import check_topics
@@ -149,10 +150,10 @@ class Backfill:
         """Return the answers that are new, those of a batch that fails one by one."""
         try:
             found = self._answerer.answers(batch)
-        except (CallstreamError, *ONNX_ERRORS) as error:
+        except (CallstreamError, *ONNX_ERRORS, *OF_VALUES) as error:
             if len(batch) > 1:
                 return [answer for each in batch for answer in self._asked([each])]
-            found = [Failed(str(error))]
+            found = [failure_of(error)]
         return list(self._new(batch, found))
 
     def _new(self, batch: Sequence[_Asked], found: Sequence[Answer | Failed]) -> Iterator[Answer]:

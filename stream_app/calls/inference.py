@@ -9,7 +9,10 @@ from typing import Any
 
 from schemas.failed import Failed
 
-__all__ = ["Failed", "FailedRequest"]
+__all__ = ["OF_VALUES", "Failed", "FailedRequest"]
+
+# Of a request's own values: it would fail again
+OF_VALUES = (ValueError, TypeError, LookupError, ArithmeticError)
 
 
 @dataclass(frozen=True, slots=True)

@@ -229,8 +229,8 @@ class CallView:
 
     @_take.register
     def _(self, message: CallClassified) -> list[Line]:
-        if message.is_provisional and self.finalized is not None:
-            return []  # late: the call is over
+        if message.is_shadow or (message.is_provisional and self.finalized is not None):
+            return []  # only compared, or late: the call is over
         if not message.is_provisional:
             self.classified = message
         kind = "labels so far" if message.is_provisional else "labels"

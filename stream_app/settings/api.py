@@ -1,6 +1,6 @@
 """Settings of the HTTP server `callstream serve`."""
 
-from pydantic import Field, SecretStr, field_serializer
+from pydantic import Field, SecretStr, field_serializer, field_validator
 
 from stream_app.settings.part import Part
 
@@ -31,6 +31,20 @@ class ApiSettings(Part):
     max_analyses: int = Field(default=16, ge=1, le=1_024)
     max_in_flight: int = Field(default=256, ge=1, le=10_000)
     feedback_timeout_s: float = Field(default=10.0, gt=0)
+
+    @field_validator("api_key")
+    @classmethod
+    def _sendable(cls, value: SecretStr) -> SecretStr:
+        """Drop blanks around the key, such as the line end of a file: no request can bring them.
+
+        Raises:
+            ValueError: It is of blanks alone, or has a character that no header can carry.
+        """
+        key = value.get_secret_value()
+        bare = key.strip()
+        if (key and not bare) or not (bare.isascii() and bare.isprintable()):
+            raise ValueError("api_key must be of printable ASCII characters")
+        return SecretStr(bare)
 
     @field_serializer("api_key", when_used="json")
     def _reveal(self, value: SecretStr) -> str:

@@ -62,7 +62,7 @@ class RoutedPart(Part):
         parts = [part.strip() for part in value.split(";") if part.strip()]
         if of.field_name == "routes":
             return tuple(_route(part, cls.kind) for part in parts)
-        return dict(_model(part, cls.kind) for part in parts)
+        return _unique([_model(part, cls.kind) for part in parts], "models")
 
     @model_validator(mode="after")
     def _known(self) -> Self:
@@ -85,10 +85,22 @@ def _model(text: str, kind: str) -> tuple[str, str]:
 def _route(text: str, kind: str) -> dict[str, object]:
     """Return the fields of ``helpline=queue:children,tenant:acme``."""
     name, equals, conditions = text.partition("=")
-    pairs = [pair.partition(":") for pair in conditions.split(",") if pair.strip()]
-    if not (equals and name.strip() and pairs and all(colon for _, colon, _ in pairs)):
+    found = [pair.partition(":") for pair in conditions.split(",") if pair.strip()]
+    pairs = [(key.strip(), value.strip()) for key, _, value in found]
+    # A field without a value would fit all calls, or none
+    if not (equals and name.strip() and pairs and all(key and value for key, value in pairs)):
         raise ValueError(f"a route is {kind}=FIELD:VALUE,.., not {text!r}")
-    fields = {key.strip(): value.strip() for key, _, value in pairs}
+    fields = _unique(pairs, f"the route {text!r}")
     own = {key: value for key, value in fields.items() if key in _OWN_FIELDS}
     others = {key: value for key, value in fields.items() if key not in _OWN_FIELDS}
     return {"name": name.strip(), "attributes": others, **own}
+
+
+def _unique(pairs: list[tuple[str, str]], where: str) -> dict[str, str]:
+    """Return pairs as a dictionary; the last of two with one name would silently win."""
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        names = [name for name, _ in pairs]
+        twice = next(name for name in names if names.count(name) > 1)
+        raise ValueError(f"{where} has {twice!r} more than once")
+    return found

@@ -10,7 +10,7 @@ from models.analytics.backends.choice import BackendOptions
 from models.analytics.guide import load_guide
 from models.analytics.serving.analyst import Analyst
 from models.call_routes import CallRoutes
-from models.store.layout import BUNDLED, SHADOW, ModelKind
+from models.store.layout import BUNDLED, ModelKind
 from models.store.manifest import WEIGHTS
 from models.store.single import SingleModel, open_single
 from schemas.errors import CallstreamError, ConfigurationError, ModelNotFoundError
@@ -87,7 +87,7 @@ class GuideModel:
     @property
     def challenger(self) -> Analyst | None:
         """Return the model that is asked the same and compared; None where there is none."""
-        models = () if self._store is None else self._store.version(SHADOW).models
+        models = () if self._store is None else self._store.challenger.models
         return models[0] if models else None
 
     def missing(self) -> Mapping[str, str]:

@@ -149,7 +149,7 @@ class Prediction(BaseModel):
     )
     labels: list[Scored] = Field(description="All that hold; several only where the task has them.")
     evidence: list[Evidence] = Field(description="The strongest first.")
-    raised_by: str = Field(description="The rule that raised the label; empty: the model decided.")
+    raised_by: str = Field(description="The rule that calls for the label; empty: none does.")
 
 
 class ModelInfo(BaseModel):

@@ -13,6 +13,7 @@ from fastapi import APIRouter, Body, Query
 
 from models.classification.classifier import Classification, classify_by_rules
 from models.classification.label_set import LabelSet, bundled_label_sets, load_label_set
+from models.languages import serves
 from schemas.base import CallContext
 from schemas.catalogue import FEEDBACK
 from schemas.errors import CallstreamError, ConfigurationError
@@ -33,7 +34,6 @@ from stream_app.api.classifier.served import Served, ServedModels
 from stream_app.api.http.errors import ApiError, errors_of, invalid
 from stream_app.api.http.json_form import JsonResponse, JsonRoute
 from stream_app.api.http.metrics import ApiMetrics
-from stream_app.calls.classify.classified import is_served
 from stream_app.feedback.correction import Said, correct_label
 from stream_app.feedback.topic import FeedbackWriter
 from stream_app.settings import ApiSettings
@@ -172,7 +172,7 @@ class ClassifierPaths:
             case = await asyncio.to_thread(case_of, call, label_set)
         else:
             case = case_of(call, label_set)
-        if not is_served(call.context.language, label_set):
+        if not serves(label_set.languages, call.context.language):
             return case, classify_by_rules(label_set, case.passages, "language")
         return case, await self._parts.batches.classify(served.model, case.passages)
 

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 
 from models.classification.classifier import Answer, Classification, Passage
 from models.classification.label_set import AlertRule, LabelSet
-from models.languages import primary_subtag
 from models.private_calls import is_private
 from schemas.base import Message
 from schemas.classification import CallClassified, TaskAnswer
@@ -53,12 +52,6 @@ def request_of(call: FinalizedCall, label_set: str) -> ClassifyRequest | None:
         return None
     passages = tuple(Passage(turn.text, turn.party, turn.turn_id) for turn in call.turns)
     return ClassifyRequest(label_set, passages, call.unserved_language or call.context.language)
-
-
-def is_served(language: str, label_set: LabelSet) -> bool:
-    """Return whether a label set is for calls in a language; one that is not stated always is."""
-    served = {primary_subtag(each) for each in label_set.languages}
-    return not language or not served or primary_subtag(language) in served
 
 
 def messages_of(call: FinalizedCall, answers: tuple[Classified, ...]) -> Iterator[Message]:

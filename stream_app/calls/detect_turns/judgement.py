@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Protocol
 
-from models.languages import primary_subtag
+from models.languages import serves
 from schemas.transcripts import TranscriptFinal, TranscriptPartial
 from stream_app.calls.counters import CallCounters
 from stream_app.calls.detect_turns.turn_state import ChannelTurns
@@ -131,7 +131,7 @@ class CallJudges:
     ) -> TurnJudge | None:
         """Return the judge of a message of a channel, None without one."""
         judge = self._judges.get(channel.channel) or self._choose(channel, message)
-        return judge if judge is not None and _knows(judge, message.language) else None
+        return judge if judge is not None and serves(judge.languages, message.language) else None
 
     def keep(self, channel: ChannelTurns, judge: TurnJudge) -> None:
         """Keep the judge for the rest of the call."""
@@ -173,11 +173,6 @@ def models_used(channels: Iterable[ChannelTurns]) -> dict[str, str]:
     return {
         f"turns.{c.party if parties.count(c.party) == 1 else c.channel}": c.judge for c in judged
     }
-
-
-def _knows(judge: TurnJudge, language: str) -> bool:
-    known = {primary_subtag(each) for each in judge.languages}
-    return not known or not language or primary_subtag(language) in known
 
 
 def _version(name: str) -> str:

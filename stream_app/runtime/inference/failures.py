@@ -3,10 +3,8 @@
 import socket
 
 from schemas.errors import CallstreamError
-from stream_app.calls.inference import Failed
+from stream_app.calls.inference import OF_VALUES, Failed
 
-# Of a request's own values: it would fail again
-OF_VALUES = (ValueError, TypeError, LookupError, ArithmeticError)
 # Of a back-end that the model asks; they are OSErrors as well
 OF_A_BACKEND = (ConnectionError, TimeoutError, socket.gaierror)
 MAX_REASON = 200  # characters; a library may put its whole input into a message

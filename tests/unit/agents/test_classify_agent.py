@@ -6,6 +6,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from models.classification.classifier import Classifier
 from schemas import catalogue
 from schemas.base import CallContext, Message
 from schemas.classification import CallClassified
@@ -202,6 +203,71 @@ def test_without_weights_rules_answer_and_one_alert_says_so(tmp_path: Path) -> N
     assert told.details["label_set"] == "helpline"
     assert str(tmp_path / "none") in told.details["reason"]
     assert "classification_without_model" not in alerts(second)
+
+
+@pytest.mark.parametrize("damage", ["truncated", "absent", "no label set"])
+def test_a_label_set_of_ones_own_without_weights_stops_no_other(
+    damage: str, tmp_path: Path
+) -> None:
+    """Where its label set lies whole beside the weights, its rules answer."""
+    shop = tmp_path / "shop"
+    text = LABEL_SET.replace('name = "tiny"', 'name = "shop"')
+    if damage != "absent":
+        write_classifier(shop, label_set=text)
+        (shop / "tiny.onnx").write_bytes(b"short")
+    if damage == "no label set":
+        (shop / "tiny.labels.toml").write_text("[")
+    models = {"tiny": str(write_classifier(tmp_path / "tiny")), "shop": str(shop)}
+    agent = agent_of(models, routes=({"name": "shop", "queue": "shop"},))
+    danger = ((1, 0, "he has a knife"),)
+
+    own, other = answered(agent, call_of(danger, queue="shop"), call_of())
+
+    assert (classified(own).abstained, classified(other).abstained) == ("no_model", "")
+    assert alerts(own)["classification_without_model"].details["label_set"] == "shop"
+    assert str(shop) in alerts(own)["classification_without_model"].details["reason"]
+    assert ("urgent" in alerts(own)) == (damage == "truncated")
+    write_classifier(shop, label_set=text)
+    assert agent.watch is not None
+    agent.watch.look()
+    assert not classified(answered(agent, call_of(danger, queue="shop"))[0]).abstained
+
+
+def test_a_challenger_that_fails_on_a_call_costs_it_no_answer(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_classifier(tmp_path / "tiny1")
+    write_classifier(tmp_path / "tiny2", strength=0.25)
+    (tmp_path / "aliases.json").write_text('{"champion": "tiny1", "shadow": "tiny2"}')
+    for path in tmp_path.rglob("*.*"):
+        os.utime(path, (1, 1))  # settled
+    agent = agent_of({"tiny": str(tmp_path)})
+    asked: list[str] = []
+
+    def failing(self: Classifier, calls: object) -> object:
+        asked.append(self.name)
+        if len(set(asked)) > 1:
+            raise KeyError("priority")
+        return classify(self, calls)  # type: ignore[arg-type]
+
+    classify = Classifier.classify
+    monkeypatch.setattr(Classifier, "classify", failing)
+
+    (messages,) = answered(agent, call_of())
+
+    assert len(set(asked)) == 2
+    assert [m.is_shadow for m in messages if isinstance(m, CallClassified)] == [False]
+
+
+def test_the_version_that_serves_is_not_its_own_challenger(tmp_path: Path) -> None:
+    write_classifier(tmp_path / "tiny1")
+    (tmp_path / "aliases.json").write_text('{"champion": "tiny1", "shadow": "tiny1"}')
+    for path in tmp_path.rglob("*.*"):
+        os.utime(path, (1, 1))  # settled
+
+    (messages,) = answered(agent_of({"tiny": str(tmp_path)}), call_of())
+
+    assert [m.is_shadow for m in messages if isinstance(m, CallClassified)] == [False]
 
 
 def test_weights_that_come_later_are_taken_up(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from typing import TYPE_CHECKING
 
 import orjson
@@ -12,7 +13,7 @@ from typer.testing import CliRunner
 from models.store.history import ModelHistory, RowsUsed, Session, write_history
 from models.store.layout import read_aliases
 from stream_app.cli.app import app
-from tests.support.models.stored_models import write_word
+from tests.support.models.stored_models import GRAPH, write_word
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -147,6 +148,8 @@ def test_a_promotion_and_a_rollback_move_the_alias(folder: Path) -> None:
         (("show", "classification", "4"), "no record of how shop4 was trained"),
         (("compare", "classification", "1", "4"), "no record of how shop4 was trained"),
         (("promote", "classification", "9"), "no version '9'"),
+        (("promote", "classification", "3", "--as", "shaddow"), "'shaddow' is not"),
+        (("promote", "classification", "4", "--as", "shadow"), "shop4 serves"),
         (("show", "speech", "1"), "'speech' is not"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, tuple) else "",
@@ -161,7 +164,49 @@ def test_what_is_not_there_is_one_line_and_wrong_usage(
     assert result.stderr.count("\n") == 1
 
 
-@pytest.mark.parametrize("command", ["list", "show", "rollback"])
+def test_a_shadow_ends_by_its_promotion_and_by_a_command(folder: Path) -> None:
+    where = ("--folder", str(folder))
+    models("promote", "classification", "1", *where)
+    models("promote", "classification", "2", "--as", "shadow", *where)
+
+    promoted = models("promote", "classification", "2", *where)
+    after = read_aliases(folder)
+    models("promote", "classification", "3", "--as", "shadow", *where)
+    ended, again = (models("end-shadow", "classification", *where) for _ in range(2))
+
+    assert promoted.stdout == "champion: shop2, no longer shadow\n"
+    assert after == read_aliases(folder) == {"champion": "shop2"}
+    assert ended.stdout == "shadow: none, no longer shop3\n"
+    assert again.stdout == "shadow: none, as before\n"
+
+
+@pytest.mark.parametrize("command", ["promote", "rollback"])
+def test_a_version_that_could_not_be_loaded_is_not_promoted(folder: Path, command: str) -> None:
+    where = ("--folder", str(folder))
+    models("promote", "classification", "4", *where)
+    (folder / "shop3" / GRAPH).write_bytes(b"short")
+    version = ("3",) if command == "promote" else ()
+
+    result = models(command, "classification", *version, *where)
+
+    assert (result.exit_code, read_aliases(folder)) == (1, {"champion": "shop4"})
+    assert "is damaged or was replaced" in result.stderr
+    assert result.stderr.count("\n") == 1
+
+
+def test_an_alias_of_a_version_that_is_gone_is_told(folder: Path) -> None:
+    models("promote", "classification", "3", "--folder", str(folder))
+    shutil.rmtree(folder / "shop3")
+
+    listed = models("list", "classification", "--folder", str(folder))
+
+    assert (listed.exit_code, listed.stderr) == (
+        0,
+        "champion: shop3, which is not there: promote another\n",
+    )
+
+
+@pytest.mark.parametrize("command", ["list", "show", "rollback", "end-shadow"])
 def test_a_folder_without_versions_is_told(tmp_path: Path, command: str) -> None:
     result = models(command, "classification", "--folder", str(tmp_path / "none"))
 

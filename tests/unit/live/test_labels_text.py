@@ -36,3 +36,14 @@ def test_labels_so_far_are_not_said_of_a_call_that_is_over() -> None:
     assert before.text.startswith("labels so far")
     assert view.feed(so_far, 0) == []
     assert view.classified is None
+
+
+def test_labels_of_a_challenger_are_not_those_of_the_call() -> None:
+    view = CallView(CALL)
+    champion, shadow = classified(), classified(is_shadow=True, answers=())
+    view.feed(finalized(), 0)
+
+    lines = [*view.feed(champion, 0), *view.feed(shadow, 0)]
+
+    assert len(lines) == 1
+    assert view.classified == champion

@@ -5,7 +5,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from whisper.tokenizer import LANGUAGES
 
-from models.languages import _CODES, known_language, primary_subtag, unserved_language
+from models.languages import (
+    _CODES,
+    known_language,
+    primary_subtag,
+    serves,
+    unserved_language,
+)
 
 
 @pytest.mark.parametrize(
@@ -54,3 +60,15 @@ def test_any_text_is_a_known_code_or_none(tag: str) -> None:
 def test_a_stated_language_that_weights_do_not_serve_has_a_name(tag: str, unserved: str) -> None:
     """What is no tag of a language states nothing."""
     assert unserved_language(tag, ("en",)) == unserved
+
+
+@pytest.mark.parametrize("tag", ["", " ", "und", "mul", "english", "en", "EN-gb", "eng", "en_us"])
+def test_what_is_for_english_serves_english_calls_and_those_that_state_nothing(tag: str) -> None:
+    assert serves(("en",), tag)
+    assert serves(("eng-GB", "sw"), tag)
+
+
+@pytest.mark.parametrize("tag", ["de", "deu", "swh", "gsw"])
+def test_what_is_for_english_does_not_serve_other_calls(tag: str) -> None:
+    assert not serves(("en",), tag)
+    assert serves((), tag)

@@ -65,6 +65,10 @@ def test_models_and_routes_are_read_from_one_text(
         ("models", "shop=bundled", "no model of the {title} 'contact-centre', but of shop"),
         ("routes", "contact-centre=", "a route is {example}=FIELD:VALUE"),
         ("routes", "shop=queue:a", "no model of the {title} 'shop', but of contact-centre"),
+        ("routes", "contact-centre=queue:", "a route is {example}=FIELD:VALUE"),
+        ("routes", "contact-centre=:a", "a route is {example}=FIELD:VALUE"),
+        ("routes", "contact-centre=queue:a,queue:b", "has 'queue' more than once"),
+        ("models", "contact-centre=bundled;contact-centre=/b", "'contact-centre' more than once"),
         ("", "shop", "no model of the {title} 'shop', but of contact-centre"),
     ],
 )

@@ -222,3 +222,23 @@ def test_a_key_without_its_certificate_is_refused() -> None:
     """It would be passed over in silence."""
     with pytest.raises(ConfigurationError, match="ssl_certfile"):
         Settings().replace(kafka={"security_protocol": "SSL", "ssl_keyfile": "/key.pem"})
+
+
+@pytest.mark.parametrize("key", ["sekret\n", " sekret", "sekret"])
+def test_blanks_around_an_api_key_are_no_part_of_it(
+    monkeypatch: pytest.MonkeyPatch, key: str
+) -> None:
+    """A key that was read from a file ends with a line; headers cannot bring that."""
+    monkeypatch.setenv("CALLSTREAM_API__API_KEY", key)
+
+    assert load_settings().api.api_key.get_secret_value() == "sekret"
+
+
+@pytest.mark.parametrize("key", ["\n", "  ", "se\nkret", "schl\u00fcssel"])
+def test_an_api_key_that_no_request_can_bring_is_refused(
+    monkeypatch: pytest.MonkeyPatch, key: str
+) -> None:
+    monkeypatch.setenv("CALLSTREAM_API__API_KEY", key)
+
+    with pytest.raises(ConfigurationError, match="printable ASCII"):
+        load_settings()

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from models.classification.decoding import columns_of
 from models.classification.label_set import load_label_set
-from models.classification.manifest import load_classification_manifest
+from models.classification.manifest import load_classification_manifest, without_embeddings
 from models.onnx_session import open_session
 from models.store.manifest import verified_weights
 from models.text.encoder import load_tokenizer
@@ -68,12 +68,15 @@ def trained_model(folder: Path) -> ModelToMeasure:
 def exported_model(path: Path) -> tuple[ModelToMeasure, Calibration]:
     """Return the exported model of a manifest, and the calibration that stands there.
 
+    Its category embeddings, which may have to be made anew, are not looked at.
+
     Raises:
         ModelNotFoundError: A file is missing.
         ModelIntegrityError: A file is damaged.
     """
     manifest = load_classification_manifest(path)
-    session = open_session(verified_weights(path, manifest), device="cpu", threads=1)
+    weights = verified_weights(path, without_embeddings(manifest))
+    session = open_session(weights, device="cpu", threads=1)
     windows = Windows(
         manifest.special_tokens, manifest.max_tokens, is_full=manifest.padding == "full"
     )

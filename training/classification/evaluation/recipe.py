@@ -88,10 +88,5 @@ def wrong_evaluation(recipe: EvaluationRecipe, label_set: LabelSet) -> list[str]
 
 
 def _can_be_wished(target: Target, label_set: LabelSet) -> bool:
-    parents = {task.parent for task in label_set.tasks}
-    ranked = {
-        task.name
-        for task in label_set.tasks
-        if task.is_ranked and not task.parent and task.name not in parents
-    }
-    return target.measure == "recall" and target.task in ranked and 0 < target.least < 1
+    is_lone = target.task in label_set.lone_ranks
+    return target.measure == "recall" and is_lone and 0 < target.least < 1

@@ -14,7 +14,7 @@ import numpy as np
 
 from models.classification.decoding import aggregated
 from models.classification.label_set import load_label_set
-from models.classification.manifest import load_classification_manifest
+from models.classification.manifest import load_classification_manifest, without_embeddings
 from models.classification.similarity import (
     ABOUT_NAME,
     CENTRE_NAME,
@@ -81,7 +81,8 @@ class LogitVectors:
 def write_embeddings(manifest_path: Path, rows: Iterable[Row], *, encoder: str = "") -> Path:
     """Write the category embeddings of an exported model; return their folder.
 
-    The manifest names them afterwards, with their sha256.
+    The manifest names them afterwards, with their sha256; in between it names none, so that the
+    model can be loaded whenever this is stopped.
 
     Args:
         manifest_path: Of the model.
@@ -106,10 +107,13 @@ def write_embeddings(manifest_path: Path, rows: Iterable[Row], *, encoder: str =
         vectors, about = _source(manifest_path, partial, encoder)
         _write_tasks(partial, tasks, vectors, {spoken_text(row, label_set): row for row in some})
         write_json(partial / ABOUT_NAME, about)
+        bare = without_embeddings(manifest)
+        if bare != manifest:
+            write_manifest(bare, manifest_path)
         shutil.rmtree(folder, ignore_errors=True)
         partial.replace(folder)
-    others = {file: sha for file, sha in manifest.other_files.items() if not file.startswith(name)}
-    others |= {f"{name}/{file.name}": sha256_of(file) for file in sorted(folder.iterdir())}
+    own = {f"{name}/{file.name}": sha256_of(file) for file in sorted(folder.iterdir())}
+    others = bare.other_files | own
     changed = msgspec.structs.replace(manifest, other_files=others, embeddings_folder=name)
     write_manifest(changed, manifest_path)
     return folder

@@ -2,7 +2,7 @@
 
 import re
 
-from models.text.figures import YEARS
+from models.text.figures import is_year
 
 FEWEST_DIGITS = 3  # two are read as one number, in a dictation as well
 _THOUSANDS = re.compile(r"[0-9]{1,3}(?:,[0-9]{3})+")
@@ -47,11 +47,7 @@ def _apart(word: str) -> str:
     if _THOUSANDS.fullmatch(core):
         core = core.replace(",", "")
     is_figure = _FIGURE.fullmatch(core) or _CODE.fullmatch(core)
-    if not is_figure or _is_year(core):
+    if not is_figure or is_year(core):
         return word
     plus = "plus " if core.startswith("+") else ""
     return plus + " ".join(core.lstrip("+").replace("-", ""))
-
-
-def _is_year(core: str) -> bool:
-    return core.isdigit() and core[0] != "0" and int(core) in YEARS

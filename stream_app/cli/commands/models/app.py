@@ -125,6 +125,7 @@ def alias(
 for command in (versions.show, versions.compare, versions.promote, drift.drift):
     app.command()(command)
 app.command("rollback")(versions.roll_back_version)
+app.command("end-shadow")(versions.end_shadow_version)
 
 
 def _bundled() -> list[ListedModel]:

@@ -12,7 +12,7 @@ from rich.table import Table
 
 from models.console import text_console
 from models.store.history import ModelHistory, RowsUsed, Session, read_history
-from models.store.layout import CHAMPION, point_alias, read_aliases
+from models.store.layout import CHAMPION, SHADOW, end_shadow, point_alias, read_aliases
 from models.store.numbered import (
     champion_of,
     find_version,
@@ -105,14 +105,24 @@ def promote(
     *,
     folder: VersionsOption,
     alias: Annotated[
-        str, typer.Option("--as", help="champion serves, shadow runs beside it.")
-    ] = CHAMPION,
+        Literal["champion", "shadow"],
+        typer.Option("--as", help="champion serves, shadow runs beside it."),
+    ] = "champion",
 ) -> None:
-    """Let a version serve; running workers follow."""
+    """Let a version serve; running workers follow. A shadow that is promoted is none any more."""
     del kind
     name = find_version(folder, version)
+    was_shadow = alias == CHAMPION and (read_aliases(folder) or {}).get(SHADOW) == name
     point_alias(folder, alias, name)
-    typer.echo(f"{alias}: {name}")
+    typer.echo(f"{alias}: {name}{', no longer shadow' if was_shadow else ''}")
+
+
+def end_shadow_version(kind: KindArgument, *, folder: VersionsOption) -> None:
+    """Let no version run in shadow any more; running workers follow."""
+    del kind
+    known_versions(folder)
+    before = end_shadow(folder)
+    typer.echo(f"shadow: none, no longer {before}" if before else "shadow: none, as before")
 
 
 def roll_back_version(kind: KindArgument, *, folder: VersionsOption) -> None:
@@ -151,6 +161,9 @@ def print_versions(kind: VersionedKind, folder: Path, *, as_json: bool) -> None:
         reached = "" if row.score is None else f"{row.score:.2%}"
         table.add_row(row.version, ", ".join(row.aliases), reached, row.began_at, row.start)
     text_console().print(table)
+    for alias, name in (read_aliases(folder) or {}).items():
+        if name not in {row.version for row in rows}:
+            typer.echo(f"{alias}: {name}, which is not there: promote another", err=True)
 
 
 def _named_score(row: ListedVersion, score: str) -> dict[str, object]:

@@ -3,6 +3,7 @@
 import random
 from pathlib import Path
 
+import msgspec
 import numpy as np
 import pytest
 
@@ -122,13 +123,20 @@ def test_the_floor_raises_what_the_model_finds_low(classifier: Classifier) -> No
     assert priority.labels[0].confidence <= 0.5
 
 
-def test_the_floor_never_lowers_and_names_no_rule_where_the_model_agrees(
+def test_the_floor_never_lowers_and_names_its_rule_where_the_model_agrees(
     classifier: Classifier,
 ) -> None:
-    (found,) = classifier.classify([said("seven seven i need you now")])
+    """However unsure the model is: what a rule calls for is acted on."""
+    sure, barely, without = classifier.classify(
+        [
+            said(f"{words} now")
+            for words in ("seven seven i need you", "seven i need you", "seven seven")
+        ]
+    )
 
-    assert [each.label for each in found.answers[-1].labels] == ["High"]
-    assert not found.answers[-1].raised_by
+    priorities = [found.answers[-1] for found in (sure, barely, without)]
+    assert [[each.label for each in one.labels] for one in priorities] == [["High"]] * 3
+    assert [one.raised_by for one in priorities] == ["in_danger", "in_danger", ""]
 
 
 def test_somebody_in_danger_is_heard_at_a_wrong_number_too(classifier: Classifier) -> None:
@@ -165,3 +173,25 @@ def test_a_model_whose_tasks_are_not_those_of_its_label_set_is_refused(tmp_path:
 
     with pytest.raises(ModelIntegrityError, match="not those of its label set"):
         Classifier.load(manifest)
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "problem"),
+    [
+        ("temperatures", {"priority": 0.0}, "temperatures are over 0"),
+        ("temperatures", {"priority": -1.0}, "temperatures are over 0"),
+        ("temperatures", {"prio": 1.0}, "each of a task"),
+        ("given_from", {"priority": {"High": 75.0}}, "holds probabilities"),
+        ("given_from", {"sub": {"Phone": 0.5}}, "of ranked tasks alone"),
+        ("given_from", {"flags": {"Polite": 0.5}}, "of ranked tasks alone"),
+    ],
+)
+def test_a_calibration_that_no_answer_could_follow_is_refused(
+    field: str, value: object, problem: str, tmp_path: Path
+) -> None:
+    path = write_classifier(tmp_path)
+    manifest = msgspec.json.decode(path.read_bytes())
+    path.write_bytes(msgspec.json.encode(manifest | {field: value}))
+
+    with pytest.raises(ModelIntegrityError, match=problem):
+        Classifier.load(path)

@@ -4,11 +4,12 @@ import gc
 import shutil
 import threading
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
-from models.store.layout import point_alias
+from models.store.layout import point_alias, read_aliases
 from models.store.manifest import WeightsManifest, load_manifest
 from models.store.versioned import Refusal, Swap, VersionedStore
 from schemas.errors import ModelIntegrityError, ModelNotFoundError
@@ -338,3 +339,12 @@ def test_calls_are_served_while_another_thread_refreshes(tmp_path: Path, clock: 
     assert not thread.is_alive()
     assert swaps == 29
     assert all(first == second for first, second in seen)
+
+
+def test_two_promotions_at_once_are_both_kept(folder: Path) -> None:
+    with ThreadPoolExecutor() as pool:
+        for _ in range(30):
+            pairs = [("champion", "v1"), ("shadow", "v2"), ("other", "v3")]
+            list(pool.map(lambda pair: point_alias(folder, *pair), pairs))
+            assert read_aliases(folder) == dict(pairs)
+            (folder / "aliases.json").unlink()

@@ -50,3 +50,14 @@ def test_any_text_gives_words_parted_by_single_spaces(text: str) -> None:
 @given(st.text(st.sampled_from("ab c'9"), max_size=20))
 def test_final_punctuation_changes_nothing(text: str) -> None:
     assert spoken_form(f"{text}.") == spoken_form(text) == spoken_form(f"{text} ?!")
+
+
+@pytest.mark.parametrize(
+    "digits", ["1" * 5_000, "0" * 5_000, f"1{',000' * 2_000}", f"${'9' * 5_000}.00"]
+)
+def test_digits_without_end_are_read_out_one_by_one(digits: str) -> None:
+    """Python makes no number of more than 4,300."""
+    spoken = spoken_form(f"my card is {digits}").split()
+
+    assert len(spoken) >= 5_000
+    assert set(spoken[3:]) <= {"one", "zero", "nine", "dollars"}

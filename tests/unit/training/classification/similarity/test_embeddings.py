@@ -185,3 +185,30 @@ def test_an_encoder_that_is_not_there_is_one_line(
     assert result.exit_code == 1
     assert "'/none' cannot be loaded" in result.stderr
     assert result.stderr.count("\n") == 1
+
+
+def test_damaged_embeddings_are_mended_by_writing_them_again(manifest: Path) -> None:
+    write_embeddings(manifest, tiny_rows(20))
+    (manifest.parent / "tiny.embeddings" / "centre.npy").write_bytes(b"half")
+    with pytest.raises(ModelIntegrityError, match="damaged"):
+        Classifier.load(manifest)
+
+    write_embeddings(manifest, tiny_rows(20))
+
+    assert Classifier.load(manifest).name
+
+
+def test_a_model_can_be_loaded_wherever_the_writing_of_its_embeddings_stops(
+    manifest: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_embeddings(manifest, tiny_rows(20))
+
+    def stopped(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    for step in ("shutil.rmtree", "sha256_of"):
+        with monkeypatch.context() as patch:
+            patch.setattr(f"training.classification.similarity.embeddings.{step}", stopped)
+            with pytest.raises(KeyboardInterrupt):
+                write_embeddings(manifest, tiny_rows(20))
+        assert Classifier.load(manifest).name
