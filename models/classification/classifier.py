@@ -145,6 +145,9 @@ class Classifier:
         self._session = session
         self._columns = columns_of(label_set)
         self._tokenizer = tokenizer
+        unknown = getattr(tokenizer.model, "unk_token", None)
+        known_id = tokenizer.token_to_id(unknown) if unknown else None
+        self._unknown = -1 if known_id is None else known_id
         self._manifest = manifest
         special = manifest.special_tokens
         self._before = [special.first] if special.first >= 0 else []
@@ -222,8 +225,15 @@ class Classifier:
         if raised and abstained in {"wrong_number", "prank", "too_short"}:
             abstained = ""  # what somebody says who is in danger
         passages = [] if abstained else self._tokens(spoken)
+        if self.label_set.languages and self._are_unknown(passages):
+            abstained, passages = "language", []
         windows = windows_of(passages, self._room, self._manifest.overlap_tokens)
         return _Read(chosen, spoken, raised, abstained, passages, windows)
+
+    def _are_unknown(self, passages: Sequence[Sequence[int]]) -> bool:
+        """Return whether most words are in letters that the model does not know."""
+        ids = [token for passage in passages for token in passage]
+        return 2 * ids.count(self._unknown) > len(ids)
 
     def _tokens(self, texts: Sequence[str]) -> list[list[int]]:
         encoded = self._tokenizer.encode_batch_fast(list(texts), add_special_tokens=False)

@@ -99,8 +99,15 @@ def parent_label(task: Task, name: str) -> str:
 def labels_of(
     corrected: Mapping[str, Corrected], label_set: LabelSet
 ) -> dict[str, tuple[str, ...]]:
-    """Return the labels of a call by task, with those of parent tasks that follow from them."""
-    found = {name: each.labels for name, each in corrected.items() if each.labels}
+    """Return the labels of a call by task, with those of parent tasks that follow from them.
+
+    Of a task with several labels it is known too that none holds.
+    """
+    found = {
+        name: each.labels
+        for name, each in corrected.items()
+        if each.labels or label_set.task(name).mode == "multi"
+    }
     for task in label_set.tasks:
         if task.parent and task.name in found:
             found.setdefault(task.parent, (parent_label(task, found[task.name][0]),))

@@ -19,12 +19,13 @@ from training.classification.continuous.rows import (
     read_labelled,
     read_learnt,
     rows_used,
+    with_present_names,
 )
 from training.classification.continuous.session import ContinuousSession, SessionPlan
 from training.classification.corpus.rows import rows_path
 from training.classification.evaluation.evaluator import VALIDATION
 from training.classification.evaluation.held_out_rows import held_out_rows
-from training.classification.experiment import read_splits, watched
+from training.classification.experiment import check_label_set, read_splits, watched
 from training.core.errors import RecipeError
 
 if TYPE_CHECKING:
@@ -72,6 +73,7 @@ def continue_classifier(
         ModelIntegrityError: The champion is damaged.
     """
     label_set = load_label_set(recipe.data.label_set)
+    check_label_set(given.work, label_set)
     splits = read_splits(given.work)
     held_out: dict[str, Sequence[Row]] = {
         VALIDATION: splits[VALIDATION],
@@ -106,7 +108,8 @@ def _given_rows(
     new = [row for path in given.new for row in read_labelled(path, label_set, NEW)]
     path = given.corrections
     corrections = [] if path is None else read_labelled(path, label_set, CORRECTIONS)
-    return [*train, *read_learnt(given.folder)], new, corrections
+    learnt = with_present_names(read_learnt(given.folder), label_set)
+    return [*train, *learnt], new, corrections
 
 
 def _history(name: str, validation: Sequence[Row], given: Given) -> ModelHistory:

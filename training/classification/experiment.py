@@ -24,15 +24,17 @@ from training.classification.learning.history import read_record
 from training.classification.learning.inputs import read_calls
 from training.classification.learning.run import LearningFolders, LearningRows, learn
 from training.classification.learning.trained import load_classifier
-from training.classification.prepare import prepare
+from training.classification.prepare import REPORT_NAME, prepare, read_report
 from training.classification.similarity.embeddings import write_embeddings
 from training.core.devices import torch_threads
+from training.core.errors import MissingDataError
 from training.core.run_metrics import METRICS_NAME, MetricsLog
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
+    from models.classification.label_set import LabelSet
     from training.classification.evaluation.results import Evaluation
     from training.classification.recipe import ClassificationRecipe
     from training.core.loop import Watcher
@@ -93,6 +95,7 @@ def evaluate_classifier(model: Path, work: Path, recipe: EvaluationRecipe) -> Ev
     """
     is_exported = model.is_file()
     measured, calibration = exported_model(model) if is_exported else (trained_model(model), None)
+    check_label_set(work, measured.label_set)
     rows = {**read_splits(work), **held_out_rows(measured.label_set)}
     with torch_threads(1):
         evaluation = evaluate(measured, calibration, rows, recipe)
@@ -127,6 +130,7 @@ def export_classifier(model: Path, out: Path, work: Path, options: ExportOptions
         ModelIntegrityError: The graph differs too much from the network.
     """
     trained, record = load_classifier(model), read_record(model)
+    check_label_set(work, trained.label_set)
     splits = read_splits(work)
     rows = splits["test"] or splits["validation"]  # a recipe may test on the validation set
     calls, _ = read_calls(rows, trained.tokenizer, trained.label_set)
@@ -164,3 +168,22 @@ def read_splits(work: Path) -> dict[str, list[Row]]:
         MissingDataError: There are none.
     """
     return {split: read_rows(rows_path(work, split)) for split in SPLITS}
+
+
+def check_label_set(work: Path, label_set: LabelSet) -> None:
+    """Refuse rows that were prepared for another label set, or another version of it.
+
+    Rows without a report were written by somebody else; their labels are checked where they are
+    read.
+
+    Raises:
+        MissingDataError: They are of another one.
+    """
+    if not (work / "data" / REPORT_NAME).is_file():
+        return
+    prepared = read_report(work).label_set
+    if prepared != label_set.versioned_name:
+        raise MissingDataError(
+            f"the rows in {work} were prepared for {prepared}, not for "
+            f"{label_set.versioned_name}: prepare them again"
+        )

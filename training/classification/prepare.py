@@ -54,7 +54,7 @@ if TYPE_CHECKING:
     from training.classification.data_recipe import DataRecipe
     from training.classification.sources.protocol import Found
 
-_REPORT = "report.json"
+REPORT_NAME = "report.json"
 _CODE = ("corpus", "sources", "narratives")  # folders whose files decide the rows too
 _SHARED = ("core/splits.py", "text/repeats.py", "text/near_duplicates.py")  # likewise
 
@@ -102,7 +102,7 @@ def prepare(
         write_rows(rows_path(work, split), of_split)
     write_rows(unlabelled_path(work), preparation.unlabelled)
     report = preparation.report(rows, work, fingerprint, time.monotonic() - begun)
-    write_json(work / "data" / _REPORT, report)
+    write_json(work / "data" / REPORT_NAME, report)
     (work / "data" / "report.md").write_text(markdown(report), "utf-8")
     return report
 
@@ -113,7 +113,7 @@ def read_report(work: Path) -> DataReport:
     Raises:
         MissingDataError: No data were prepared, or another version prepared them.
     """
-    path = work / "data" / _REPORT
+    path = work / "data" / REPORT_NAME
     try:
         return msgspec.json.decode(path.read_bytes(), type=DataReport)
     except (OSError, msgspec.DecodeError) as error:
@@ -292,7 +292,8 @@ def _fingerprint(recipe: DataRecipe, label_set: LabelSet, data: Path, seed: int)
     parts = [str(seed)]
     parts += [msgspec.json.encode(each, order="sorted").decode() for each in (recipe, label_set)]
     files = [path for source in recipe.sources.values() for path in source_files(source, data)]
-    files += [Path(name) for name in (recipe.composition.frames,) if name]
+    named = (recipe.composition.frames, *(each.intents for each in recipe.sources.values()))
+    files += [Path(name) for name in named if name and Path(name).is_file()]
     here = Path(__file__).parent
     files += sorted(
         path
@@ -301,7 +302,8 @@ def _fingerprint(recipe: DataRecipe, label_set: LabelSet, data: Path, seed: int)
         if path.suffix in {".py", ".toml", ".txt"}
     )
     files += [here.parent / name for name in _SHARED]
-    parts += [f"{path.name} {_sha256(path)}" for path in files]
+    # The folder too: it may be the name of a split
+    parts += [f"{path.parent.name}/{path.name} {_sha256(path)}" for path in files]
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
 

@@ -9,7 +9,7 @@ from training.classification.data_recipe import DataRecipe, check_recipe
 from training.classification.evaluation.recipe import EvaluationRecipe, wrong_evaluation
 from training.classification.learning.recipe import NetworkRecipe, wrong_numbers
 from training.core.errors import RecipeError
-from training.core.recipes import convert_recipe, read_tables
+from training.core.recipes import convert_recipe, read_tables, wrong_name
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -39,6 +39,7 @@ def read_recipe(path: Path, changes: Sequence[str] = ()) -> ClassificationRecipe
     recipe = convert_recipe(read_tables(path, changes), ClassificationRecipe, path)
     label_set = check_recipe(recipe.data)
     wrong = [
+        *wrong_name(recipe.name, "name"),
         *wrong_numbers(recipe),
         *wrong_evaluation(recipe.evaluation, label_set),
         *wrong_continuation(recipe.continuous),

@@ -5,6 +5,8 @@ from typing import Annotated
 
 import typer
 
+from training.core.recipes import wrong_name
+
 RecipeArgument = Annotated[Path, typer.Argument(help="Recipe, a TOML file.")]
 DataOption = Annotated[Path, typer.Option("--data", help="Folder with text/, speech/, augment/.")]
 WorkOption = Annotated[Path, typer.Option("--work", help="Folder for shards and checkpoints.")]
@@ -18,3 +20,14 @@ SPEECH_WORK = Path("runs/asr")
 TURNS_WORK = Path("runs/turns")
 CLASSIFICATION_WORK = Path("runs/classification")
 ANALYTICS_WORK = Path("runs/analytics")
+
+
+def file_name(name: str) -> str:
+    """Return a name that files get, empty for the default.
+
+    Raises:
+        typer.BadParameter: No file can have it.
+    """
+    for complaint in wrong_name(name, "name") if name else ():
+        raise typer.BadParameter(complaint)
+    return name

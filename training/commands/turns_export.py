@@ -7,7 +7,7 @@ import typer
 from rich.table import Table
 
 from models.console import text_console
-from training.commands.options import TURNS_WORK
+from training.commands.options import TURNS_WORK, file_name
 from training.text.quantise import Scales
 from training.turns.export.exporter import Exported, ExportOptions, export_models
 
@@ -20,7 +20,9 @@ def export_turns(
     work: Annotated[
         Path, typer.Option("--data", help="Work folder of the run, with its prepared data.")
     ] = TURNS_WORK,
-    name: Annotated[str, typer.Option("--name", help="Name of the model.")] = "callstream-turns-en",
+    name: Annotated[
+        str, typer.Option("--name", callback=file_name, help="Name of the model.")
+    ] = "callstream-turns-en",
     scales: Annotated[
         Scales,
         typer.Option(

@@ -39,6 +39,12 @@ def as_missing_data(name: str, folder: Path) -> Iterator[None]:
             "give the folder that holds text/ with --data"
         )
         raise MissingDataError(message) from error
-    except (msgspec.DecodeError, AttributeError, KeyError, TypeError) as error:
+    except (
+        msgspec.DecodeError,
+        UnicodeDecodeError,
+        AttributeError,
+        KeyError,
+        TypeError,
+    ) as error:
         message = f"the data of the source {name!r} in {folder} has another form: {error!r}"
         raise MissingDataError(message) from error

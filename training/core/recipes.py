@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import re
 import tomllib
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -10,10 +12,12 @@ import msgspec
 from training.core.errors import RecipeError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
 R = TypeVar("R", bound=msgspec.Struct)
+_FILE_NAME = re.compile(r"\w[\w.-]*")
+_TOO_LARGE = 2**63
 
 
 def read_tables(path: Path, changes: Sequence[str] = ()) -> dict[str, Any]:
@@ -42,10 +46,41 @@ def convert_recipe(content: dict[str, Any], kind: type[R], path: Path) -> R:
         RecipeError: A setting is missing, unknown or of the wrong type; the message names it.
     """
     try:
+        for setting in _odd_numbers(content, ""):
+            message = (
+                f"the recipe {path} is not valid: {setting} must be a finite number of 64 bits"
+            )
+            raise RecipeError(message)
         return msgspec.convert(content, kind)
     except msgspec.ValidationError as error:
         message = f"the recipe {path} is not valid: {error}"
         raise RecipeError(message) from error
+
+
+def wrong_name(name: str, setting: str) -> list[str]:
+    """Return what is wrong with a name that files get, empty for nothing.
+
+    Args:
+        name: To look at.
+        setting: That holds it, for the complaint.
+    """
+    if _FILE_NAME.fullmatch(name):
+        return []
+    return [f"{setting}: {name!r} has to name files: letters, digits, - _ and ., not first - or ."]
+
+
+def _odd_numbers(content: object, where: str) -> Iterator[str]:
+    """Yield the settings whose number no comparison and no array takes as it is."""
+    if isinstance(content, dict):
+        for name, value in content.items():
+            yield from _odd_numbers(value, f"{where}.{name}" if where else str(name))
+    elif isinstance(content, list):
+        for value in content:
+            yield from _odd_numbers(value, where)
+    elif (isinstance(content, float) and not math.isfinite(content)) or (
+        isinstance(content, int) and abs(content) >= _TOO_LARGE
+    ):
+        yield where
 
 
 def _apply(content: dict[str, Any], change: str) -> None:

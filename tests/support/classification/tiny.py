@@ -8,9 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 from tests.support.classification.tiny_classifier import TASKS
 from tests.support.models.tiny_trained_turns import write_encoder
+from training.classification.corpus.report import DataReport
 from training.classification.corpus.rows import Row, RowTurn, Split, rows_path, write_rows
 from training.classification.learning.recipe import HeadRecipe, Learning, NetworkRecipe
 from training.classification.learning.run import LearningFolders, LearningRows, learn
+from training.classification.prepare import REPORT_NAME
+from training.core.json_files import write_json
 from training.text.encoder_base import EncoderRecipe
 
 if TYPE_CHECKING:
@@ -77,6 +80,12 @@ def write_splits(work: Path, rows: Mapping[Split, Sequence[Row]] | None = None) 
     }
     for split, of_split in splits.items():
         write_rows(rows_path(work, split), of_split)
+
+
+def write_report(work: Path, *, label_set: str) -> None:
+    """Write the report of rows that were prepared for a label set."""
+    report = DataReport("0" * 64, label_set, 1, {}, {}, {}, {}, {}, {})
+    write_json(work / "data" / REPORT_NAME, report)
 
 
 def tiny_network_recipe(encoder: Path, **changes: Any) -> NetworkRecipe:

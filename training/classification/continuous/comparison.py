@@ -64,8 +64,8 @@ def _accuracies(
     """Return the accuracy of each task over all rows that have a label for it, and their mean."""
     found: dict[str, float] = {}
     for task in dict.fromkeys(task for row in rows for task in row.labels):
-        labelled = sum(bool(row.labels.get(task)) for row in rows)
-        known = sum(bool(row.labels.get(task)) for row in own)
+        labelled = sum(task in row.labels for row in rows)
+        known = sum(task in row.labels for row in own)
         name = f"{prefix}_{task}_acc"
         if labelled:
             found[name] = round(metrics.get(name, 0.0) * known / labelled, 5)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import msgspec
 
 from models.store.history import RowsUsed
-from training.classification.corpus.rows import read_rows, spoken_text
+from training.classification.corpus.rows import GROUP, read_rows, spoken_text
 from training.classification.sources.protocol import Reading
 from training.classification.sources.readers import read_source
 from training.classification.sources.recipe import Source
@@ -62,6 +62,7 @@ class _Rows:
         self._label_set = label_set
         self._held_texts = {spoken_text(row, label_set) for row in held_out}
         self._held_groups = {row.group for row in held_out}
+        self._held_own_groups = {group for row in held_out if (group := row.provenance.get(GROUP))}
         self._texts: set[str] = set()
         self.left_out: Counter[str] = Counter()
 
@@ -75,7 +76,10 @@ class _Rows:
         latest = {spoken_text(row, self._label_set): row for row in rows}
         found = []
         for text, row in latest.items():
-            if text in self._held_texts or row.group in self._held_groups:
+            is_held = row.group in self._held_groups or (
+                row.provenance.get(GROUP) in self._held_own_groups
+            )
+            if text in self._held_texts or is_held:
                 self.left_out["in the validation or test set"] += 1
             elif text in self._texts:
                 self.left_out[repeated] += 1
@@ -101,7 +105,7 @@ def gather_rows(
     Args:
         rows: Learnt before, new, corrected.
         held_out: Of the validation and test sets: neither their texts nor other rows of their
-            groups are learnt.
+            groups are learnt, as files of calls name groups.
         label_set: Whose turns count.
         selection_share: Of the groups, how many choose the best epoch.
 
@@ -168,6 +172,27 @@ def read_learnt(folder: Path) -> list[Row]:
     """
     path = learnt_path(folder)
     return read_rows(path) if path.is_file() else []
+
+
+def with_present_names(rows: Iterable[Row], label_set: LabelSet) -> list[Row]:
+    """Return rows with their labels as a label set names them now.
+
+    Args:
+        rows: Written with an earlier version of it.
+        label_set: That knows earlier names as spellings. A task with a label that it does not know
+            is left out.
+    """
+    return [msgspec.structs.replace(row, labels=_present_names(row, label_set)) for row in rows]
+
+
+def _present_names(row: Row, label_set: LabelSet) -> dict[str, tuple[str, ...]]:
+    found: dict[str, tuple[str, ...]] = {}
+    for task in label_set.tasks:
+        if task.name in row.labels:
+            names = [task.label_of(each) for each in row.labels[task.name]]
+            if None not in names:
+                found[task.name] = tuple(filter(None, names))
+    return found
 
 
 def check_sources(rows: Iterable[Row]) -> None:

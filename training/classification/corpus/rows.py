@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from models.classification.label_set import LabelSet
 
 __all__ = [
+    "GROUP",
     "SPLITS",
     "Row",
     "RowTurn",
@@ -28,6 +29,8 @@ __all__ = [
     "unlabelled_path",
     "write_rows",
 ]
+
+GROUP = "group"  # of the provenance: the group as a file of calls names it
 
 
 class RowTurn(msgspec.Struct, frozen=True):
@@ -52,6 +55,7 @@ class Row(msgspec.Struct, frozen=True):
             of templates.
         turns: In their order.
         labels: By task, only of tasks that it has labels for; names as the label set gives them.
+            Of a task with several labels it may be known that none holds.
         is_synthetic: No human wrote what carries the labels.
         provenance: Where it comes from: file, original label, what was composed.
     """

@@ -28,6 +28,7 @@ from training.classification.evaluation.results import (
 )
 from training.classification.evaluation.scoring import score_calls
 from training.classification.learning.inputs import classified_text, label_matrix, read_calls
+from training.core.errors import MissingDataError
 from training.measuring.reliability import calibration_error, reliability
 
 if TYPE_CHECKING:
@@ -81,6 +82,9 @@ def evaluate(
         splits: Rows of ``train`` (for the keywords beside it), ``validation`` and ``test``, and of
             further test sets by name.
         recipe: What is measured.
+
+    Raises:
+        MissingDataError: There are no validation rows to calibrate on.
     """
     longest = model.windows.max_tokens // 2 - 1
     overlap = min(
@@ -92,6 +96,8 @@ def evaluate(
         if name != TRAIN and rows
     }
     if calibration is None:
+        if VALIDATION not in scored:
+            raise MissingDataError("there are no validation rows, which decide the calibration")
         held_out = scored[VALIDATION]
         known = held_out.windows, held_out.labels
         calibration = calibrate(*known, model.tasks, overlap)

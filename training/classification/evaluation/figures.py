@@ -66,7 +66,7 @@ def _draw_label(axes: Any, label: LabelFigures) -> None:
             axes.text(column, row, text, ha="center", va="center", color=color, fontsize=7)
     axes.set_xticks([0, 1], ["it", "other"], fontsize=6)
     axes.set_yticks([0, 1], ["it", "other"], fontsize=6)
-    axes.set_title(label.label[:28], fontsize=6)
+    axes.set_title(label.label[:28], fontsize=6, parse_math=False)
 
 
 def draw_reliability(split: SplitResult) -> Figure:

@@ -11,6 +11,7 @@ from torch.utils.data import Dataset, Sampler
 
 from models.text.spoken_form import spoken_form
 from training.classification.learning.losses import ABSENT
+from training.core.errors import MissingDataError
 from training.text.batches import epoch_batches, padded
 
 if TYPE_CHECKING:
@@ -107,16 +108,28 @@ def classified_text(row: Row, label_set: LabelSet) -> str:
 def label_matrix(
     labels: Iterable[Mapping[str, Sequence[str]]], label_set: LabelSet
 ) -> torch.Tensor:
-    """Return labels as numbers, shape (rows, labels): 1, 0, or -1 throughout an absent task."""
+    """Return labels as numbers, shape (rows, labels): 1, 0, or -1 throughout an absent task.
+
+    Of a task with several labels none may hold; one with one label without it is absent.
+
+    Raises:
+        MissingDataError: A label is not of the label set.
+    """
     lines = []
     for row in labels:
         line: list[float] = []
         for task in label_set.tasks:
             held = row.get(task.name)
-            if not held:
+            if held is None or (not held and task.mode == "single"):
                 line += [ABSENT] * len(task.labels)
-            else:
-                line += [float(name in held) for name in task.names]
+                continue
+            unknown = set(held) - set(task.names)
+            if unknown:
+                raise MissingDataError(
+                    f"a row has {min(unknown)!r}, which is no label of {task.name!r} in "
+                    f"{label_set.versioned_name}: prepare the rows again with this label set"
+                )
+            line += [float(name in held) for name in task.names]
         lines.append(line)
     width = sum(len(task.labels) for task in label_set.tasks)
     return torch.tensor(lines, dtype=torch.float32).reshape(-1, width)

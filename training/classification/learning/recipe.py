@@ -12,6 +12,8 @@ from training.text.encoder_base import EncoderRecipe
 
 DISTILBERT = "distilbert-base-uncased"
 
+_SEEDS = 2**32  # that the generators of torch and numpy take
+
 
 class HeadRecipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What stands on the encoder.
@@ -109,8 +111,16 @@ def wrong_numbers(recipe: NetworkRecipe) -> list[str]:
         "clip_norm": learning.clip_norm,
     }
     wrong += [f"learning.{name} must be above 0" for name, value in rates.items() if value <= 0]
-    if learning.patience < 0:
-        wrong.append("learning.patience must be 0 or more")
+    least_nothing = {
+        "learning.patience": learning.patience,
+        "learning.weight_decay": learning.weight_decay,
+        "base.layers": recipe.base.layers,
+        "base.positions": positions,
+        "seed": recipe.seed,
+    }
+    wrong += [f"{name} must be 0 or more" for name, value in least_nothing.items() if value < 0]
+    if recipe.seed >= _SEEDS:
+        wrong.append(f"seed must be below {_SEEDS}")
     shares = {
         "learning.warmup": learning.warmup,
         "learning.label_smoothing": learning.label_smoothing,

@@ -7,13 +7,21 @@ import shutil
 import time
 from dataclasses import dataclass
 from importlib.metadata import version
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 import orjson
 import structlog
 import torch
-from transformers import EarlyStoppingCallback, PrinterCallback, TrainingArguments
+from safetensors.torch import load_file
+from transformers import (
+    EarlyStoppingCallback,
+    PrinterCallback,
+    TrainerState,
+    TrainingArguments,
+)
+from transformers.utils import SAFE_WEIGHTS_NAME
 
 from models.classification.label_set import LabelSet, load_label_set
 from training.classification.learning.call_trainer import (
@@ -43,7 +51,6 @@ from training.text.encoder_base import cut_encoder
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
-    from pathlib import Path
 
     from transformers import PreTrainedTokenizerBase
 
@@ -124,7 +131,8 @@ def learn(
         network.label_smoothing = recipe.learning.label_smoothing
         trainer = _trainer(recipe, network, data, folders.work, watcher(_step(checkpoint)))
         began = time.perf_counter()
-        trainer.train(resume_from_checkpoint=None if checkpoint is None else str(checkpoint))
+        if not _has_stopped(trainer, network, checkpoint, recipe.learning.patience):
+            trainer.train(resume_from_checkpoint=None if checkpoint is None else str(checkpoint))
         seconds = time.perf_counter() - began
     network.to("cpu")  # type: ignore[arg-type]
     save_classifier(network, tokenizer, label_set_text(rows.label_set), folders.out)
@@ -198,6 +206,29 @@ def _trainer(
     trainer.remove_callback(PrinterCallback)
     callback.trainer = trainer
     return trainer
+
+
+def _has_stopped(
+    trainer: CallTrainer, network: MultiTaskClassifier, checkpoint: Path | None, patience: int
+) -> bool:
+    """Return whether a run had stopped early at its checkpoint; if so its best network is back.
+
+    The Trainer forgets how many validations in a row were no better: here they are counted again.
+    """
+    if checkpoint is None or not patience:
+        return False
+    state = TrainerState.load_from_json(str(checkpoint / "trainer_state.json"))
+    scores = [line[AVERAGE_METRIC] for line in state.log_history if AVERAGE_METRIC in line]
+    since_best = len(scores) - 1 - scores.index(max(scores)) if scores else 0
+    if since_best < patience:
+        for callback in trainer.callback_handler.callbacks:
+            if isinstance(callback, EarlyStoppingCallback):
+                callback.early_stopping_patience_counter = since_best
+        return False
+    best = checkpoint.parent / Path(str(state.best_model_checkpoint)).name
+    network.load_state_dict(load_file(best / SAFE_WEIGHTS_NAME))
+    trainer.state = state
+    return True
 
 
 def _arguments(recipe: NetworkRecipe, work: Path) -> TrainingArguments:

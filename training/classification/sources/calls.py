@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from training.classification.corpus.rows import Row, RowTurn
+from training.classification.corpus.rows import GROUP, Row, RowTurn
 from training.classification.sources.labels import named_labels
 from training.classification.sources.protocol import Found
 from training.core.errors import MissingDataError
@@ -60,7 +60,7 @@ def read_calls(reading: Reading) -> Iterator[Found]:
                 turns=_turns(call, where),
                 labels=_labels(reading, call, content, where),
                 is_synthetic=reading.source.is_synthetic,
-                provenance={"file": reading.path.name},
+                provenance={"file": reading.path.name, GROUP: call.group},
             )
         )
 
@@ -84,7 +84,7 @@ def _labels(
     reading: Reading, call: LabelledCall, content: dict[str, Any], where: str
 ) -> dict[str, tuple[str, ...]]:
     tasks = [task.name for task in reading.label_set.tasks]
-    beside = {name: content[name] for name in tasks if content.get(name)}
+    beside = {name: content[name] for name in tasks if content.get(name) or content.get(name) == []}
     twice = sorted(beside.keys() & call.labels.keys())
     if twice:
         raise MissingDataError(f"{where}: {twice[0]!r} stands there twice")

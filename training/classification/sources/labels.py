@@ -19,7 +19,8 @@ def named_labels(
 
     Args:
         label_set: Whose spellings count.
-        given: One label or several by task, in any spelling; an empty one is none.
+        given: One label or several by task, in any spelling. An empty text is none; an empty list
+            says of a task with several labels that none of them holds.
         where: They stand, for errors.
 
     Raises:
@@ -33,7 +34,8 @@ def named_labels(
         names = [_name(task, text, where) for text in texts if text]
         if len(names) > 1 and task.mode == "single":
             raise MissingDataError(f"{where}: {task.name!r} has one label, not {len(names)}")
-        if names:
+        holds_none = task.name in given and task.mode == "multi" and not isinstance(value, str)
+        if names or (holds_none and not value):
             found[task.name] = tuple(dict.fromkeys(names))
     tasks = [task.name for task in label_set.tasks]
     unknown = sorted(given.keys() - set(tasks))

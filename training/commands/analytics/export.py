@@ -8,6 +8,7 @@ import typer
 from training.analytics.adapters.conversion import AdapterForm
 from training.analytics.adapters.gguf_adapter import Precision
 from training.analytics.export.exporter import ExportOptions, export_adapter
+from training.commands.options import file_name
 
 
 def export_analytics(
@@ -17,7 +18,10 @@ def export_analytics(
         Path | None, typer.Option("--evaluation", help="Report of an evaluation of the adapter.")
     ] = None,
     name: Annotated[
-        str, typer.Option("--name", help="Of the version; by default that of its guide.")
+        str,
+        typer.Option(
+            "--name", callback=file_name, help="Of the version; by default that of its guide."
+        ),
     ] = "",
     precision: Annotated[
         Precision, typer.Option("--precision", help="Of the matrices of the GGUF adapter.")

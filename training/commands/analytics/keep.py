@@ -13,7 +13,7 @@ from training.analytics.evaluation.opening import guide_of, manifest_of
 from training.analytics.evaluation.running import EvaluationOptions, measured_on_validation
 from training.analytics.evaluation.sets import VALIDATION, data_used
 from training.commands.analytics.usage import missing_data_is_wrong_usage
-from training.commands.options import ANALYTICS_WORK
+from training.commands.options import ANALYTICS_WORK, file_name
 
 
 @missing_data_is_wrong_usage()
@@ -26,7 +26,8 @@ def keep_model(
         Path, typer.Option("--data", help="Folder with the splits, or of a run with data/.")
     ] = ANALYTICS_WORK,
     name: Annotated[
-        str, typer.Option("--name", help="Of the versions, without their number.")
+        str,
+        typer.Option("--name", callback=file_name, help="Of the versions, without their number."),
     ] = "contact-centre",
     backend: Annotated[
         BackendName, typer.Option("--backend", help="What runs the models.")

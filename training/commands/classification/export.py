@@ -7,7 +7,7 @@ import typer
 
 from training.classification.experiment import export_classifier
 from training.classification.export.exporter import ExportOptions
-from training.commands.options import CLASSIFICATION_WORK
+from training.commands.options import CLASSIFICATION_WORK, file_name
 
 
 def export_classification(
@@ -19,7 +19,10 @@ def export_classification(
         Path, typer.Option("--data", help="Work folder of the run, with its prepared rows.")
     ] = CLASSIFICATION_WORK,
     name: Annotated[
-        str, typer.Option("--name", help="Name of the model; by default that of its recipe.")
+        str,
+        typer.Option(
+            "--name", callback=file_name, help="Name of the model; by default that of its recipe."
+        ),
     ] = "",
     least_agreement: Annotated[
         float,

@@ -195,3 +195,20 @@ def test_a_calibration_that_no_answer_could_follow_is_refused(
 
     with pytest.raises(ModelIntegrityError, match=problem):
         Classifier.load(path)
+
+
+CHINESE = "\u4f60\u597d \u6211\u7684 \u5361 \u4e22\u4e86"
+RUSSIAN = "\u044f \u043f\u043e\u0442\u0435\u0440\u044f\u043b \u043a\u0430\u0440\u0442\u0443 monday"
+
+
+@pytest.mark.parametrize("text", [CHINESE, RUSSIAN])
+def test_letters_that_the_model_does_not_know_are_another_language(
+    classifier: Classifier, text: str
+) -> None:
+    other, danger, named = classifier.classify(
+        [said(text), said(text, "", "he has a knife"), said(f"monday noon for {text[:2]} please")]
+    )
+
+    assert (other.abstained, other.answers, other.windows) == ("language", (), 0)
+    assert danger.answers[-1].raised_by == "in_danger"
+    assert not named.abstained

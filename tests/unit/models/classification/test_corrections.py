@@ -40,7 +40,7 @@ def test_that_no_label_holds_takes_back_what_was_said_before() -> None:
     assert labels_of(latest_corrections(messages[:1], SHOP).calls["a"], SHOP) == {
         "moods": ("Angry", "Sad")
     }
-    assert labels_of(latest_corrections(messages, SHOP).calls["a"], SHOP) == {}
+    assert labels_of(latest_corrections(messages, SHOP).calls["a"], SHOP) == {"moods": ()}
 
 
 def test_of_a_label_and_a_parent_that_contradict_the_later_one_holds() -> None:

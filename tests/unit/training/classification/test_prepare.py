@@ -3,6 +3,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import msgspec
 import orjson
 import pytest
 
@@ -22,6 +23,7 @@ from training.classification.data_recipe import DataRecipe
 from training.classification.narratives.topics import CONTENT
 from training.classification.prepare import prepare, read_report
 from training.classification.recipe import read_recipe
+from training.classification.sources.intents import FOLDER
 from training.classification.sources.recipe import Source
 from training.core.errors import MissingDataError, RecipeError
 
@@ -124,6 +126,42 @@ def test_data_are_prepared_again_where_anything_has_changed(
     assert read_rows(rows_path(tmp_path, "train"))
 
 
+def test_data_are_prepared_again_where_intents_of_ones_own_have_changed(
+    data: Path, tmp_path: Path
+) -> None:
+    own = tmp_path / "own.toml"
+    text = (FOLDER / f"{_INTENTS}.toml").read_text()
+    own.write_text(text)
+    source = msgspec.structs.replace(_BANKING, intents=str(own))
+    recipe = DataRecipe(label_set="contact-centre", sources={"banking77": source})
+    steps: list[str] = []
+    prepare(recipe, data, tmp_path, seed=1)
+    prepare(recipe, data, tmp_path, 1, steps.append)
+    assert not steps
+
+    own.write_text(f"{text}\n# another\n")
+    prepare(recipe, data, tmp_path, 1, steps.append)
+
+    assert "writing" in steps
+
+
+def test_a_file_that_moves_to_another_split_is_read_again(tmp_path: Path) -> None:
+    """The folder of calls that were written for a split has the name of it."""
+    calls = tmp_path / "calls"
+    for folder in ("train", "validation"):
+        (calls / folder).mkdir(parents=True)
+        text = f"[Bullying | Counselling | Low]\nA: Hello, {folder} desk.\nC: They tease me.\n"
+        (calls / folder / f"{folder}.txt").write_text(text)
+    source = Source(kind="written_calls", path=str(calls))
+    recipe = DataRecipe(label_set="helpline", sources={"own": source})
+    assert prepare(recipe, tmp_path, tmp_path, seed=1).splits["validation"].rows == 1
+
+    (calls / "train" / "train.txt").rename(calls / "validation" / "train.txt")
+
+    with pytest.raises(MissingDataError, match="no training row"):
+        prepare(recipe, tmp_path, tmp_path, seed=1)
+
+
 def test_the_sentences_that_calls_are_made_of_decide_the_rows(
     data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -183,6 +221,15 @@ def test_what_is_learnt_from_synthetic_rows_alone_is_told(data: Path, tmp_path: 
         ("data.near_copy=2.0", "near_copy must lie in"),
         ("data.sources.banking77.limit=-1", "must be 0 or more"),
         ("data.sources.banking77.forms.note=0", "no weight may be below 0, and one must be above"),
+        ("data.test_share=nan", "data.test_share must be a finite number"),
+        ("learning.learning_rate=inf", "learning.learning_rate must be a finite number"),
+        ("learning.batch=100000000000000000000", "learning.batch must be a finite number"),
+        ("learning.weight_decay=-0.1", "learning.weight_decay must be 0 or more"),
+        ('base={model="minilm",layers=-1}', "base.layers must be 0 or more"),
+        ('base={model="minilm",positions=-5}', "base.positions must be 0 or more"),
+        ("seed=-1", "seed must be 0 or more"),
+        ("seed=4294967296", "seed must be below 4294967296"),
+        ("name=../esc", "name: '../esc' has to name files"),
         ('data.label_set="weather"', "no label set 'weather'"),
         ("data.sorces=1", "unknown field `sorces`"),
     ],

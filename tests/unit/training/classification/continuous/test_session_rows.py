@@ -18,6 +18,7 @@ from training.classification.continuous.rows import (
     gather_rows,
     read_labelled,
     rows_used,
+    with_present_names,
 )
 from training.classification.corpus.rows import Row, write_rows
 from training.core.errors import MissingDataError, RecipeError
@@ -120,3 +121,43 @@ def test_a_fingerprint_is_the_hash_of_the_file(tmp_path: Path) -> None:
 
     assert (used.rows, used.fingerprint) == (20, sha256_of(tmp_path / "validation.jsonl"))
     assert rows_used(rows[1:]) != used
+
+
+def test_a_group_that_a_file_names_is_held_out_whichever_file_brings_it(
+    label_set: LabelSet, tmp_path: Path
+) -> None:
+    def call(text: str) -> dict[str, object]:
+        return {"narrative": text, "sub": "Day", "group": "0042"}
+
+    for name, text in (("own", "monday please"), ("more", "on monday then")):
+        (tmp_path / f"{name}.json").write_bytes(msgspec.json.encode([call(text)]))
+    held_out = read_labelled(tmp_path / "own.json", label_set, "own")
+    new = read_labelled(tmp_path / "more.json", label_set, NEW)
+
+    found = gather_rows((order_rows(40, "Day", seed=3), new, ()), held_out, label_set, 0.1)
+
+    assert found.left_out == {"in the validation or test set": 1}
+    assert not found.new
+
+
+def test_learnt_rows_follow_a_label_to_its_new_name(label_set: LabelSet) -> None:
+    row = labelled(order_rows(1, "Day", seed=1)[0], "Phone")
+    sub = label_set.task("sub")
+    renamed = tuple(
+        msgspec.structs.replace(each, name="Line", spellings=("Phone",))
+        if each.name == "Phone"
+        else each
+        for each in sub.labels
+    )
+    now = msgspec.structs.replace(
+        label_set,
+        tasks=tuple(
+            msgspec.structs.replace(task, labels=renamed) if task.name == "sub" else task
+            for task in label_set.tasks
+        ),
+    )
+    gone = msgspec.structs.replace(row, labels={"sub": ("Fax",), "main": ("Time",)})
+
+    found = with_present_names([row, gone], now)
+
+    assert [each.labels for each in found] == [{"sub": ("Line",)}, {"main": ("Time",)}]

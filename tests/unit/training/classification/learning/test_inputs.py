@@ -15,9 +15,11 @@ from training.classification.learning.inputs import (
     LabelledCalls,
     Place,
     RandomWindows,
+    label_matrix,
     read_calls,
 )
 from training.classification.learning.losses import ABSENT
+from training.core.errors import MissingDataError
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -93,3 +95,16 @@ def test_batches_hold_rows_of_about_one_length() -> None:
     )
 
     assert padded < 1.1 * sum(lengths)
+
+
+def test_that_no_label_of_several_holds_is_learnt(label_set: LabelSet) -> None:
+    """Of a task with one label it would say nothing."""
+    (line,) = label_matrix([{"main": (), "flags": ()}], label_set).tolist()
+
+    assert line[-2:] == [0.0, 0.0]
+    assert set(line[:-2]) == {ABSENT}
+
+
+def test_a_label_of_another_label_set_is_refused(label_set: LabelSet) -> None:
+    with pytest.raises(MissingDataError, match="'Late', which is no label of 'sub' in tiny-"):
+        label_matrix([{"sub": ("Late",)}], label_set)

@@ -98,6 +98,35 @@ def test_early_stopping_stops_and_keeps_the_best_epoch(tmp_path: Path) -> None:
     assert record.best_step == record.epochs[0].step
 
 
+def test_a_run_that_stopped_early_stays_stopped(tmp_path: Path) -> None:
+    encoder = write_encoder(tmp_path / "encoder")
+    recipe = tiny_network_recipe(
+        encoder, learning={"epochs": 9, "patience": 2, "learning_rate": 1e-12}
+    )
+    first = learn_tiny(tmp_path, recipe)
+    learnt, watcher = weights(tmp_path), Watched()
+
+    again = learn_tiny(tmp_path, recipe, watcher=watcher, resume=True)
+
+    assert watcher.steps == []
+    assert (again.epochs, again.best_step) == (first.epochs, first.best_step)
+    assert same(weights(tmp_path), learnt)
+
+
+def test_patience_counts_on_where_a_run_was_killed(tmp_path: Path) -> None:
+    """It dies behind the second epoch, the first of two that are no better."""
+    encoder = write_encoder(tmp_path / "encoder")
+    recipe = tiny_network_recipe(
+        encoder, learning={"epochs": 9, "patience": 2, "learning_rate": 1e-12}
+    )
+    with pytest.raises(KeyboardInterrupt):
+        learn_tiny(tmp_path, recipe, watcher=Watched(stop_after=9))
+
+    record = learn_tiny(tmp_path, recipe, resume=True)
+
+    assert [epoch.epoch for epoch in record.epochs] == [1, 2, 3]
+
+
 def test_the_same_seed_gives_the_same_weights_and_another_one_others(tmp_path: Path) -> None:
     encoder = write_encoder(tmp_path / "encoder")
     short = {"epochs": 1}

@@ -6,6 +6,7 @@ import orjson
 import pytest
 
 from models.classification.label_set import LabelSet, load_label_set
+from tests.support.classification.tiny import write_label_set
 from tests.support.models.turn_sources import write_rows
 from training.classification.corpus.rows import Row, RowTurn, spoken_text
 from training.classification.sources.intents import FOLDER
@@ -251,3 +252,25 @@ def test_a_call_that_is_wrong_is_named(
 
     with pytest.raises(MissingDataError, match=complaint):
         _calls(tmp_path, "calls.json", labels)
+
+
+def test_an_empty_list_says_that_no_label_of_several_holds(tmp_path: Path) -> None:
+    """An empty text says nothing, and of a task with one label so does a list."""
+    label_set = load_label_set(write_label_set(tmp_path / "labels.toml"))
+    calls: list[dict[str, object]] = [
+        {"narrative": "on monday", "flags": []},
+        {"narrative": "at noon", "labels": {"flags": [], "main": []}},
+        {"narrative": "by phone", "flags": "", "main": "Contact"},
+    ]
+    (tmp_path / "own.json").write_bytes(orjson.dumps(calls))
+
+    rows = _calls(tmp_path, "own.json", label_set)
+
+    assert [row.labels for row in rows] == [{"flags": ()}, {"flags": ()}, {"main": ("Contact",)}]
+
+
+def test_a_file_in_another_encoding_is_one_error(labels: LabelSet, tmp_path: Path) -> None:
+    (tmp_path / "own.jsonl").write_bytes('{"narrative": "für Anna"}\n'.encode("latin-1"))
+
+    with pytest.raises(MissingDataError, match="has another form"):
+        _calls(tmp_path, "own.jsonl", labels)
