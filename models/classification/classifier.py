@@ -262,14 +262,16 @@ class Classifier:
         probabilities = {name: values[0] for name, values in decided.probabilities.items()}
         second = self._second_opinion(call, whole[0])
         first = self.label_set.tasks[0].name
-        if float(probabilities[first].max()) < self.label_set.min_confidence:
-            answers = _raised_answers(self.label_set, call.raised, call.chosen)
-            return Classification(answers, "uncertain", len(logits), second, probabilities)
+        is_unsure = float(probabilities[first].max()) < self.label_set.min_confidence
+        # How much a call hurries is said also where nobody knows what it is about
+        tasks = self.label_set.lone_ranks if is_unsure else probabilities.keys()
         answers = tuple(
             self._answer(task, probabilities[task.name], decided.best.get(task.name), call)
             for task in self.label_set.tasks
+            if task.name in tasks
         )
-        return Classification(answers, "", len(logits), second, probabilities)
+        reason: Abstention = "uncertain" if is_unsure else ""
+        return Classification(answers, reason, len(logits), second, probabilities)
 
     def _second_opinion(self, call: _Read, logits: FloatArray) -> str:
         if self._embeddings is None:

@@ -153,7 +153,8 @@ class LabelSet(msgspec.Struct, frozen=True, forbid_unknown_fields=True, dict=Tru
         languages: BCP 47 codes of the calls that it is for.
         reads: Whose turns are classified: everybody's, or the customers' where there are any.
         min_words: A call with fewer is abstained from.
-        min_confidence: Where no main answer reaches it, a call is abstained from.
+        min_confidence: A call that no label of the first task reaches it for is abstained from; its
+            ranked tasks are answered all the same.
         tasks: In the order of the model's outputs.
         alerts: When a classified call is an alert.
         floor: What raises a label whatever the model says.

@@ -157,14 +157,17 @@ def test_without_a_model_the_rules_still_raise(tmp_path: Path) -> None:
     assert answer.labels[0].confidence == -1
 
 
-def test_uncertain_calls_are_abstained_from(tmp_path: Path) -> None:
+def test_of_uncertain_calls_only_the_priority_is_said(tmp_path: Path) -> None:
     text = LABEL_SET.replace("min_words = 3", "min_words = 3\nmin_confidence = 0.8")
     classifier = Classifier.load(write_classifier(tmp_path, label_set=text))
 
-    unsure, sure = classifier.classify([said("um the week is"), said("phone number phone")])
+    unsure, urgent, sure = classifier.classify(
+        [said("um the week is"), said("seven seven um"), said("phone number phone")]
+    )
 
-    assert (unsure.abstained, unsure.answers) == ("uncertain", ())
-    assert not sure.abstained
+    assert (unsure.abstained, urgent.abstained, sure.abstained) == ("uncertain", "uncertain", "")
+    assert labels(unsure) == {"priority": ["Low"]}
+    assert labels(urgent) == {"priority": ["High"]}
 
 
 def test_a_model_whose_tasks_are_not_those_of_its_label_set_is_refused(tmp_path: Path) -> None:
