@@ -1,10 +1,7 @@
 from __future__ import annotations
 
-import shutil
 from importlib.util import find_spec
-from io import BytesIO
 from pathlib import Path
-from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -27,14 +24,11 @@ from tests.support.classification.tiny import (
     tiny_network_recipe,
     tiny_rows,
     write_label_set,
-    write_report,
     write_splits,
 )
 from tests.support.models.tiny_trained_turns import bert_config, write_encoder
-from training.classification.evaluation.figures import draw_confusions
 from training.classification.evaluation.held_out_rows import held_out_rows
 from training.classification.evaluation.measured import exported_model, trained_model
-from training.classification.evaluation.measures import LabelFigures
 from training.classification.evaluation.recipe import EvaluationRecipe, Target
 from training.classification.evaluation.results import read_evaluation
 from training.classification.evaluation.scoring import (
@@ -109,38 +103,6 @@ def test_an_evaluation_writes_figures_plots_report_and_card(trained: Path) -> No
     }
     assert "# Classification: tiny" in (trained / "model" / "README.md").read_text()
     assert "recall of Time" in (results / "report.md").read_text()
-
-
-def test_rows_of_another_label_set_are_refused_before_anything_is_written(
-    trained: Path, tmp_path: Path
-) -> None:
-    shutil.copytree(trained / "work", tmp_path / "work")
-    write_report(tmp_path / "work", label_set="shop-1")
-    before = (trained / "model" / "calibration.json").read_bytes()
-
-    with pytest.raises(MissingDataError, match="prepared for shop-1, not for tiny-"):
-        evaluate_classifier(trained / "model", tmp_path / "work", RECIPE)
-    with pytest.raises(MissingDataError, match="prepared for shop-1, not for tiny-"):
-        export_classifier(trained / "model", tmp_path / "out", tmp_path / "work", OPTIONS)
-
-    assert (trained / "model" / "calibration.json").read_bytes() == before
-    assert not (tmp_path / "out").exists()
-
-
-def test_without_validation_rows_there_is_one_error(trained: Path, tmp_path: Path) -> None:
-    rows = {"train": tiny_rows(8), "validation": [], "test": tiny_rows(8)}
-    write_splits(tmp_path, rows)  # type: ignore[arg-type]
-
-    with pytest.raises(MissingDataError, match="no validation rows"):
-        evaluate_classifier(trained / "model", tmp_path, RECIPE)
-
-
-@pytest.mark.parametrize("name", ["Over $10_$ and $^$", "a$\\foo$", "50% of $5, 20% of $6"])
-def test_a_label_of_any_name_is_drawn(name: str) -> None:
-    figures = LabelFigures(name, 1, 2, 2, 3)
-    found = SimpleNamespace(figures=SimpleNamespace(labels=[figures]))
-
-    draw_confusions(found, "sub, test").savefig(BytesIO())  # type: ignore[arg-type]
 
 
 def test_main_and_sub_never_contradict(trained: Path) -> None:
