@@ -21,7 +21,7 @@ demo-full: setup-demo
 
 test: setup-dev
 	$(BIN)/pytest -m "not kafka and not e2e" -n logical --dist loadfile
-	$(BIN)/pytest $(BROKER_TESTS) -m "e2e and not kafka" -n 4 --dist worksteal
+	$(BIN)/pytest $(BROKER_TESTS) -m "e2e and not kafka" -n 5 --dist worksteal
 
 test-kafka: setup-dev
 	$(BIN)/pytest $(BROKER_TESTS) -m kafka -n 2 --dist loadfile
