@@ -310,5 +310,5 @@ class VersionedStore(Generic[M]):
         names = slot.version.names
         kept = f"calls go on with {', '.join(names)}"
         if alias != CHAMPION:
-            kept = f"the {alias} stays {', '.join(names) or 'away'}"
+            kept = f"the {alias} stays {', '.join(names)}" if names else f"no {alias} runs"
         return [Refusal(f"{error}; {kept}", names, alias)]
