@@ -7,7 +7,6 @@ that ship lie in ``models/classification/label_sets``; others are given by their
 
 from __future__ import annotations
 
-import re
 import tomllib
 from functools import cached_property
 from pathlib import Path
@@ -15,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import msgspec
 
+from models.store.files import is_file_name
 from models.text.spoken_form import spoken_form
 from schemas.base import MAX_NAME
 from schemas.classification import MAX_LABELS, MAX_TASKS
@@ -29,8 +29,6 @@ Severity = Literal["info", "warning", "high", "critical"]
 TAKEN_NAMES = frozenset(
     {"case_id", "label_set", "abstained", "processing_time", "model_info", "timestamp"}
 )
-# Tasks and label sets name files
-_FILE_NAME = re.compile(r"\w[\w.-]*")
 Name = Annotated[str, msgspec.Meta(min_length=1, max_length=MAX_NAME)]
 Probability = Annotated[float, msgspec.Meta(ge=0, le=1)]
 
@@ -257,7 +255,7 @@ def _problems(found: LabelSet) -> Iterator[str]:
     if not 1 <= len(names) <= MAX_TASKS:
         yield f"it has {len(names)} tasks, not 1 to {MAX_TASKS}"
     for name in (found.name, *names):
-        if name in TAKEN_NAMES or not _FILE_NAME.fullmatch(name):
+        if name in TAKEN_NAMES or not is_file_name(name):
             yield f"no label set or task can be called {name!r}"
     yield from (f"the task {name!r} stands there twice" for name in _twice(names))
     for task in found.tasks:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from stat import S_ISDIR
 from typing import TYPE_CHECKING
@@ -11,6 +12,7 @@ from models.store.manifest import sha256_of
 if TYPE_CHECKING:
     from pathlib import Path
 
+_FILE_NAME = re.compile(r"\w[\w.-]*")
 _PROMISE = b'"sha256"'  # what a manifest has and other JSON has not
 
 
@@ -31,6 +33,11 @@ class Stamp:
     def contents(self) -> tuple[str, ...]:
         """Return the content of every file."""
         return tuple(content_of(path) for path, *_ in self.files)
+
+
+def is_file_name(name: str) -> bool:
+    """Return whether files can begin with a name: of letters, digits, ``_``, ``-`` and ``.``."""
+    return _FILE_NAME.fullmatch(name) is not None
 
 
 def find_manifests(path: Path) -> list[Path]:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import math
-import re
 import tomllib
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import msgspec
 
+from models.store.files import is_file_name
 from training.core.errors import RecipeError
 
 if TYPE_CHECKING:
@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 R = TypeVar("R", bound=msgspec.Struct)
-_FILE_NAME = re.compile(r"\w[\w.-]*")
 _TOO_LARGE = 2**63
 
 
@@ -64,7 +63,7 @@ def wrong_name(name: str, setting: str) -> list[str]:
         name: To look at.
         setting: That holds it, for the complaint.
     """
-    if _FILE_NAME.fullmatch(name):
+    if is_file_name(name):
         return []
     return [f"{setting}: {name!r} has to name files: letters, digits, - _ and ., not first - or ."]
 

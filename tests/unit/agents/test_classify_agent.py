@@ -33,6 +33,13 @@ def agent(tmp_path: Path) -> AgentDefinition:
     return agent_of({"tiny": str(write_classifier(tmp_path))})
 
 
+def point_aliases(folder: Path, aliases: dict[str, str]) -> None:
+    """Say which versions serve, as if their files had lain there for long."""
+    (folder / "aliases.json").write_bytes(msgspec.json.encode(aliases))
+    for path in folder.rglob("*.*"):
+        os.utime(path, (1, 1))
+
+
 def call_of(turns: tuple[tuple[int, int, str], ...] = PHONE, **context: object) -> FinalizedCall:
     return msgspec.structs.replace(finalized(turns), context=CallContext(**context))  # type: ignore[arg-type]
 
@@ -238,9 +245,7 @@ def test_a_challenger_that_fails_on_a_call_costs_it_no_answer(
 ) -> None:
     write_classifier(tmp_path / "tiny1")
     write_classifier(tmp_path / "tiny2", strength=0.25)
-    (tmp_path / "aliases.json").write_text('{"champion": "tiny1", "shadow": "tiny2"}')
-    for path in tmp_path.rglob("*.*"):
-        os.utime(path, (1, 1))  # settled
+    point_aliases(tmp_path, {"champion": "tiny1", "shadow": "tiny2"})
     agent = agent_of({"tiny": str(tmp_path)})
     asked: list[str] = []
 
@@ -261,9 +266,7 @@ def test_a_challenger_that_fails_on_a_call_costs_it_no_answer(
 
 def test_the_version_that_serves_is_not_its_own_challenger(tmp_path: Path) -> None:
     write_classifier(tmp_path / "tiny1")
-    (tmp_path / "aliases.json").write_text('{"champion": "tiny1", "shadow": "tiny1"}')
-    for path in tmp_path.rglob("*.*"):
-        os.utime(path, (1, 1))  # settled
+    point_aliases(tmp_path, {"champion": "tiny1", "shadow": "tiny1"})
 
     (messages,) = answered(agent_of({"tiny": str(tmp_path)}), call_of())
 
@@ -287,9 +290,7 @@ def test_weights_that_come_later_are_taken_up(tmp_path: Path) -> None:
 def test_a_challenger_answers_beside_and_raises_nothing(tmp_path: Path) -> None:
     write_classifier(tmp_path / "tiny1")
     write_classifier(tmp_path / "tiny2", strength=0.25)
-    (tmp_path / "aliases.json").write_text('{"champion": "tiny1", "shadow": "tiny2"}')
-    for path in tmp_path.rglob("*.*"):
-        os.utime(path, (1, 1))  # settled
+    point_aliases(tmp_path, {"champion": "tiny1", "shadow": "tiny2"})
     agent = agent_of({"tiny": str(tmp_path)})
 
     (messages,) = answered(agent, call_of(((1, 0, "phone number phone i need you now"),)))
@@ -305,9 +306,7 @@ def test_answers_of_a_challenger_are_counted_by_whether_they_agree(tmp_path: Pat
     label_set = LABEL_SET.replace("min_words = 3", "min_words = 3\nmin_confidence = 0.9")
     write_classifier(tmp_path / "tiny1", label_set=label_set)
     write_classifier(tmp_path / "tiny2", label_set=label_set, strength=0.5)
-    (tmp_path / "aliases.json").write_text('{"champion": "tiny1", "shadow": "tiny2"}')
-    for path in tmp_path.rglob("*.*"):
-        os.utime(path, (1, 1))  # settled
+    point_aliases(tmp_path, {"champion": "tiny1", "shadow": "tiny2"})
     agent = agent_of({"tiny": str(tmp_path)})
     assert agent.infer is not None
     texts = (

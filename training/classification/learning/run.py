@@ -8,7 +8,7 @@ import time
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import msgspec
 import orjson
@@ -131,8 +131,7 @@ def learn(
         network.label_smoothing = recipe.learning.label_smoothing
         trainer = _trainer(recipe, network, data, folders.work, watcher(_step(checkpoint)))
         began = time.perf_counter()
-        if not _has_stopped(trainer, network, checkpoint, recipe.learning.patience):
-            trainer.train(resume_from_checkpoint=None if checkpoint is None else str(checkpoint))
+        _train(trainer, network, checkpoint, recipe.learning.patience)
         seconds = time.perf_counter() - began
     network.to("cpu")  # type: ignore[arg-type]
     save_classifier(network, tokenizer, label_set_text(rows.label_set), folders.out)
@@ -199,36 +198,42 @@ def _trainer(
 ) -> CallTrainer:
     learning = recipe.learning
     callback = WatcherCallback(watcher)
-    callbacks: list[Any] = [callback]
-    if learning.patience:
-        callbacks.append(EarlyStoppingCallback(learning.patience))
-    trainer = CallTrainer(network, _arguments(recipe, work), data, learning.head_rate, callbacks)
+    trainer = CallTrainer(network, _arguments(recipe, work), data, learning.head_rate, [callback])
     trainer.remove_callback(PrinterCallback)
     callback.trainer = trainer
     return trainer
 
 
-def _has_stopped(
+def _train(
     trainer: CallTrainer, network: MultiTaskClassifier, checkpoint: Path | None, patience: int
-) -> bool:
-    """Return whether a run had stopped early at its checkpoint; if so its best network is back.
+) -> None:
+    """Train to the end, from a checkpoint on; a run that had stopped early there has ended."""
+    since_best = _since_best(checkpoint)
+    if checkpoint is not None and 0 < patience <= since_best:
+        trainer.state = _state(checkpoint)
+        best = checkpoint.parent / Path(str(trainer.state.best_model_checkpoint)).name
+        network.load_state_dict(load_file(best / SAFE_WEIGHTS_NAME))
+        return
+    if patience:
+        stopping = EarlyStoppingCallback(patience)
+        stopping.early_stopping_patience_counter = since_best
+        trainer.add_callback(stopping)
+    trainer.train(resume_from_checkpoint=None if checkpoint is None else str(checkpoint))
 
-    The Trainer forgets how many validations in a row were no better: here they are counted again.
+
+def _since_best(checkpoint: Path | None) -> int:
+    """Return how many validations in a row were no better when a checkpoint was written.
+
+    The Trainer does not take that up again, so that a resumed run would be patient from the start.
     """
-    if checkpoint is None or not patience:
-        return False
-    state = TrainerState.load_from_json(str(checkpoint / "trainer_state.json"))
-    scores = [line[AVERAGE_METRIC] for line in state.log_history if AVERAGE_METRIC in line]
-    since_best = len(scores) - 1 - scores.index(max(scores)) if scores else 0
-    if since_best < patience:
-        for callback in trainer.callback_handler.callbacks:
-            if isinstance(callback, EarlyStoppingCallback):
-                callback.early_stopping_patience_counter = since_best
-        return False
-    best = checkpoint.parent / Path(str(state.best_model_checkpoint)).name
-    network.load_state_dict(load_file(best / SAFE_WEIGHTS_NAME))
-    trainer.state = state
-    return True
+    history = [] if checkpoint is None else _state(checkpoint).log_history
+    scores = [line[AVERAGE_METRIC] for line in history if AVERAGE_METRIC in line]
+    return len(scores) - 1 - scores.index(max(scores)) if scores else 0
+
+
+def _state(checkpoint: Path) -> TrainerState:
+    state: TrainerState = TrainerState.load_from_json(str(checkpoint / "trainer_state.json"))
+    return state
 
 
 def _arguments(recipe: NetworkRecipe, work: Path) -> TrainingArguments:
