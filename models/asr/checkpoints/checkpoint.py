@@ -23,7 +23,6 @@ from models.asr.core.dimensions import WhisperDimensions
 from models.asr.core.tokens import TokenTable
 from models.asr.core.vocabulary import Vocabulary, table_of
 from schemas.errors import (
-    ConfigurationError,
     MissingExtraError,
     ModelIntegrityError,
     ModelNotFoundError,
@@ -34,6 +33,7 @@ if TYPE_CHECKING:
 
 EMBEDDING = "decoder.token_embedding.weight"
 _OPENAI = "models.asr.checkpoints.openai"  # imported where it is needed: it imports torch
+_GRAPHS = "models.asr.checkpoints.exported_graphs"  # likewise: it imports onnx
 _HUB = "models.fetching.hub"  # likewise: it imports what no other form needs
 _DAMAGED = (KeyError, TypeError, ValueError, orjson.JSONDecodeError)
 
@@ -64,20 +64,19 @@ class WhisperCheckpoint:
 
 
 def read_checkpoint(weights: SpeechWeights) -> WhisperCheckpoint:
-    """Return the checkpoint of a name, a ``.pt`` file, or a CTranslate2 or Hugging Face folder.
+    """Return the checkpoint of weights in any form.
+
+    That is a name, a ``.pt`` file, a folder of CTranslate2 or Hugging Face, or int8 graphs as
+    callstream ships them, which are read back.
 
     Raises:
-        ConfigurationError: The weights come as graphs, without a checkpoint.
         MissingExtraError: openai-whisper's name or file, or weights without a vocabulary, and
             torch is not installed.
         ModelNotFoundError: No such name, or its download failed.
         ModelIntegrityError: Not such a checkpoint, or damaged.
     """
     if weights.is_graphs:
-        raise ConfigurationError(
-            f"{weights.manifest.name} comes as int8 graphs for ONNX Runtime alone: for another "
-            "back-end or precision run 'callstream models fetch tiny.en' and use the model tiny.en"
-        )
+        return _read_back(weights)
     try:
         return _checkpoint(_read(weights), weights.manifest.alignment_heads)
     except OSError as error:
@@ -89,6 +88,17 @@ def read_checkpoint(weights: SpeechWeights) -> WhisperCheckpoint:
         raise ModelIntegrityError(
             f"{weights.source} is no Whisper checkpoint, or damaged ({error})"
         ) from error
+
+
+def _read_back(weights: SpeechWeights) -> WhisperCheckpoint:
+    manifest, tensors = import_module(_GRAPHS).read_graphs(Path(weights.source))
+    return WhisperCheckpoint(
+        dims=manifest.dims,
+        tensors=tensors,
+        tokens=manifest.tokens,
+        alignment_heads=manifest.alignment_heads,
+        sha256=weights.manifest.sha256,
+    )
 
 
 def _read(weights: SpeechWeights) -> CheckpointContent:

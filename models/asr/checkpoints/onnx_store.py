@@ -14,7 +14,8 @@ if TYPE_CHECKING:
     from models.asr.checkpoints.weights import SpeechWeights
 
 FORMAT = GRAPH_FORMAT
-EXPORT_VERSION = 2  # of the graphs: a cache of another version is exported again
+EXPORT_VERSION = 3  # of the graphs: a cache of another version is exported again
+EMBEDDING_FACTORS = "embedding.factors"  # of int8 decoders: a constant, shape (width,)
 
 
 class GraphManifest(ExportManifest, frozen=True, kw_only=True):
@@ -32,8 +33,9 @@ def find_graphs(weights: SpeechWeights, precision: str, cache: Path) -> Path | N
     """Return the manifest of exported graphs, beside the weights or in the cache, if any."""
     beside = weights.graphs_beside(precision)
     if weights.is_graphs:
-        return beside if load_manifest(beside, GraphManifest).precision == precision else None
-    if weights.manifest.file and is_current(
+        if load_manifest(beside, GraphManifest).precision == precision:
+            return beside
+    elif weights.manifest.file and is_current(
         beside, GraphManifest, EXPORT_VERSION, weights.manifest.sha256
     ):
         return beside

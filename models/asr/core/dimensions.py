@@ -5,6 +5,7 @@ import msgspec
 FRAMES_PER_POSITION = 2  # mel frames, 10 ms each, that one encoder position covers
 SAMPLES_PER_POSITION = 320
 POSITION_MS = 20
+KERNEL = 3  # taps of both convolutions
 
 
 class WhisperDimensions(msgspec.Struct, frozen=True):

@@ -13,6 +13,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import onnx
 
+from models.asr.checkpoints.onnx_store import EMBEDDING_FACTORS
+from models.asr.core.dimensions import KERNEL
+from models.asr.core.positions import inverse_timescales, sinusoids
+from models.asr.exporting.balance import balance_decoder
 from models.onnx_graph import GraphBuilder, stacked
 
 if TYPE_CHECKING:
@@ -26,8 +30,6 @@ if TYPE_CHECKING:
 
     Tensors = Mapping[str, npt.NDArray[Any]]
 
-KERNEL = 3  # of both convolutions
-MAX_TIMESCALE = 10_000  # of the encoder's positions
 INT64 = onnx.TensorProto.INT64
 
 
@@ -77,7 +79,10 @@ def decoder_model(
         aligned_layers: Layers whose cross-attention places words in time.
     """
     graph = GraphBuilder(precision)
-    x = _embed(graph, tensors)
+    factors = None
+    if precision == "int8":
+        tensors, factors = balance_decoder(tensors, dims)
+    x = _embed(graph, tensors, factors)
     mask = graph.input("mask", ("mask_batch", 1, "n", "total"))
     cross_mask = graph.input("cross_mask", ("cross_mask_batch", 1, 1, "frames"))
     for layer in range(dims.n_text_layer):
@@ -122,29 +127,16 @@ def _add_positions(graph: GraphBuilder, x: str, positions: npt.NDArray[Any]) -> 
     is smaller by the table.
     """
     length = graph.node("Shape", x, end=1)
-    angles = np.float32(
-        np.arange(len(positions))[:, None] * _inverse_timescales(positions.shape[1])
-    )
-    if np.allclose(positions, np.concatenate([np.sin(angles), np.cos(angles)], axis=1), atol=1e-3):
+    if np.allclose(positions, sinusoids(*positions.shape), atol=1e-3):
         table = _sinusoids(graph, *positions.shape)
     else:
         table = graph.constant(positions)
     return graph.add(x, graph.node("Slice", table, graph.ints(0), length, graph.ints(0)))
 
 
-def _inverse_timescales(width: int) -> npt.NDArray[np.float32]:
-    """Return radians a frame of each sine and cosine, shape (width / 2,).
-
-    Source: openai-whisper ``model.py``, ``sinusoids``.
-    """
-    halves = width // 2
-    exponents = -np.log(MAX_TIMESCALE) / (halves - 1) * np.arange(halves)
-    return np.asarray(np.exp(exponents), np.float32)
-
-
 def _sinusoids(graph: GraphBuilder, length: int, width: int) -> str:
     frames = graph.constant(np.arange(length, dtype=np.float32)[:, None])
-    angles = graph.node("Mul", frames, graph.constant(_inverse_timescales(width)[None]))
+    angles = graph.node("Mul", frames, graph.constant(inverse_timescales(width)[None]))
     return graph.node("Concat", graph.node("Sin", angles), graph.node("Cos", angles), axis=1)
 
 
@@ -203,10 +195,12 @@ def _project_audio(graph: GraphBuilder, x: str, tensors: Tensors, dims: WhisperD
         graph.output(graph.split_heads(part, dims.n_text_head), name, shape)
 
 
-def _embed(graph: GraphBuilder, tensors: Tensors) -> str:
+def _embed(graph: GraphBuilder, tensors: Tensors, factors: npt.NDArray[Any] | None) -> str:
     tokens = graph.input("tokens", ("batch", "n"), INT64)
     positions = graph.input("positions", ("batch", "n"), INT64)
     embedding = graph.embed(tensors["decoder.token_embedding.weight"], tokens)
+    if factors is not None:
+        embedding = graph.node("Mul", embedding, graph.constant(factors, EMBEDDING_FACTORS))
     return graph.add(embedding, graph.rows_of(tensors["decoder.positional_embedding"], positions))
 
 

@@ -51,10 +51,12 @@ def cut_at_pauses(
     """Return the pieces of speech between pauses, whose lengths are about log-uniform.
 
     Stretches without a pause that are longer than ``max_seconds`` are left out, and so are pieces
-    shorter than ``min_seconds``.
+    shorter than ``min_seconds`` and those in which nobody speaks: a recognizer that is to write
+    their text hears "you" or "Thank you." in them.
     """
     edges = [0, *pause_middles(samples), len(samples)]
     shortest, longest = (round(s * SAMPLE_RATE_HZ) for s in (min_seconds, max_seconds))
+    least_peak = float(np.abs(samples).max(initial=0)) * 10 ** (-_AT_LEAST_BELOW_PEAK_DB / 20)
     pieces = []
     first = 0
     while first < len(edges) - 1:
@@ -64,7 +66,8 @@ def cut_at_pauses(
             last += 1
         if last > first + 1 and edges[last] - edges[first] > longest:
             last -= 1
-        if shortest <= edges[last] - edges[first] <= longest:
-            pieces.append(samples[edges[first] : edges[last]])
+        piece = samples[edges[first] : edges[last]]
+        if shortest <= len(piece) <= longest and np.abs(piece).max() > least_peak:
+            pieces.append(piece)
         first = last
     return pieces

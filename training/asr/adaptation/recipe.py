@@ -149,8 +149,9 @@ class AdaptationRecipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             keeps it whole.
         blend: Share of what was learnt in what is written; the rest is the teacher's, which keeps
             some of what the learning forgot.
-        start: A run's checkpoint whose parameters to begin with, relative to the work folder; other
-            parameters begin as the teacher's, and the teacher stays ``teachers.model``.
+        start: What the learning parts begin with: ``bundled`` or other weights, or a run's
+            ``checkpoint.pt``, relative to the work folder; empty is ``teachers.model``, which
+            everything else begins with, and which stays the teacher.
     """
 
     name: str

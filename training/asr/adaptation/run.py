@@ -97,8 +97,7 @@ def adapt(
     if resume:
         loop.resume(_saved(run / CHECKPOINT_NAME, "begin without --resume"))
     elif recipe.start:
-        beginning = _saved(folders.work / recipe.start, "run the recipe that writes it first")
-        student.put(beginning["parameters"])
+        begin_with(student, recipe.start, folders)
     metrics = MetricsLog(
         run / METRICS_NAME, recipe.name, step=student.step, report_steps=recipe.report_steps
     )
@@ -132,6 +131,30 @@ def kept_tokens(
     if base.is_multilingual:
         raise RecipeError("tokens: only the vocabulary of English weights can be cut")
     return needed_tokens(base.tokens, word_shares(folders.text), recipe.tokens)
+
+
+def begin_with(student: Student, start: str, folders: SpeechFolders) -> None:
+    """Give a student the parameters of other weights.
+
+    Args:
+        student: Of any recipe that keeps the whole vocabulary.
+        start: A run's checkpoint relative to the work folder, or weights as `load_engine` takes.
+        folders: Of the work.
+
+    Raises:
+        RecipeError: They are of another size, or of other parts.
+        MissingDataError: The run has not been made.
+        ModelNotFoundError: No such weights.
+    """
+    if start.endswith(CHECKPOINT_NAME):
+        saved = _saved(folders.work / start, "run the recipe that writes it first")
+        student.put(saved["parameters"])
+        return
+    state, _ = load_base(start).network_state()
+    missing = [name for name in student.parameters() if name not in state]
+    if missing:
+        raise RecipeError(f"start: {start} has no {missing[0]}, which is to learn")
+    student.put({name: state[name] for name in student.parameters()})
 
 
 def write_student(

@@ -10,6 +10,7 @@ from scipy import signal
 
 from training.asr.speech.audio_files import read_mono
 from training.asr.speech.augment import Background
+from training.asr.speech.music import at_any_rate, held_chords, song
 from training.asr.speech.telephone_line import pass_through_g711
 from training.asr.speech.utterances import SAMPLE_RATE_HZ
 
@@ -95,9 +96,10 @@ class NonSpeechSounds:
 
     def __init__(self, background: Background) -> None:
         makers = {name: maker for name, maker in KINDS.items() if name not in HELD_OUT_KINDS}
+        makers |= {"held chords": held_chords, "song": song}
         if background.noises:
             makers["recorded noise"] = _recorded(background.noises)
-            makers["recorded music"] = _recorded(background.music)
+            makers["recorded music"] = at_any_rate(_recorded(background.music))
         self._makers = [makers[name] for name in sorted(makers)]
 
     def draw(self, random: np.random.Generator, length: int) -> FloatArray:

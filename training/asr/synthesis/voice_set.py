@@ -15,6 +15,7 @@ import soxr
 from training.asr.speech.utterances import SAMPLE_RATE_HZ, Recording, Utterance
 from training.asr.synthesis.grammar import generate_sentence
 from training.asr.synthesis.sentences import SOURCES, is_held_out, read_sentences
+from training.asr.synthesis.speech import SynthesiserMissingError
 from training.asr.synthesis.training_speech import Synthesisers
 from training.asr.synthesis.voices import HELD_OUT_FESTIVAL, held_out_espeak, held_out_flite
 
@@ -27,6 +28,10 @@ VOICE_SET_SIZE = 300
 _FLITE_SHARE, _FESTIVAL_SHARE = 0.33, 0.27
 _GENERATED_EVERY = 8
 _MIN_WORDS = 3
+_NO_FESTIVAL = (
+    f"festival with its voice {HELD_OUT_FESTIVAL} is not installed "
+    "(Debian: apt-get install festival festvox-us-slt-hts)"
+)
 
 
 def held_out_sentences(
@@ -53,13 +58,17 @@ def held_out_sentences(
 
 
 def speak_held_out(sentences: list[Sentence], *, seed: int) -> Iterator[Recording]:
-    """Yield the sentences spoken by voices and settings that no training uses."""
+    """Yield the sentences spoken by voices and settings that no training uses.
+
+    Raises:
+        SynthesiserMissingError: A synthesiser or its voice is not installed.
+    """
     random = Random(f"held-out-{seed}")
     synthesisers = Synthesisers()
     for sentence in sentences:
         kind = random.random()
         if kind < _FESTIVAL_SHARE:
-            yield _speak_festival(sentence)
+            yield speak_festival(sentence)
             continue
         settings = (
             held_out_flite(random)
@@ -71,16 +80,24 @@ def speak_held_out(sentences: list[Sentence], *, seed: int) -> Iterator[Recordin
             yield recording
 
 
-def _speak_festival(sentence: Sentence) -> Recording:
+def speak_festival(sentence: Sentence) -> Recording:
+    """Return a sentence by festival's voice.
+
+    Raises:
+        SynthesiserMissingError: festival or its voice is not installed.
+    """
     with tempfile.TemporaryDirectory() as folder:
         text, wave = Path(folder, "text"), Path(folder, "speech.wav")
         text.write_text(sentence.spoken_text)
         voice = f"(voice_{HELD_OUT_FESTIVAL})"
-        subprocess.run(  # noqa: S603
-            ["text2wave", "-eval", voice, "-o", str(wave), str(text)],  # noqa: S607
-            check=True,
-            capture_output=True,
-        )
+        try:
+            subprocess.run(  # noqa: S603
+                ["text2wave", "-eval", voice, "-o", str(wave), str(text)],  # noqa: S607
+                check=True,
+                capture_output=True,
+            )
+        except (FileNotFoundError, subprocess.CalledProcessError) as error:
+            raise SynthesiserMissingError(_NO_FESTIVAL) from error
         samples, rate_hz = soundfile.read(wave, dtype="float32")
     samples = soxr.resample(samples, rate_hz, SAMPLE_RATE_HZ, "HQ")
     samples = np.asarray(samples * (0.7 / float(np.abs(samples).max())), dtype=np.float32)

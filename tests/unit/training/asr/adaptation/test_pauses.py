@@ -72,3 +72,16 @@ def test_silence_and_a_blink_have_no_pieces() -> None:
         )
         == []
     )
+
+
+def test_a_piece_in_which_nobody_speaks_is_left_out() -> None:
+    """A recognizer that has to write its text hears "you" in it."""
+    samples = _talk((0.2, 1.0), (3.0, 3.8), seconds=6.0)
+    random = np.random.default_rng(3)
+    samples[int(4.8 * _RATE_HZ) : int(4.9 * _RATE_HZ)] += 0.004 * random.standard_normal(1_600)
+
+    for seed in range(10):
+        pieces = cut_at_pauses(
+            samples, np.random.default_rng(seed), min_seconds=0.6, max_seconds=1.5
+        )
+        assert all(np.abs(piece).max() > 0.1 for piece in pieces)

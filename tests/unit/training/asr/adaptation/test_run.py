@@ -16,12 +16,14 @@ import torch
 
 from models.asr.checkpoints.checkpoint import EMBEDDING
 from models.asr.checkpoints.weights import find_weights
+from tests.support.models.random_whisper import random_whisper, save_checkpoint
 from tests.support.models.tone_speech import RECIPES, tone_recording
 from tests.support.models.whisper_fixtures import random_tensors, tiny_dims, write_openai
 from training.asr.adaptation.hearing import HearingBatches
 from training.asr.adaptation.piece_store import PieceStore
 from training.asr.adaptation.recipe import AdaptationRecipe, read_adaptation_recipe
-from training.asr.adaptation.run import adapt, kept_tokens
+from training.asr.adaptation.run import adapt, begin_with, kept_tokens
+from training.asr.adaptation.student import Student
 from training.asr.adaptation.teaching import prepare_pieces
 from training.asr.bundle.call_texts import CALL_TEXTS
 from training.asr.bundle.vocabulary import cut_vocabulary
@@ -124,6 +126,39 @@ def test_a_run_that_was_killed_ends_like_one_that_was_not(
     for kind in ("network", "parameters"):
         for name, tensor in whole[kind].items():
             assert torch.equal(resumed[kind][name], tensor), (kind, name)
+
+
+def test_a_run_begins_with_graphs_as_callstream_ships_them(
+    run_train: Callable[..., Result], tmp_path: Path, folders: SpeechFolders
+) -> None:
+    """The encoder is theirs, read back; all else, and the teacher, are those of the model."""
+    recipe = _recipe(tmp_path)
+    first = adapt(recipe, folders, tmp_path / "out", resume=False)
+    run_train("asr-export", first.weights, "--out", tmp_path / "shipped", "--name", "shipped")
+    student = Student(recipe, load_base(recipe.teachers.model))
+
+    begin_with(student, str(tmp_path / "shipped" / "shipped.json"), folders)
+
+    learnt, _ = load_base(str(first.weights)).network_state()
+    official, _ = load_base(recipe.teachers.model).network_state()
+    for name, tensor in student.parameters().items():
+        near, far = (float((tensor - each[name]).norm()) for each in (learnt, official))
+        assert near <= 0.02 * float(tensor.norm()), name
+        assert near < far, name
+
+
+def test_a_start_that_lacks_what_learns_is_refused(tmp_path: Path, folders: SpeechFolders) -> None:
+    """Adapters are in no weights; more mel bands are another network."""
+    lora = _recipe(tmp_path, method="lora", lora={"rank": 2, "targets": ["q_proj"]})
+    student = Student(lora, load_base(lora.teachers.model))
+    with pytest.raises(RecipeError, match=r"has no .*lora"):
+        begin_with(student, lora.teachers.model, folders)
+
+    wide = tmp_path / "wide.pt"
+    save_checkpoint(random_whisper(mel_bands=128), wide)
+    recipe = _recipe(tmp_path)
+    with pytest.raises(RecipeError, match="not those of this recipe's parts"):
+        begin_with(Student(recipe, load_base(recipe.teachers.model)), str(wide), folders)
 
 
 class _KilledError(Exception):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from random import Random
 from typing import TYPE_CHECKING
 
@@ -14,6 +15,7 @@ from training.asr.synthesis.flite import Flite, FliteSettings
 from training.asr.synthesis.grammar import generate_sentence
 from training.asr.synthesis.speech import SynthesiserMissingError
 from training.asr.synthesis.training_speech import to_recording
+from training.asr.synthesis.voice_set import speak_festival
 from training.text.spoken_words import normalise_words, parse_sentence
 
 if TYPE_CHECKING:
@@ -126,3 +128,20 @@ def test_generated_sentences_are_words_that_can_be_transcribed() -> None:
         assert len(sentence.words) == len(sentence.spoken)
         for word in sentence.words:
             assert len(word) == 1 or normalise_words(word) == (word,)
+
+
+@pytest.mark.parametrize("script", [None, "#!/bin/sh\nexit 255\n"])
+def test_without_festival_or_its_voice_the_error_says_what_to_install(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, script: str | None
+) -> None:
+    """The program is missing, or refuses the voice."""
+    if script is not None:
+        program = tmp_path / "text2wave"
+        program.write_text(script)
+        program.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    sentence = parse_sentence(TEXT)
+    assert sentence is not None
+
+    with pytest.raises(SynthesiserMissingError, match="apt-get install festival festvox"):
+        speak_festival(sentence)
