@@ -23,8 +23,8 @@ class Base(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The weights to begin with, and how much audio their encoder sees.
 
     Attributes:
-        model: A name of openai-whisper, the path of one of its ``.pt`` files, the path of a
-            Whisper folder of Hugging Face, or ``bundled``.
+        model: ``bundled``, a name of openai-whisper, the path of one of its ``.pt`` files, of a
+            Whisper folder of Hugging Face or CTranslate2, or of weights of ``asr-export``.
         encoder_context: ``full`` pads every clip to 30 s as the official weights want it; ``cut``
             pads a batch to its longest clip, several times cheaper for short ones; ``auto`` is
             what the base was trained with.

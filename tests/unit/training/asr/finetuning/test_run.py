@@ -14,6 +14,7 @@ import torch
 import whisper
 from transformers import WhisperForConditionalGeneration, WhisperTokenizer
 
+from models.asr.checkpoints.weights import find_weights
 from schemas.errors import ModelIntegrityError, ModelNotFoundError
 from tests.support.models.whisper_fixtures import (
     POSITIONS,
@@ -26,6 +27,7 @@ from tests.support.models.whisper_fixtures import (
     write_folder,
     write_openai,
 )
+from training.asr.bundle.files import BundleSettings, write_bundle
 from training.asr.finetuning.base import load_base
 from training.asr.finetuning.run import CURVE_NAME, fine_tune
 from training.asr.scratch.vocabulary import build_vocabulary
@@ -83,6 +85,24 @@ def test_openai_whisper_writes_what_it_was_taught(tmp_path: Path) -> None:
     assert rates[0] > 0.9, "the base knows nothing"
     assert rates[-1] == 0.0
     assert (tmp_path / "run" / CURVE_NAME).read_bytes().startswith(b"\x89PNG")
+
+
+def test_a_run_goes_on_from_graphs_as_callstream_ships_them(tmp_path: Path) -> None:
+    """Learnt by heart, shipped as int8 graphs, and still known where a second run begins."""
+    write_clips(tmp_path)
+    base = write_openai(tmp_path / "base.pt")
+    changes = {"data": _VALIDATED, "optimisation": _LEARNT, "validation": {"every_steps": 8}}
+    learnt = _tune(tiny_tuning(base, **changes), tmp_path)
+    settings = BundleSettings("shipped", tokens=0)
+    bundle = write_bundle(str(learnt), tmp_path, tmp_path / "shipped", settings)
+
+    again = tiny_tuning(bundle.manifest, **changes)
+    further = fine_tune(again, tmp_path, tmp_path / "again", tmp_path / "more", resume=False)
+
+    first = next(row for row in read_metrics(tmp_path / "again") if "validation_wer" in row)
+    assert first["validation_wer"] == 0.0, "the start knows every clip"
+    assert further.word_error_rate == 0.0
+    assert find_weights(str(further.weights)).manifest.format == "openai-whisper"
 
 
 def test_transformers_loads_and_generates_what_it_was_taught(tmp_path: Path) -> None:
