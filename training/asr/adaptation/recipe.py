@@ -147,8 +147,9 @@ class AdaptationRecipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         parts: What learns: beginnings of parameters' names in Hugging Face's network.
         tokens: Vocabulary that the student keeps, as `callstream train asr-export` chooses it; 0
             keeps it whole.
-        blend: Share of what was learnt in what is written; the rest is the teacher's, which keeps
-            some of what the learning forgot.
+        blend: Share of what was learnt in what is written; the rest keeps some of what the learning
+            forgot.
+        blend_with: Whose the rest is: the ``teacher``'s, or that of the ``start``.
         start: What the learning parts begin with: ``bundled`` or other weights, or a run's
             ``checkpoint.pt``, relative to the work folder; empty is ``teachers.model``, which
             everything else begins with, and which stays the teacher.
@@ -169,6 +170,7 @@ class AdaptationRecipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     checkpoint_steps: int = 200
     report_steps: int = 25
     blend: float = 1.0
+    blend_with: Literal["teacher", "start"] = "teacher"
     start: str = ""
     device: DeviceName = "auto"
 
@@ -195,6 +197,7 @@ def read_adaptation_recipe(path: Path, changes: Sequence[str] = ()) -> Adaptatio
             recipe.blend < 1 and recipe.method == "lora"
         ),
         "blend must lie in (0, 1]": not 0 < recipe.blend <= 1,
+        "blend_with = 'start' needs a start": recipe.blend_with == "start" and not recipe.start,
         "hearing.non_speech_share must lie in [0, 1)": not 0 <= hearing.non_speech_share < 1,
         "pieces.corpora: a weight must be 1 or more": any(c.weight < 1 for c in pieces.corpora),
         "hearing.min_tail_ms must not exceed max_tail_ms": hearing.min_tail_ms

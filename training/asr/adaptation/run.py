@@ -94,10 +94,12 @@ def adapt(
     )
     watch = Watch(recipe.validation, folders.real_test, student, speller)
     loop = TrainingLoop(student, settings, run, validate=watch)
+    if recipe.start:
+        begin_with(student, recipe.start, folders)
+        if recipe.blend_with == "start":
+            student.remember()
     if resume:
         loop.resume(_saved(run / CHECKPOINT_NAME, "begin without --resume"))
-    elif recipe.start:
-        begin_with(student, recipe.start, folders)
     metrics = MetricsLog(
         run / METRICS_NAME, recipe.name, step=student.step, report_steps=recipe.report_steps
     )

@@ -68,7 +68,7 @@ class Student:
         self._optimisers = Optimisers(self._learnt().items(), recipe.optimisation)
         self._filters = mel_filters(base.dims["n_mels"]).to(self.device)
         self._end = base.tokens.end_of_text
-        self._teacher = self._copied()
+        self._rest = self._copied()  # of a blend
         self._mean = self._copied()
         self.step = 0
 
@@ -128,10 +128,18 @@ class Student:
                 learnt[name].copy_(tensor)
         self._mean = self._copied()
 
+    def remember(self) -> None:
+        """Keep the present parameters as those that `blend` goes back towards."""
+        self._rest = self._copied()
+
     def blend(self, share: float) -> None:
-        """Bring the parameters nearer to the teacher's: what was learnt counts ``share``."""
+        """Bring the parameters nearer to the teacher's, or to those that were remembered.
+
+        Args:
+            share: What the present ones count.
+        """
         learnt = self._learnt()
-        self.put({name: self._teacher[name].lerp(p.detach(), share) for name, p in learnt.items()})
+        self.put({name: self._rest[name].lerp(p.detach(), share) for name, p in learnt.items()})
 
     def averaged(self) -> AbstractContextManager[None]:
         """Return a context in which the network has the mean of its parameters."""

@@ -147,6 +147,24 @@ def test_a_run_begins_with_graphs_as_callstream_ships_them(
         assert near < far, name
 
 
+@pytest.mark.parametrize("resume", [False, True])
+def test_a_blend_goes_back_to_the_start(
+    tmp_path: Path, folders: SpeechFolders, *, resume: bool
+) -> None:
+    """Also where the run goes on from a checkpoint, which does not have the start."""
+    first = adapt(_recipe(tmp_path), folders, tmp_path / "first", resume=False)
+    recipe = _recipe(tmp_path, name="further", start=str(first.weights), seed=6)
+    whole = adapt(recipe, folders, tmp_path / "whole", resume=False)
+
+    changed = msgspec.structs.replace(recipe, blend=0.25, blend_with="start")
+    blended = adapt(changed, folders, tmp_path / "blended", resume=resume)
+
+    start, learnt, found = (load_base(str(w.weights)).tensors for w in (first, whole, blended))
+    for name, tensor in found.items():
+        expected = start[name].lerp(learnt[name], 0.25)
+        assert torch.allclose(tensor, expected, atol=2e-3 * float(expected.abs().max())), name
+
+
 def test_a_start_that_lacks_what_learns_is_refused(tmp_path: Path, folders: SpeechFolders) -> None:
     """Adapters are in no weights; more mel bands are another network."""
     lora = _recipe(tmp_path, method="lora", lora={"rank": 2, "targets": ["q_proj"]})
