@@ -10,7 +10,7 @@ import soundfile
 import torch
 
 from models.asr.checkpoints.hugging_face import hugging_face_state, openai_state
-from tests.support.models.tone_speech import tone_recording
+from tests.support.speech_training.tone_speech import tone_recording
 from training.asr.finetuning.network import build_network
 from training.asr.finetuning.recipe import FineTuneRecipe
 from training.core.recipes import convert_recipe

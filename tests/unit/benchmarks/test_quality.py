@@ -37,7 +37,7 @@ from models.audio.samples import FloatArray
 from schemas.errors import ConfigurationError
 from stream_app.demo.session import DEMO_CALL
 from tests.support.models.micro import MICRO
-from tests.support.models.speech_corpora import write_speech_corpora
+from tests.support.speech_training.speech_corpora import write_speech_corpora
 from training.core.sampling import spread_evenly
 
 WORDS = tuple("to the order green black white".split())

@@ -11,7 +11,7 @@ import soundfile
 from typer.testing import CliRunner, Result
 
 from stream_app.cli.app import app
-from tests.support.models.tone_speech import RECIPES, tone_recording
+from tests.support.speech_training.tone_speech import RECIPES, tone_recording
 from training.asr.scratch.recipe import Recipe, read_recipe
 from training.asr.speech.folders import SpeechFolders
 from training.asr.speech.utterances import SAMPLE_RATE_HZ, write_shard

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.support.models.tone_speech import RECIPES
+from tests.support.speech_training.tone_speech import RECIPES
 from training.core.curves import plot_curves
 from training.core.errors import MissingDataError
 from training.core.run_metrics import read_metrics

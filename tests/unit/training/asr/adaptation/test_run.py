@@ -11,19 +11,17 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 import numpy as np
 import pytest
-import soundfile
 import torch
 
 from models.asr.checkpoints.checkpoint import EMBEDDING
 from models.asr.checkpoints.weights import find_weights
-from tests.support.models.random_whisper import random_whisper, save_checkpoint
-from tests.support.models.tone_speech import RECIPES, tone_recording
-from tests.support.models.whisper_fixtures import random_tensors, tiny_dims, write_openai
+from tests.support.models.whisper_fixtures import random_tensors, tiny_dims
+from tests.support.speech_training.tiny_adaptation import tiny_adaptation
+from tests.support.speech_training.tone_speech import RECIPES
 from training.asr.adaptation.hearing import HearingBatches
 from training.asr.adaptation.piece_store import PieceStore
 from training.asr.adaptation.recipe import AdaptationRecipe, read_adaptation_recipe
-from training.asr.adaptation.run import adapt, begin_with, kept_tokens
-from training.asr.adaptation.student import Student
+from training.asr.adaptation.run import adapt, kept_tokens
 from training.asr.adaptation.teaching import prepare_pieces
 from training.asr.bundle.call_texts import CALL_TEXTS
 from training.asr.bundle.vocabulary import cut_vocabulary
@@ -32,55 +30,14 @@ from training.asr.finetuning.clips import Clip
 from training.asr.finetuning.spelling import Speller
 from training.asr.speech.augment import Background
 from training.asr.speech.folders import SpeechFolders
-from training.asr.speech.utterances import write_shard
 from training.core.checkpoints import CHECKPOINT_NAME, read_checkpoint
 from training.core.errors import MissingDataError, RecipeError
-from training.core.recipes import convert_recipe
 from training.core.run_metrics import read_metrics
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from typer.testing import Result
-
-TEXTS = ("hello", "hello there", "yes", "good day to", "no")
-
-
-@pytest.fixture
-def folders(tmp_path: Path) -> SpeechFolders:
-    """Synthetic pieces of tones, one held-out set, a noise and music."""
-    made = SpeechFolders(tmp_path / "data", tmp_path / "work")
-    write_shard(made.synthetic / "000", [tone_recording(text) for text in TEXTS * 2])
-    write_shard(made.real_test / "tones" / "000", [tone_recording(text) for text in TEXTS])
-    for name in ("noise", "hold_music"):
-        (made.augment / name).mkdir(parents=True)
-        noise = np.random.default_rng(1).uniform(-0.5, 0.5, 8_000)
-        soundfile.write(made.augment / name / "one.flac", noise, 8_000)
-    return made
-
-
-def _recipe(tmp_path: Path, **changes: Any) -> AdaptationRecipe:
-    base = tmp_path / "base.pt"
-    if not base.is_file():
-        write_openai(base)
-    content: dict[str, Any] = {
-        "name": "adapted",
-        "seed": 5,
-        "teachers": {"model": str(base), "writer": str(base), "tail_ms": 200},
-        "pieces": {
-            "min_seconds": 0.1, "max_seconds": 1.0, "corpora": [{"name": "synthetic"}],
-        },
-        "hearing": {"max_tail_ms": 200, "long_tail_ms": 300, "full_share": 0.1},
-        "optimisation": {
-            "steps": 8, "decay_from": 6, "warmup_steps": 2, "learning_rate": 2e-3,
-            "batch_seconds": 4.0, "precision": "fp32", "average": 0.5,
-        },
-        "validation": {"every_steps": 4, "tail_ms": 100},
-        "report_steps": 1,
-        "checkpoint_steps": 2,
-        "device": "cpu",
-    }  # fmt: skip
-    return convert_recipe(content | changes, AdaptationRecipe, base)
 
 
 def _batches(recipe: AdaptationRecipe, folders: SpeechFolders) -> tuple[HearingBatches, PieceStore]:
@@ -92,7 +49,8 @@ def _batches(recipe: AdaptationRecipe, folders: SpeechFolders) -> tuple[HearingB
 
 def test_the_encoder_learns_and_the_decoder_stays(tmp_path: Path, folders: SpeechFolders) -> None:
     """The weights say how short a tail they want, and the losses fall."""
-    recipe = _recipe(tmp_path, optimisation={"steps": 60, "decay_from": 50, "warmup_steps": 4,
+    recipe = tiny_adaptation(tmp_path, optimisation={
+        "steps": 60, "decay_from": 50, "warmup_steps": 4,
         "learning_rate": 3e-3, "batch_seconds": 4.0, "precision": "fp32"})  # fmt: skip
 
     adapted = adapt(recipe, folders, tmp_path / "out", resume=False)
@@ -113,7 +71,7 @@ def test_a_run_that_was_killed_ends_like_one_that_was_not(
     tmp_path: Path, folders: SpeechFolders
 ) -> None:
     """Bit by bit: parameters, their mean, the optimisers."""
-    recipe = _recipe(tmp_path)
+    recipe = tiny_adaptation(tmp_path)
     adapt(recipe, folders, tmp_path / "one", resume=False)
     whole = read_checkpoint(folders.work / "adapted" / CHECKPOINT_NAME)
 
@@ -126,57 +84,6 @@ def test_a_run_that_was_killed_ends_like_one_that_was_not(
     for kind in ("network", "parameters"):
         for name, tensor in whole[kind].items():
             assert torch.equal(resumed[kind][name], tensor), (kind, name)
-
-
-def test_a_run_begins_with_graphs_as_callstream_ships_them(
-    run_train: Callable[..., Result], tmp_path: Path, folders: SpeechFolders
-) -> None:
-    """The encoder is theirs, read back; all else, and the teacher, are those of the model."""
-    recipe = _recipe(tmp_path)
-    first = adapt(recipe, folders, tmp_path / "out", resume=False)
-    run_train("asr-export", first.weights, "--out", tmp_path / "shipped", "--name", "shipped")
-    student = Student(recipe, load_base(recipe.teachers.model))
-
-    begin_with(student, str(tmp_path / "shipped" / "shipped.json"), folders)
-
-    learnt, _ = load_base(str(first.weights)).network_state()
-    official, _ = load_base(recipe.teachers.model).network_state()
-    for name, tensor in student.parameters().items():
-        near, far = (float((tensor - each[name]).norm()) for each in (learnt, official))
-        assert near <= 0.02 * float(tensor.norm()), name
-        assert near < far, name
-
-
-@pytest.mark.parametrize("resume", [False, True])
-def test_a_blend_goes_back_to_the_start(
-    tmp_path: Path, folders: SpeechFolders, *, resume: bool
-) -> None:
-    """Also where the run goes on from a checkpoint, which does not have the start."""
-    first = adapt(_recipe(tmp_path), folders, tmp_path / "first", resume=False)
-    recipe = _recipe(tmp_path, name="further", start=str(first.weights), seed=6)
-    whole = adapt(recipe, folders, tmp_path / "whole", resume=False)
-
-    changed = msgspec.structs.replace(recipe, blend=0.25, blend_with="start")
-    blended = adapt(changed, folders, tmp_path / "blended", resume=resume)
-
-    start, learnt, found = (load_base(str(w.weights)).tensors for w in (first, whole, blended))
-    for name, tensor in found.items():
-        expected = start[name].lerp(learnt[name], 0.25)
-        assert torch.allclose(tensor, expected, atol=2e-3 * float(expected.abs().max())), name
-
-
-def test_a_start_that_lacks_what_learns_is_refused(tmp_path: Path, folders: SpeechFolders) -> None:
-    """Adapters are in no weights; more mel bands are another network."""
-    lora = _recipe(tmp_path, method="lora", lora={"rank": 2, "targets": ["q_proj"]})
-    student = Student(lora, load_base(lora.teachers.model))
-    with pytest.raises(RecipeError, match=r"has no .*lora"):
-        begin_with(student, lora.teachers.model, folders)
-
-    wide = tmp_path / "wide.pt"
-    save_checkpoint(random_whisper(mel_bands=128), wide)
-    recipe = _recipe(tmp_path)
-    with pytest.raises(RecipeError, match="not those of this recipe's parts"):
-        begin_with(Student(recipe, load_base(recipe.teachers.model)), str(wide), folders)
 
 
 class _KilledError(Exception):
@@ -203,7 +110,9 @@ def _adapt_and_die(
 
 def test_adapters_are_written_and_merged(tmp_path: Path, folders: SpeechFolders) -> None:
     """The folder is PEFT's; the merged weights differ in the targets alone."""
-    recipe = _recipe(tmp_path, method="lora", lora={"rank": 4, "targets": ["q_proj", "fc1"]})
+    recipe = tiny_adaptation(
+        tmp_path, method="lora", lora={"rank": 4, "targets": ["q_proj", "fc1"]}
+    )
 
     adapted = adapt(recipe, folders, tmp_path / "out", resume=False)
 
@@ -214,33 +123,18 @@ def test_adapters_are_written_and_merged(tmp_path: Path, folders: SpeechFolders)
     assert all(name.endswith((".query.weight", ".mlp.0.weight")) for name in changed)
 
 
-def test_a_blend_lies_between_the_teacher_and_what_was_learnt(
-    tmp_path: Path, folders: SpeechFolders
-) -> None:
-    """Parameter by parameter."""
-    name = "encoder.blocks.0.mlp.0.weight"
-    before = random_tensors(tiny_dims())[name]
-    learnt = load_base(str(adapt(_recipe(tmp_path), folders, tmp_path / "a", resume=False).weights))
-
-    half = adapt(_recipe(tmp_path, blend=0.5), folders, tmp_path / "b", resume=False)
-
-    blended = load_base(str(half.weights)).tensors[name]
-    assert torch.allclose(blended, (before + learnt.tensors[name]) / 2, atol=1e-3)
-    assert not torch.allclose(blended, learnt.tensors[name], atol=1e-4)
-
-
 def test_pieces_are_made_once(tmp_path: Path, folders: SpeechFolders) -> None:
     """However often their corpus is drawn; and others when the recipe says something else."""
-    recipe = _recipe(tmp_path)
+    recipe = tiny_adaptation(tmp_path)
     first = prepare_pieces(recipe, folders)
     (index,) = (folders.work / "pieces").glob("synthetic-*/pieces.msgpack")
     written = index.stat().st_mtime_ns
 
     corpora = [{"name": "synthetic", "weight": 3}]
     pieces = {"min_seconds": 0.1, "max_seconds": 1.0, "corpora": corpora}
-    prepare_pieces(_recipe(tmp_path, pieces=pieces), folders)
+    prepare_pieces(tiny_adaptation(tmp_path, pieces=pieces), folders)
     assert index.stat().st_mtime_ns == written
-    prepare_pieces(_recipe(tmp_path, seed=6), folders)
+    prepare_pieces(tiny_adaptation(tmp_path, seed=6), folders)
 
     assert len([*(folders.work / "pieces").glob("synthetic-*")]) == 2
     assert index.stat().st_mtime_ns == written
@@ -252,7 +146,7 @@ def test_a_batch_depends_on_the_seed_and_its_number_alone(
     tmp_path: Path, folders: SpeechFolders
 ) -> None:
     """Whatever was made before it."""
-    batches, _ = _batches(_recipe(tmp_path), folders)
+    batches, _ = _batches(tiny_adaptation(tmp_path), folders)
     wanted = [batches.make(number) for number in range(6)]
 
     for number in (5, 0, 3):
@@ -265,7 +159,7 @@ def test_states_lie_where_the_audio_lies(tmp_path: Path, folders: SpeechFolders)
     """Nothing is asked of the tail, whose states the teacher does not know."""
     hearing = {"joined_share": 0.0, "clean_share": 1.0, "max_tail_ms": 200, "full_share": 0.0,
         "long_tail_share": 0.0}  # fmt: skip
-    batches, store = _batches(_recipe(tmp_path, hearing=hearing), folders)
+    batches, store = _batches(tiny_adaptation(tmp_path, hearing=hearing), folders)
 
     batch = batches.make(0)
 
@@ -287,7 +181,7 @@ def test_joined_pieces_carry_their_texts_in_order(tmp_path: Path, folders: Speec
     """And no states: the teacher never heard them together."""
     hearing = {"joined_share": 1.0, "clean_share": 1.0, "max_tail_ms": 200, "full_share": 0.0,
         "long_tail_share": 0.0}  # fmt: skip
-    recipe = _recipe(tmp_path, hearing=hearing)
+    recipe = tiny_adaptation(tmp_path, hearing=hearing)
     batches, store = _batches(recipe, folders)
     speller = Speller(load_base(recipe.teachers.model))
 
@@ -304,7 +198,7 @@ def test_joined_pieces_carry_their_texts_in_order(tmp_path: Path, folders: Speec
 
 def test_windows_without_words_end_at_once(tmp_path: Path, folders: SpeechFolders) -> None:
     """About as many as the recipe says; the others keep their texts and states."""
-    recipe = _recipe(tmp_path, hearing={"joined_share": 0.0, "non_speech_share": 0.4})
+    recipe = tiny_adaptation(tmp_path, hearing={"joined_share": 0.0, "non_speech_share": 0.4})
     batches, _ = _batches(recipe, folders)
     tokens = load_base(recipe.teachers.model).tokens
     silent = heard = 0
@@ -322,10 +216,10 @@ def test_windows_without_words_end_at_once(tmp_path: Path, folders: SpeechFolder
 
 def test_a_corpus_with_a_weight_is_drawn_as_often(tmp_path: Path, folders: SpeechFolders) -> None:
     """Both kinds of batches."""
-    single = _batches(_recipe(tmp_path), folders)[0]
+    single = _batches(tiny_adaptation(tmp_path), folders)[0]
     pieces = {"min_seconds": 0.1, "max_seconds": 1.0,
         "corpora": [{"name": "synthetic", "weight": 2}]}  # fmt: skip
-    double = _batches(_recipe(tmp_path, pieces=pieces), folders)[0]
+    double = _batches(tiny_adaptation(tmp_path, pieces=pieces), folders)[0]
 
     counts = [np.unique(np.bincount(one._by_length)) for one in (single, double)]
     assert [count.tolist() for count in counts] == [[1], [2]]
@@ -337,9 +231,9 @@ def test_a_student_with_a_part_of_the_vocabulary_keeps_the_style(
 ) -> None:
     """What is written has the whole vocabulary; tokens that were cut are the teacher's."""
     _write_call_texts(folders)
-    base = load_base(_recipe(tmp_path).teachers.model)
+    base = load_base(tiny_adaptation(tmp_path).teachers.model)
     size = len(base.tokens.pieces) - 20_000
-    recipe = _recipe(tmp_path, parts=["encoder", "decoder"], tokens=size)
+    recipe = tiny_adaptation(tmp_path, parts=["encoder", "decoder"], tokens=size)
 
     adapted = load_base(str(adapt(recipe, folders, tmp_path / "out", resume=False).weights))
 
@@ -353,36 +247,6 @@ def test_a_student_with_a_part_of_the_vocabulary_keeps_the_style(
     row = Speller(small).row(Clip("here", "Hello, zyzzyva!", "en", 0, lambda: np.zeros(0, "f4")))
     assert row is not None
     assert Speller(small).text(row.targets[1:-1]) == "Hello, zyzzyva!"
-
-
-def test_a_run_goes_on_from_another_ones_checkpoint(tmp_path: Path, folders: SpeechFolders) -> None:
-    """With more parts than that one had; the teacher stays who it is."""
-    adapt(_recipe(tmp_path, name="first"), folders, tmp_path / "a", resume=False)
-    learnt = read_checkpoint(folders.work / "first" / CHECKPOINT_NAME)["parameters"]
-    optimisation = {"steps": 1, "decay_from": 1, "warmup_steps": 2, "learning_rate": 1e-9,
-        "batch_seconds": 4.0, "precision": "fp32", "average": 0.5}  # fmt: skip
-    recipe = _recipe(tmp_path, name="second", parts=["encoder", "decoder"],
-        start=f"first/{CHECKPOINT_NAME}", optimisation=optimisation)  # fmt: skip
-
-    adapt(recipe, folders, tmp_path / "b", resume=False)
-
-    went_on = read_checkpoint(folders.work / "second" / CHECKPOINT_NAME)["parameters"]
-    assert learnt.keys() < went_on.keys()
-    for name, tensor in learnt.items():
-        assert torch.allclose(went_on[name], tensor, atol=1e-6), name
-
-
-def test_a_beginning_that_does_not_fit_says_so(tmp_path: Path, folders: SpeechFolders) -> None:
-    """It is not there, or of a network of another shape."""
-    with pytest.raises(MissingDataError, match="run the recipe that writes it first"):
-        adapt(_recipe(tmp_path, start="first/checkpoint.pt"), folders, tmp_path, resume=False)
-    adapt(_recipe(tmp_path, name="first"), folders, tmp_path / "a", resume=False)
-    saved = read_checkpoint(path := folders.work / "first" / CHECKPOINT_NAME)
-    saved["parameters"] = {name: tensor[..., :1] for name, tensor in saved["parameters"].items()}
-    torch.save(saved, path)
-
-    with pytest.raises(RecipeError, match="not those of this recipe's parts"):
-        adapt(_recipe(tmp_path, start=f"first/{CHECKPOINT_NAME}"), folders, tmp_path, resume=False)
 
 
 def _write_call_texts(folders: SpeechFolders) -> None:
@@ -423,7 +287,7 @@ def test_a_wrong_recipe_says_what_is_wrong(changes: list[str], message: str) -> 
 
 def test_a_corpus_that_is_not_there_is_named(tmp_path: Path, folders: SpeechFolders) -> None:
     """With what to do about it."""
-    recipe = _recipe(tmp_path, pieces={"min_seconds": 0.1, "max_seconds": 1.0,
+    recipe = tiny_adaptation(tmp_path, pieces={"min_seconds": 0.1, "max_seconds": 1.0,
         "corpora": [{"name": "librispeech"}]})  # fmt: skip
 
     with pytest.raises(MissingDataError, match="--data must name the data folder"):
@@ -432,7 +296,7 @@ def test_a_corpus_that_is_not_there_is_named(tmp_path: Path, folders: SpeechFold
 
 def test_harper_valley_cannot_be_trained_on(tmp_path: Path, folders: SpeechFolders) -> None:
     """It decides between weights, so no recipe may name it."""
-    recipe = _recipe(tmp_path, pieces={"corpora": [{"name": "harper_valley"}]})
+    recipe = tiny_adaptation(tmp_path, pieces={"corpora": [{"name": "harper_valley"}]})
 
     with pytest.raises(RecipeError, match="'harper_valley' is not one of"):
         adapt(recipe, folders, tmp_path / "out", resume=False)

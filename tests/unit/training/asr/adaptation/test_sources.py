@@ -5,7 +5,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from tests.support.models.tone_speech import tone_recording
+from tests.support.speech_training.tone_speech import tone_recording
 from training.asr.adaptation.recipe import Corpus
 from training.asr.adaptation.sources import read_source
 from training.asr.speech.folders import SpeechFolders

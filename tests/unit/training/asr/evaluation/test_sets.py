@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from tests.support.models.tone_speech import tone_recording
+from tests.support.speech_training.tone_speech import tone_recording
 from training.asr.evaluation import sets
 from training.asr.scratch.export import export_checkpoint
 from training.asr.scratch.run import train

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from tests.support.models.tone_speech import tone_recording
+from tests.support.speech_training.tone_speech import tone_recording
 from training.asr.scratch.batches import FRAME_MS, BatchMaker, Item, excerpt, join
 from training.asr.scratch.inventory import find_inventory
 from training.asr.speech.augment import Augmentation, Background, augment

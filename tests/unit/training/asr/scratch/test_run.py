@@ -12,7 +12,7 @@ import pytest
 import torch
 import whisper
 
-from tests.support.models.tone_speech import RECIPES
+from tests.support.speech_training.tone_speech import RECIPES
 from training.asr.evaluation.word_errors import load_recogniser
 from training.asr.scratch.export import (
     export_checkpoint,

@@ -1,0 +1,1 @@
+"""Small data for the trainings of speech."""
