@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-from tests.support.models.whisper_fixtures import write_openai
+from tests.support.speech_training.whisper_fixtures import write_openai
 from training.asr.adaptation.recipe import AdaptationRecipe
 from training.core.recipes import convert_recipe
 

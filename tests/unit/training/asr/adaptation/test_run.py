@@ -15,9 +15,9 @@ import torch
 
 from models.asr.checkpoints.checkpoint import EMBEDDING
 from models.asr.checkpoints.weights import find_weights
-from tests.support.models.whisper_fixtures import random_tensors, tiny_dims
 from tests.support.speech_training.tiny_adaptation import tiny_adaptation
 from tests.support.speech_training.tone_speech import RECIPES
+from tests.support.speech_training.whisper_fixtures import random_tensors, tiny_dims
 from training.asr.adaptation.hearing import HearingBatches
 from training.asr.adaptation.piece_store import PieceStore
 from training.asr.adaptation.recipe import AdaptationRecipe, read_adaptation_recipe

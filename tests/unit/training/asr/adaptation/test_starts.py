@@ -10,8 +10,8 @@ import pytest
 import torch
 
 from tests.support.models.random_whisper import random_whisper, save_checkpoint
-from tests.support.models.whisper_fixtures import random_tensors, tiny_dims
 from tests.support.speech_training.tiny_adaptation import tiny_adaptation
+from tests.support.speech_training.whisper_fixtures import random_tensors, tiny_dims
 from training.asr.adaptation.run import adapt, begin_with
 from training.asr.adaptation.student import Student
 from training.asr.finetuning.base import load_base

@@ -12,14 +12,14 @@ from models.asr.checkpoints.checkpoint import read_checkpoint
 from models.asr.checkpoints.weights import find_weights
 from tests.support.models.checkpoint_forms import write_ctranslate2
 from tests.support.models.random_whisper import random_whisper
-from tests.support.models.whisper_fixtures import (
+from tests.support.speech_training.tone_speech import RECIPES
+from tests.support.speech_training.whisper_fixtures import (
     random_tensors,
     tiny_dims,
     write_clips,
     write_folder,
     write_openai,
 )
-from tests.support.speech_training.tone_speech import RECIPES
 from training.asr.finetuning.recipe import FineTuneRecipe
 from training.asr.recipe import read_speech_recipe
 from training.asr.scratch.recipe import Recipe

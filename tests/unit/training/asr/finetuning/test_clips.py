@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 
 from schemas.errors import AudioFormatError, ConfigurationError
 from tests.support.examples import examples
-from tests.support.models.whisper_fixtures import tiny_tuning, write_clips, write_openai
 from tests.support.speech_training.tone_speech import tone_recording
+from tests.support.speech_training.whisper_fixtures import tiny_tuning, write_clips, write_openai
 from training.asr.finetuning.base import load_base
 from training.asr.finetuning.batches import (
     ClipOrder,

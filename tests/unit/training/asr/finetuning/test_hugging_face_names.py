@@ -10,7 +10,7 @@ from whisper.model import ModelDimensions, Whisper
 
 from models.asr.checkpoints.hugging_face import hugging_face_state, openai_dims, openai_state
 from schemas.errors import ModelIntegrityError
-from tests.support.models.whisper_fixtures import random_tensors, tiny_dims
+from tests.support.speech_training.whisper_fixtures import random_tensors, tiny_dims
 from training.asr.finetuning.network import build_network, decode, encode
 
 

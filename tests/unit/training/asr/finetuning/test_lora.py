@@ -10,7 +10,7 @@ import torch
 from peft import PeftModel
 from transformers import WhisperForConditionalGeneration
 
-from tests.support.models.whisper_fixtures import (
+from tests.support.speech_training.whisper_fixtures import (
     random_tensors,
     tensors_of,
     tiny_dims,

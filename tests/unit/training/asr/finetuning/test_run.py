@@ -16,7 +16,7 @@ from transformers import WhisperForConditionalGeneration, WhisperTokenizer
 
 from models.asr.checkpoints.weights import find_weights
 from schemas.errors import ModelIntegrityError, ModelNotFoundError
-from tests.support.models.whisper_fixtures import (
+from tests.support.speech_training.whisper_fixtures import (
     POSITIONS,
     TEXTS,
     random_tensors,
