@@ -84,7 +84,7 @@ class SpeechWeights:
 
     @property
     def is_graphs(self) -> bool:
-        """Whether they come as graphs for ONNX Runtime alone, ``source`` being their manifest."""
+        """Whether they come as graphs for ONNX Runtime, ``source`` being their manifest."""
         return self.manifest.format == GRAPH_FORMAT
 
     def graphs_beside(self, precision: str) -> Path:
