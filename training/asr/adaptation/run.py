@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from contextlib import closing
 from dataclasses import replace
+from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -148,7 +149,7 @@ def begin_with(student: Student, start: str, folders: SpeechFolders) -> None:
         MissingDataError: The run has not been made.
         ModelNotFoundError: No such weights.
     """
-    if start.endswith(CHECKPOINT_NAME):
+    if PurePath(start).name == CHECKPOINT_NAME:
         saved = _saved(folders.work / start, "run the recipe that writes it first")
         student.put(saved["parameters"])
         return

@@ -41,6 +41,7 @@ log = structlog.get_logger(__name__)
 _MAX_WORDS_PER_SECOND = 7.0
 _SPARE_WORDS = 3
 _KEY_LETTERS = 12  # of the hash, in a folder's name
+_CUTTING = 2  # which way of cutting made the pieces: those of another one are made again
 
 
 class StateTeacher:
@@ -182,7 +183,7 @@ def store_key(recipe: AdaptationRecipe, corpus: Corpus) -> str:
     """Return what tells the pieces of a corpus from those of other teachers, lengths or cuts."""
     pieces = msgspec.structs.replace(recipe.pieces, corpora=())
     corpus = msgspec.structs.replace(corpus, weight=1)
-    deciding = (recipe.teachers, pieces, corpus, recipe.seed)
+    deciding = (recipe.teachers, pieces, corpus, recipe.seed, _CUTTING)
     return hashlib.sha256(msgspec.json.encode(deciding)).hexdigest()
 
 
