@@ -1,7 +1,7 @@
 """The agent `transcribe`: audio in, transcripts out."""
 
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from itertools import chain
 
 from models.asr.engine import load_engine
@@ -14,12 +14,7 @@ from stream_app.agents.limits import AUDIO_MS, Limits
 from stream_app.agents.partial_pace import PartialPace
 from stream_app.calls.ended_call import is_lost_audio
 from stream_app.calls.identifiers import event_id
-from stream_app.calls.transcribe.recognition import (
-    RecognitionRequest,
-    RecognitionResult,
-    failed_recognition,
-    recognize,
-)
+from stream_app.calls.transcribe.recognition import Recognizer, failed_recognition
 from stream_app.calls.transcribe.segmenter import SegmentConfig
 from stream_app.calls.transcribe.transcriber import CallTranscriber
 from stream_app.calls.transcribe.transcriber_state import AGENT, TranscriberConfig
@@ -53,16 +48,13 @@ def define(settings: Settings) -> AgentDefinition:
         withholds_words=asr.unserved_language == "withhold",
     )
 
-    def infer(requests: Sequence[RecognitionRequest]) -> list[RecognitionResult]:
-        return recognize(requests, engine)
-
     return AgentDefinition(
         name=AGENT,
         input_topic=AUDIO,
         decode=spec_of(AUDIO).decode,
         create=lambda call_id: CallTranscriber(call_id, config),
         restore=lambda checkpoint: CallTranscriber.restore(checkpoint, config),
-        infer=infer,
+        infer=Recognizer(engine).run,
         fail=lambda request, _: failed_recognition(request, engine.name),
         has_model_in_feed=True,
         prepare=_score_ahead,

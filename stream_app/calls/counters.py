@@ -96,6 +96,7 @@ class CallCounters:
         "Look at the gateway: both legs carry the mix, or the same party.",
     )
     outdated_partials: int = _count("Results for partials that came after their segment's end.")
+    early_finals: int = _count("Finals that were decoded before their pause was over.")
     predicted_ends: int = _count("Ends of turns predicted from partials.")
     withdrawn_ends: int = _count("Predictions that were taken back.")
     abridged_calls: int = _count("Finalized calls written without some of their turns.")

@@ -69,6 +69,8 @@ class Infer:
     Attributes:
         is_urgent: A final: goes before all that are not, and is never shed.
         is_kept: Not urgent, but never shed either: nothing of its slot replaces it.
+        is_early: Behind the urgent ones it goes before all others, but is shed as they are: it is
+            an urgent one that may be asked for soon.
         offset: Of the input that becomes a dead letter if the request fails for good; by default
             the one that is being fed.
     """
@@ -76,6 +78,7 @@ class Infer:
     request: InferenceRequest
     is_urgent: bool
     is_kept: bool = False
+    is_early: bool = False
     offset: int | None = None
 
 

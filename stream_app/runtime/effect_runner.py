@@ -145,4 +145,5 @@ def _job(step: Feed | Resolution, effect: Infer) -> Job:
         effect.is_kept,
         arrived_ns=step.arrived_ns,
         offset=step.offset if effect.offset is None else effect.offset,
+        is_early=effect.is_early,
     )

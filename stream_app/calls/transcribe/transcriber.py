@@ -45,7 +45,7 @@ from stream_app.calls.transcribe.notices import (
 from stream_app.calls.transcribe.progress import CallProgress
 from stream_app.calls.transcribe.recognition.call_requests import CallRequests, PartialConfig
 from stream_app.calls.transcribe.recognition.requests import (
-    CROSSTALK,
+    RecognitionRequest,
     RecognitionResult,
     crosstalk_recognition,
 )
@@ -87,7 +87,6 @@ class CallTranscriber:
         model = state.model if state else config.model
         self._progress = CallProgress(call_id, self._input, self._lane, self._channels, model)
         self._languages = StatedLanguage(config)
-        self._progress = CallProgress(call_id, self._input, self._lane, self._channels, model)
 
     @classmethod
     def restore(cls, checkpoint: Checkpoint, config: TranscriberConfig) -> "CallTranscriber":
@@ -163,13 +162,14 @@ class CallTranscriber:
         """Return the effects of what the recognizer made of a request."""
         result = self._languages.labelled(result)
         request = result.request
-        if result.guard:
-            self.counters.note_guard(result.guard, is_final=request.is_final)
         if request.is_final:
-            self._lane.fill_final(result)
+            self._take_final(result)
             return self._lane.release()
+        if result.guard:
+            self.counters.note_guard(result.guard, is_final=False)
         open_start_ms = self._channels.open_start_ms(request.channel)
-        is_outdated = open_start_ms != request.start_ms and not request.is_kept
+        is_late = open_start_ms != request.start_ms
+        is_outdated = is_late and not (request.is_kept or request.is_early)
         self.counters.outdated_partials += is_outdated
         return self._lane.fill_partial(result, self._requests.update(result, open_start_ms))
 
@@ -226,7 +226,7 @@ class CallTranscriber:
     def _pass_on(self, channel: int, events: list[SegmenterEvent]) -> list[Effect]:
         """Return the requests to the recognizer for what a channel led to; the lane takes it in."""
         facts = self._input.facts
-        requests = self._requests.ask(channel, self._channels[channel].segmenter, events, facts)
+        requests = self._requests.ask(channel, self._channels[channel], events, facts)
         if not events and not requests:
             return []
         self._lane.add(channel, events, requests, facts.parties[channel])
@@ -235,12 +235,20 @@ class CallTranscriber:
         }
         asked: list[Effect] = []
         for request in requests:
+            known = self._requests.foreseen(request) if request.is_final else None
             if request.is_final and request.start_ms in copied:
-                self.counters.note_guard(CROSSTALK, is_final=True)
-                self._lane.fill_final(crosstalk_recognition(request, self._progress.model))
+                self._take_final(crosstalk_recognition(request, self._progress.model))
+            elif known is not None:
+                self.counters.early_finals += 1
+                self._take_final(known)
             else:
-                asked.append(Infer(request, is_urgent=request.is_final, is_kept=request.is_kept))
+                asked.append(_infer(request))
         return asked
+
+    def _take_final(self, result: RecognitionResult) -> None:
+        if result.guard:
+            self.counters.note_guard(result.guard, is_final=True)
+        self._lane.fill_final(result)
 
     # Where the audio stops
 
@@ -342,3 +350,9 @@ class CallTranscriber:
         for effect in ended.take(message, offset, agent=AGENT, is_refused=is_refused):
             self._lane.push(effect)
         return self._lane.release()
+
+
+def _infer(request: RecognitionRequest) -> Infer:
+    return Infer(
+        request, is_urgent=request.is_final, is_kept=request.is_kept, is_early=request.is_early
+    )

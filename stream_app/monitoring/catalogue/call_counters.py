@@ -34,6 +34,7 @@ OWN_METRICS: dict[str, Export] = {
     "crosstalk_ms": Export(inputs.CROSSTALK_SECONDS, per_unit=0.001),
     "guarded": Export(model.GUARDED_RESULTS),
     "outdated_partials": Export(model.OUTDATED_PARTIALS),
+    "early_finals": Export(model.EARLY_FINALS),
     "predicted_ends": Export(calls.PREDICTED_ENDS),
     "withdrawn_ends": Export(calls.WITHDRAWN_ENDS),
     "abridged_calls": Export(calls.ABRIDGED_CALLS),

@@ -74,6 +74,12 @@ OUTDATED_PARTIALS = Metric(
     "Results for partials that came after their segment had ended, and were dropped.",
     "A high share is work for nothing: add workers.",
 )
+EARLY_FINALS = Metric(
+    "early_finals",
+    "counter",
+    "Finals that were decoded in the silence before their pause was over, and went out with it.",
+    "A falling share of the finals: the recognizer is too busy to decode ahead. Add workers.",
+)
 MODEL_SWAPS = Metric(
     "model_swaps", "counter", "Times that new files of the model were taken up while running."
 )

@@ -1,4 +1,4 @@
-"""Queue of inference requests: urgent ones first, then the others, fair between calls."""
+"""Queue of inference requests: urgent ones, then early ones, then others, fair between calls."""
 
 import heapq
 import itertools
@@ -29,6 +29,7 @@ class Job:
             clocks of gateways differ, so what they say of the time of capture orders nothing.
         offset: Of that input; `NOWHERE` where no single input led to it.
         failures: How often it has failed so far.
+        is_early: See `stream_app.calls.effects.Infer`.
     """
 
     session: PartitionSession
@@ -39,6 +40,7 @@ class Job:
     arrived_ns: int = field(default_factory=time.monotonic_ns)
     offset: int = NOWHERE
     failures: int = 0
+    is_early: bool = False
 
     @property
     def is_lasting(self) -> bool:
@@ -84,11 +86,12 @@ class _Slot:
 class RequestQueue:
     """Pending requests, handed out in batches.
 
-    Urgent ones go first, as their input came, and none is ever dropped. The others go by turns of
-    their calls: one that was served waits behind all that were not served since. Calls whose
-    turn is the same go as their input came: the interval is the same for all, so that is the
-    order of their deadlines. Under overload they wait until the stretched interval has passed;
-    the first one after an urgent one does not, since it shows that a party speaks.
+    Urgent ones go first, as their input came, and none is ever dropped; early ones follow, as few
+    at a time. These and the others go by turns of their calls: one that was served waits behind
+    all that were not served since. Calls whose turn is the same go as their input came: the
+    interval is the same for all, so that is the order of their deadlines. Under overload they wait
+    until the stretched interval has passed; the first one after an urgent one does not, since it
+    shows that a party speaks.
 
     A request that failed comes back when it is due again; until then only kept requests of its own
     slot wait behind it, since their results are wanted in order.
@@ -209,8 +212,10 @@ class RequestQueue:
         horizon_ns = now_ns - int(self.max_age_s * NS)
         slots = self._slots.items()
         due = [key for key, slot in slots if slot.is_due and slot.retry_ns <= now_ns]
-        for key in sorted(due, key=self._rank):
-            if len(batch) == self.max_batch:
+        early = [key for key in due if self._slots[key].jobs[0].is_early]
+        size = self.max_urgent if early else self.max_batch
+        for key in sorted(early or due, key=self._rank):
+            if len(batch) == size:
                 break
             slot = self._slots[key]
             job = slot.jobs.popleft()
@@ -233,7 +238,7 @@ class RequestQueue:
 
     def _note_served(self, job: Job, slot: _Slot, turn: int) -> None:
         self._turns.note(job.call, turn)
-        if self.pace is not None and not job.is_kept:
+        if self.pace is not None and not (job.is_kept or job.is_early):
             self._served.note(job.slot, job.arrived_ns)
             now_ns = self.clock_ns()
             self.pace.note_wait((now_ns - slot.since_ns) / NS_PER_MS, now_ns / NS_PER_MS)

@@ -1,6 +1,7 @@
 """Channels in messages of their own: the lane is that of the call that has them together."""
 
 import random
+from dataclasses import replace
 from functools import cache
 
 import msgspec
@@ -92,7 +93,7 @@ def test_each_channel_in_a_message_of_its_own(burst: int, channels: int, is_shar
 
     assert run.lane == expected(channels)
     assert not run.durable.refused
-    assert run.counters == CallCounters()
+    assert replace(run.counters, early_finals=0) == CallCounters()
 
 
 @pytest.mark.parametrize("is_shared", [True, False])

@@ -38,6 +38,7 @@ class Ask:
     call: int
     channel: int
     is_urgent: bool
+    is_early: bool
     delay_ms: int
 
 
@@ -53,6 +54,7 @@ STEPS = st.lists(
             call=st.integers(0, CALLS - 1),
             channel=st.integers(0, CHANNELS - 1),
             is_urgent=st.integers(0, 4).map(lambda n: n == 0),
+            is_early=st.integers(0, 4).map(lambda n: n == 0),
             delay_ms=st.integers(0, 3_000),
         ),
         st.builds(Take),
@@ -90,7 +92,9 @@ class Play:
         request = Request(len(self.asked), slot)
         is_kept = self.is_kept and not step.is_urgent
         arrived_ns = self.now_ns - step.delay_ms * S // 1_000
-        job = Job(self.session, slot[0], request, step.is_urgent, is_kept, arrived_ns)
+        is_early = step.is_early and not (step.is_urgent or is_kept)
+        kinds = {"is_urgent": step.is_urgent, "is_kept": is_kept, "is_early": is_early}
+        job = Job(self.session, slot[0], request, arrived_ns=arrived_ns, **kinds)
         self.asked.append(job)
         self.queue.push(job)
         return job
@@ -121,8 +125,8 @@ def test_batches_are_small_and_of_one_kind(steps: list[Ask | Take], max_batch: i
     play.run(steps)
 
     for batch in play.batches:
-        assert len({job.is_urgent for job in batch}) == 1
-        assert len(batch) <= (1 if batch[0].is_urgent else max_batch)
+        assert len({(job.is_urgent, job.is_early) for job in batch}) == 1
+        assert len(batch) <= (1 if batch[0].is_urgent or batch[0].is_early else max_batch)
         if not batch[0].is_urgent:
             assert len({job.slot for job in batch}) == len(batch)
 
@@ -216,3 +220,26 @@ def test_a_partial_handed_out_is_the_newest_of_its_slot(
             continue
         for job in play.take():
             assert job.is_urgent or newest[job.slot] is job
+
+
+def test_early_ones_go_behind_urgent_ones_before_the_others_and_are_shed_as_these() -> None:
+    play = Play(max_batch=8)
+    partial, early, urgent, old = (
+        play.ask(Ask(call, 0, is_urgent=call == 2, is_early=call in (1, 3), delay_ms=delay_ms))
+        for call, delay_ms in enumerate((0, 0, 0, 3_000))
+    )
+    while play.take():
+        pass
+
+    assert play.batches == [[urgent], [early], [partial]]
+    assert old.is_early
+    assert play.queue.shed == 1
+
+
+def test_a_final_takes_the_place_of_its_early_form() -> None:
+    play = Play(max_batch=8)
+    play.ask(Ask(0, 0, is_urgent=False, is_early=True, delay_ms=0))
+    final = play.ask(Ask(0, 0, is_urgent=True, is_early=False, delay_ms=0))
+
+    assert play.take() == [final]
+    assert play.take() == []

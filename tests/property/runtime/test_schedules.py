@@ -21,7 +21,7 @@ from schemas.base import Message
 from schemas.transcripts import TranscriptFinal, TranscriptPartial
 from stream_app.agents.partial_pace import PartialPace
 from stream_app.calls.effects import Effect, Emit, Infer
-from stream_app.calls.transcribe.recognition import recognize
+from stream_app.calls.transcribe.recognition import Recognizer
 from stream_app.calls.transcribe.transcriber import CallTranscriber
 from stream_app.calls.transcribe.transcriber_state import TranscriberConfig
 from stream_app.runtime.inference.queue import Job, RequestQueue
@@ -86,7 +86,7 @@ class Bench:
         self.machines = {call: CallTranscriber(call, config) for call in CALLS}
         self.topics: dict[str, list[Message]] = {call: [] for call in CALLS}
         self.session = PartitionSession(TP("t", 0), 1, lambda _: None)
-        self.engine = Eavesdropper()
+        self.recognizer = Recognizer(Eavesdropper())
         self.now_ms = 0
         pace = PartialPace(500)
         if is_late:
@@ -110,7 +110,7 @@ class Bench:
     def infer(self) -> bool:
         """Return whether there was something to decode."""
         batch = self.queue.pop()
-        results = recognize([job.request for job in batch], self.engine)  # type: ignore[misc]
+        results = self.recognizer.run([job.request for job in batch])  # type: ignore[misc]
         for job, result in zip(batch, results, strict=True):
             self._apply(job.call_id, self.machines[job.call_id].resolve(result))
         return bool(batch)
@@ -120,8 +120,8 @@ class Bench:
             if isinstance(effect, Emit):
                 self.topics[call].append(effect.message)
             elif isinstance(effect, Infer):
-                kind = (effect.is_urgent, effect.is_kept)
-                job = Job(self.session, call, effect.request, *kind, self._clock_ns())
+                kind = (effect.is_urgent, effect.is_kept, self._clock_ns())
+                job = Job(self.session, call, effect.request, *kind, is_early=effect.is_early)
                 self.queue.push(job)
 
 
@@ -188,6 +188,17 @@ def test_the_schedules_really_change_what_may_change() -> None:
     assert len(partials) > 1
     assert len(finals) >= 2
     assert len(partials_of(alone(is_deterministic=True)["a"])) >= 5
+
+
+def test_finals_of_these_calls_are_decoded_early() -> None:
+    """Else the first test would say nothing of them."""
+    bench = Bench(is_deterministic=False, max_batch=8, is_late=False)
+    for offset, _ in enumerate(messages("a")):
+        bench.feed("a", offset)
+        while bench.infer():
+            pass
+
+    assert bench.machines["a"].counters.early_finals >= 1
 
 
 def partials_of(topic: Sequence[Message]) -> list[str]:

@@ -1,5 +1,6 @@
 """What a call asks its recognizer for, and what comes back."""
 
+from stream_app.calls.transcribe.recognition.early_finals import Recognizer
 from stream_app.calls.transcribe.recognition.requests import (
     CROSSTALK,
     FAILED,
@@ -15,6 +16,7 @@ __all__ = [
     "FAILED",
     "RecognitionRequest",
     "RecognitionResult",
+    "Recognizer",
     "crosstalk_recognition",
     "failed_recognition",
     "recognize",

@@ -1,7 +1,7 @@
 """Requests of one call: the finals of finished segments and the partials of open ones."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from models.asr.core.policy import PolicyConfig
 from models.asr.partials.agreement import PartialHypothesis
@@ -9,8 +9,10 @@ from models.audio.samples import FloatArray, no_samples
 from stream_app.calls.identifiers import segment_id
 from stream_app.calls.transcribe.input.call_facts import CallFacts
 from stream_app.calls.transcribe.recognition.channel_partials import ChannelPartials
+from stream_app.calls.transcribe.recognition.early_finals import EarlyFinals
 from stream_app.calls.transcribe.recognition.requests import RecognitionRequest, RecognitionResult
 from stream_app.calls.transcribe.segmenter.capture_times import CaptureTimes
+from stream_app.calls.transcribe.segmenter.channel import Channel
 from stream_app.calls.transcribe.segmenter.segmenter import Segmenter
 from stream_app.calls.transcribe.segmenter.segments import Segment, SegmenterEvent, Span
 
@@ -44,19 +46,22 @@ class CallRequests:
         self._config = config
         self._captures = captures
         self._partials: dict[int, ChannelPartials] = {}
+        self._early = EarlyFinals()
 
     def ask(
         self,
         channel: int,
-        segmenter: Segmenter,
+        source: Channel,
         events: Iterable[SegmenterEvent],
         facts: CallFacts,
     ) -> list[RecognitionRequest]:
-        """Return the requests of a channel: a final for each segment that ended, a partial if due.
+        """Return the requests of a channel: a final for each segment that ended, then what is due.
+
+        That is the final of a segment that a pause may end, or a partial of an open one.
 
         Args:
             channel: Its number.
-            segmenter: Of the channel, behind the events.
+            source: The channel itself, behind the events.
             events: What its audio led to.
             facts: Of the call, in force now.
         """
@@ -65,19 +70,46 @@ class CallRequests:
             for event in events
             if isinstance(event, Segment)
         ]
-        partial = self._due_partial(channel, segmenter)
-        if partial is not None:
-            requests.append(self._request(channel, partial, facts))
+        if not requests and source.segmenter.foreseen_end_ms is None:
+            self._early.forget(channel)
+        due = self._due_early(channel, source) or self._due_partial(channel, source.segmenter)
+        if due is not None:
+            requests.append(self._request(channel, due, facts))
         return requests
+
+    def foreseen(self, final: RecognitionRequest) -> RecognitionResult | None:
+        """Return the result of a final that was decoded early, None if there is none."""
+        return self._early.take(final)
 
     def update(self, result: RecognitionResult, open_start_ms: int | None) -> PartialHypothesis:
         """Return the next partial of a segment; one without words if its result came too late.
+
+        The result of an early final waits for the pause as well.
 
         Args:
             result: Of a partial.
             open_start_ms: Where the open segment of its channel begins, None without one.
         """
-        return self._partials_of(result.request.channel).update(result, open_start_ms)
+        request = result.request
+        if request.is_early and request.start_ms == open_start_ms:
+            self._early.keep(result)
+        return self._partials_of(request.channel).update(result, open_start_ms)
+
+    def _due_early(self, channel: int, source: Channel) -> "_Audio | None":
+        """Return the audio that a pause would leave, once all of it has come."""
+        segmenter, partials = source.segmenter, self._partials_of(channel)
+        start_ms, end_ms = segmenter.open_start_ms, segmenter.foreseen_end_ms
+        if start_ms is None or end_ms is None or not partials.takes_early:
+            return None
+        if segmenter.heard_ms < segmenter.reported_ms:
+            return None  # this silence was heard before a takeover
+        if not self._early.ask(channel, start_ms, end_ms):
+            return None
+        segment = source.foreseen()
+        if segment is None:
+            return None
+        partials.ask_early(start_ms, end_ms)
+        return replace(_finished(segment), is_final=False, is_early=True)
 
     def _due_partial(self, channel: int, segmenter: Segmenter) -> "_Audio | None":
         start_ms = segmenter.open_start_ms
@@ -102,6 +134,7 @@ class CallRequests:
 
     def _request(self, channel: int, audio: "_Audio", facts: CallFacts) -> RecognitionRequest:
         is_final = audio.is_final
+        is_whole = is_final or audio.is_early
         return RecognitionRequest(
             call_id=self._call_id,
             channel=channel,
@@ -114,8 +147,9 @@ class CallRequests:
             language=facts.context.language,
             hot_words=facts.context.hot_words,
             is_final=is_final,
-            draft=() if is_final else self._partials_of(channel).draft,
-            is_exact=is_final or self._config.is_deterministic,
+            is_early=audio.is_early,
+            draft=() if is_whole else self._partials_of(channel).draft,
+            is_exact=is_whole or self._config.is_deterministic,
             call_context=facts.spread_context,
             party=facts.parties[channel],
         )
@@ -123,12 +157,13 @@ class CallRequests:
 
 @dataclass(frozen=True, slots=True)
 class _Audio:
-    """Audio of a segment that is to be decoded: all of a finished one, or an open one so far."""
+    """Audio of a segment to decode: of a finished one, one that may be, or an open one so far."""
 
     start_ms: int
     speech_end_ms: int
     samples: FloatArray
     is_final: bool = True
+    is_early: bool = False
     passage: tuple[Span, ...] = ()
     context: FloatArray = field(default_factory=no_samples)
 

@@ -17,6 +17,7 @@ class _OpenSegment:
 
     Attributes:
         asked_ms: Audio clock up to which the last partial was asked for.
+        early_ms: Where the early final ends that is the newest partial; -1 for none.
         policy: Which commits its words.
         draft: Tokens of its last partial.
         pending: Partials that were asked for and have no result yet.
@@ -26,6 +27,7 @@ class _OpenSegment:
     start_ms: int
     asked_ms: int
     policy: PartialPolicy
+    early_ms: int = -1
     draft: tuple[int, ...] = ()
     pending: int = 0
     is_wordless: bool = False
@@ -57,6 +59,11 @@ class ChannelPartials:
         """Return the tokens that the next partial may start from."""
         return self._current.draft if self._current is not None else ()
 
+    @property
+    def takes_early(self) -> bool:
+        """Return whether early finals may come between: where partials are wanted, at any time."""
+        return self._is_wanted and not self._is_deterministic
+
     def ask(self, start_ms: int, heard_ms: int) -> bool:
         """Return whether a partial is due; if so it counts as asked for.
 
@@ -66,10 +73,7 @@ class ChannelPartials:
         """
         if not self._is_wanted:
             return False
-        current = self._current
-        if current is None or current.start_ms != start_ms:
-            current = _OpenSegment(start_ms, start_ms, make_policy(self._policy))
-            self._current = current
+        current = self._open(start_ms)
         if heard_ms - current.asked_ms < self._wait_ms(current, heard_ms):
             return False
         current.asked_ms = heard_ms
@@ -77,6 +81,17 @@ class ChannelPartials:
             current.pending += 1
             self._unfinished[start_ms] = current
         return True
+
+    def ask_early(self, start_ms: int, end_ms: int) -> None:
+        """Take an early final for the next partial, unless one of as much audio was asked for.
+
+        Args:
+            start_ms: Audio clock at which the open segment begins.
+            end_ms: Audio clock up to which it is decoded.
+        """
+        current = self._open(start_ms)
+        if end_ms > current.asked_ms:
+            current.asked_ms = current.early_ms = end_ms
 
     def update(self, result: RecognitionResult, open_start_ms: int | None) -> PartialHypothesis:
         """Return the segment's next partial; one without words if it came too late.
@@ -91,10 +106,19 @@ class ChannelPartials:
         current = self._current
         if current is None or not current.start_ms == start_ms == open_start_ms:
             return PartialHypothesis()
+        if result.request.is_early and result.request.end_ms != current.early_ms:
+            return PartialHypothesis()
         current.draft = () if result.rejected else result.hypothesis.tokens
         partial = current.policy.update(result.hypothesis)
         current.is_wordless = not partial.words
         return partial
+
+    def _open(self, start_ms: int) -> _OpenSegment:
+        current = self._current
+        if current is None or current.start_ms != start_ms:
+            current = _OpenSegment(start_ms, start_ms, make_policy(self._policy))
+            self._current = current
+        return current
 
     def _wait_ms(self, segment: _OpenSegment, heard_ms: int) -> int:
         """Return the new audio that the next partial of a segment waits for.

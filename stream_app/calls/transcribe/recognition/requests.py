@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+import numpy as np
+
 from models.asr.core.hypothesis import Hypothesis
 from models.asr.core.requests import DecodeOptions, SpeechEngine, SpeechRequest
 from models.asr.guards import DEFAULT_GUARDS, GuardConfig, apply_guards
@@ -33,6 +35,7 @@ class RecognitionRequest:
         passage: Segments before it that are decoded with it.
         context: Their audio, end to end, 16 kHz mono, shape (n_samples,).
         is_final: A fresh decode of the whole segment; else of its audio so far.
+        is_early: The final that will be asked for if a silence goes on; until then a partial.
         draft: Tokens of the segment's last partial, for a decode that need not be exact.
         is_exact: The result must not depend on what is decoded beside it.
         call_context: Without its hot words; the readers of the transcript use it, the recognizer
@@ -49,6 +52,7 @@ class RecognitionRequest:
     language: str
     hot_words: tuple[str, ...]
     is_final: bool
+    is_early: bool = False
     draft: tuple[int, ...] = ()
     is_exact: bool = True
     call_context: CallContext = NO_CONTEXT
@@ -63,8 +67,8 @@ class RecognitionRequest:
 
     @property
     def identity(self) -> tuple[str, int, bool]:
-        """Return what is unique to it among the requests of its call."""
-        return (self.segment_id, self.audio_ms, self.is_final)
+        """Return what is unique among the requests of its call; an early final has the final's."""
+        return (self.segment_id, self.audio_ms, self.is_final or self.is_early)
 
     @property
     def partial_id(self) -> str:
@@ -74,7 +78,19 @@ class RecognitionRequest:
     @property
     def is_kept(self) -> bool:
         """Return whether it is a partial of a deterministic lane: no newer one replaces it."""
-        return self.is_exact and not self.is_final
+        return self.is_exact and not (self.is_final or self.is_early)
+
+    def is_early_form_of(self, final: "RecognitionRequest") -> bool:
+        """Return whether a final asks for what this early one did, so that results are equal."""
+        return (
+            self.is_early
+            and final.is_final
+            and self.identity == final.identity
+            and (self.language, self.hot_words) == (final.language, final.hot_words)
+            and self.passage == final.passage
+            and np.array_equal(self.samples, final.samples)
+            and np.array_equal(self.context, final.context)
+        )
 
     @property
     def end_ms(self) -> int:

@@ -78,6 +78,11 @@ class Channel:
         self._forget()
         return self._early.due(events, self.segmenter.heard_ms)
 
+    def foreseen(self) -> Segment | None:
+        """Return the open segment as a pause will end it; see `Segmenter.foreseen`."""
+        segment = self.segmenter.foreseen()
+        return None if segment is None else self._in_passage(segment)
+
     def close(self, cut: Cut, end: int, *, resume: int | None = None) -> list[SegmenterEvent]:
         """Return what the end of the audio at position ``end`` leads to, and all that waited.
 
@@ -120,12 +125,12 @@ class Channel:
 
     def _with_context(self, events: list[SegmenterEvent]) -> list[SegmenterEvent]:
         """Return the events, with the audio of the segments that a segment is decoded with."""
-        return [
-            replace(event, context=self._recent.joined(event.passage, self._rate_hz))
-            if isinstance(event, Segment) and event.passage
-            else event
-            for event in events
-        ]
+        return [self._in_passage(e) if isinstance(e, Segment) else e for e in events]
+
+    def _in_passage(self, segment: Segment) -> Segment:
+        if not segment.passage:
+            return segment
+        return replace(segment, context=self._recent.joined(segment.passage, self._rate_hz))
 
     def _wait_for(self, point: SegmenterPoint) -> None:
         self._cursor = to_position(point.origin_ms, self._rate_hz)

@@ -15,7 +15,7 @@ import numpy as np
 from models.audio.samples import FloatArray
 from models.vad.front_end import WARM_UP_FRAMES, Frame
 from models.vad.silero import FRAME_MS
-from stream_app.calls.transcribe.segmenter.segment_audio import SegmentAudio
+from stream_app.calls.transcribe.segmenter.segment_audio import CONTEXT_FRAMES, SegmentAudio
 from stream_app.calls.transcribe.segmenter.segments import (
     NEVER_MS,
     Activity,
@@ -82,6 +82,29 @@ class Segmenter:
             return recent_ms
         open_ms = recent_ms if self.open_start_ms is None else self.open_start_ms
         return min([recent_ms, open_ms, *(span.start_ms for span in self._passage[:1])])
+
+    @property
+    def foreseen_end_ms(self) -> int | None:
+        """Return where the audio of the open segment ends if the silence goes on; None in speech.
+
+        It is known once all of that audio has come, and a frame behind it, for the filter that
+        converts it.
+        """
+        if self._open_index is None or not self._has_speech or not self._gate.is_silence:
+            return None
+        surplus = self._surplus_frames(self.heard_ms)
+        return self._time_ms(self._next_index - surplus) if surplus >= CONTEXT_FRAMES else None
+
+    def foreseen(self) -> Segment | None:
+        """Return the open segment as a pause will end it, unless speech goes on before.
+
+        None where `foreseen_end_ms` is, and of crosstalk.
+        """
+        if self.foreseen_end_ms is None:
+            return None
+        last = self._next_index - self._surplus_frames(self.heard_ms)
+        segment = self._segment("pause", self.heard_ms, last)
+        return None if segment is None or segment.is_copied else segment
 
     def open_samples(self) -> FloatArray:
         """Return the audio of the open segment so far, shape (n_samples,).
@@ -216,18 +239,22 @@ class Segmenter:
             )
             return self._restart(end_ms, at_ms) if is_due and self._gate.is_silence else []
         if self._gate.is_silence and silence_ms >= config.pause_ms:
-            return self._end_in_silence(silence_ms, end_ms, at_ms)
+            return self._end_in_silence(end_ms, at_ms)
         if end_ms - self._time_ms(self._open_index) < config.max_segment_ms:
             return []
         if self._gate.is_speech:
             return self._cut_at_limit(at_ms)
-        return self._end_in_silence(silence_ms, end_ms, at_ms) if self._gate.is_silence else []
+        return self._end_in_silence(end_ms, at_ms) if self._gate.is_silence else []
 
-    def _end_in_silence(self, silence_ms: int, end_ms: int, at_ms: int) -> list[SegmenterEvent]:
+    def _end_in_silence(self, end_ms: int, at_ms: int) -> list[SegmenterEvent]:
         """End the segment behind its speech; the front end starts anew at ``end_ms``."""
-        surplus_ms = max(0, silence_ms - self._config.post_roll_ms)
-        last = self._next_index - surplus_ms // FRAME_MS
+        last = self._next_index - self._surplus_frames(end_ms)
         return self._finish_segment("pause", at_ms, last) + self._restart(end_ms, at_ms)
+
+    def _surplus_frames(self, end_ms: int) -> int:
+        """Return how many frames up to ``end_ms`` lie behind the audio that a pause leaves."""
+        silence_ms = end_ms - self._gate.last_speech_ms
+        return max(0, silence_ms - self._config.post_roll_ms) // FRAME_MS
 
     def _restart(self, end_ms: int, at_ms: int) -> list[SegmenterEvent]:
         is_over = is_passage_over(self._passage, end_ms, self._config)
@@ -260,14 +287,24 @@ class Segmenter:
         return [*events, NewOrigin(at_ms, point)]
 
     def _finish_segment(self, cut: Cut, at_ms: int, end_index: int) -> list[SegmenterEvent]:
-        if self._open_index is None or not self._has_speech:
+        segment = self._segment(cut, at_ms, end_index)
+        if segment is None:
             return []
+        if not segment.is_copied:
+            span = Span(segment.start_ms, self._time_ms(end_index))
+            self._passage = (*segment.passage, span) if self._config.passage_ms else ()
+        return [segment]
+
+    def _segment(self, cut: Cut, at_ms: int, end_index: int) -> Segment | None:
+        """Return the open segment as it ends at a frame; None where nothing was said."""
+        if self._open_index is None or not self._has_speech:
+            return None
         start_ms = self._time_ms(self._open_index)
         end_ms = self._time_ms(end_index) if cut == "limit" else self._gate.last_speech_ms
         samples = self._audio.samples(self._open_index, end_index)
         span = Span(start_ms, self._time_ms(end_index))
-        if self._is_copied(span.start_ms, span.end_ms, at_ms):
-            return [Segment(start_ms, min(end_ms, at_ms), at_ms, cut, samples, is_copied=True)]
-        passage = passage_before(span, self._passage, self._config)
-        self._passage = (*passage, span) if self._config.passage_ms else ()
-        return [Segment(start_ms, min(end_ms, at_ms), at_ms, cut, samples, passage)]
+        is_copied = self._is_copied(span.start_ms, span.end_ms, at_ms)
+        passage = () if is_copied else passage_before(span, self._passage, self._config)
+        return Segment(
+            start_ms, min(end_ms, at_ms), at_ms, cut, samples, passage, is_copied=is_copied
+        )

@@ -1,0 +1,80 @@
+"""Finals that are decoded while their pause may still end: what is heard in it waits for the pause.
+
+A pause is known as one long after the audio of its segment is complete. What the recognizer makes
+of that audio meanwhile is the final, if the silence goes on; if not, it was a partial.
+"""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from models.asr.core.requests import SpeechEngine
+from stream_app.calls.transcribe.recognition.requests import (
+    FAILED,
+    RecognitionRequest,
+    RecognitionResult,
+    recognize,
+)
+
+
+class EarlyFinals:
+    """The early finals of a call: what was asked for, and the results that wait for their pause."""
+
+    def __init__(self) -> None:
+        self._asked: dict[int, tuple[int, int]] = {}
+        self._results: dict[int, RecognitionResult] = {}
+
+    def ask(self, channel: int, start_ms: int, end_ms: int) -> bool:
+        """Return whether an open segment that would end there has not been asked for yet."""
+        span = (start_ms, end_ms)
+        if self._asked.get(channel) == span:
+            return False
+        self._asked[channel] = span
+        return True
+
+    def keep(self, result: RecognitionResult) -> None:
+        """Keep an early result; where the recognizer failed, the final has retries of its own."""
+        if result.rejected != FAILED:
+            self._results[result.request.channel] = result
+
+    def forget(self, channel: int) -> None:
+        """Forget what was kept of a channel: its party speaks on."""
+        self._results.pop(channel, None)
+
+    def take(self, final: RecognitionRequest) -> RecognitionResult | None:
+        """Return the result of a final that was decoded early; what was kept is forgotten."""
+        result = self._results.pop(final.channel, None)
+        return None if result is None else _as_final(result, final)
+
+
+class Recognizer:
+    """Runs requests; a final whose audio it has just decoded is not decoded again.
+
+    Args:
+        engine: Runs the weights.
+    """
+
+    def __init__(self, engine: SpeechEngine) -> None:
+        self._engine = engine
+        self._early: list[RecognitionResult] = []  # of the last run: finals go first in the next
+
+    def run(self, requests: Sequence[RecognitionRequest]) -> list[RecognitionResult]:
+        """Return one result for each request.
+
+        Raises:
+            InferenceError: The engine cannot decode a request.
+        """
+        known = [self._known(request) for request in requests]
+        new = [r for r, result in zip(requests, known, strict=True) if result is None]
+        heard = iter(recognize(new, self._engine) if new else ())
+        results = [next(heard) if result is None else result for result in known]
+        self._early = [result for result in results if result.request.is_early]
+        return results
+
+    def _known(self, request: RecognitionRequest) -> RecognitionResult | None:
+        found = (_as_final(early, request) for early in self._early)
+        return next((result for result in found if result is not None), None)
+
+
+def _as_final(early: RecognitionResult, final: RecognitionRequest) -> RecognitionResult | None:
+    is_it = early.request.is_early_form_of(final)
+    return replace(early, request=final) if is_it else None
