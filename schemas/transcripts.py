@@ -117,6 +117,8 @@ class TranscriptFinal(Message, frozen=True, kw_only=True, tag="transcript_final.
 
     Attributes:
         lane_seq: See SpeechActivity.
+        revision: Audio heard since the segment began (ms), what follows its speech too: no partial
+            of the segment has a higher one.
         at_ms: Audio clock at which the segment was cut; orders the deterministic lane.
         cut: Why it ended: a ``pause``, the ``limit`` of a segment's length, a ``gap`` in the
             audio, a ``stall``, the ``end`` of the call.

@@ -27,6 +27,9 @@ class CallCounters:
         "Messages missing from a deterministic lane.", "A fault, or messages were deleted."
     )
     late_events: int = _count("Messages after the end of the call.")
+    void_markers: int = _count(
+        "Markers of a silence that had ended when they came to the topic.", "Normal."
+    )
     missing_turns: int = _count(
         "Turns that detect_turns announced and that never came.",
         "A fault, or messages were deleted.",

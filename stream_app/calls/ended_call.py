@@ -34,14 +34,12 @@ class EndedCall:
     Attributes:
         end_offset: Of the input that ended the call; -1 where its checkpoint is lost.
         has_alerted: An alert about input beyond the end was emitted.
-        dropped: Messages that were dropped without a dead letter.
         is_unanswered: The call is complete in one message, for which the model failed: the message
             is answered if it is sent again.
     """
 
     end_offset: int
     has_alerted: bool = False
-    dropped: int = 0
     is_unanswered: bool = False
 
     @classmethod
@@ -86,7 +84,6 @@ class EndedCall:
         """
         is_known = self.end_offset != UNKNOWN_END
         if is_known and (offset <= self.end_offset or not is_refused):
-            self.dropped += 1
             return [Commit((offset,))]
         reason = f"input after the end of the call at offset {self.end_offset}"
         effects: list[Effect] = [Refuse(offset, reason if is_known else "its checkpoint is lost")]

@@ -27,8 +27,9 @@ call's audio.
   under `event_id` as a unique key (insert or ignore), or keep the ids of each open call in memory
   and forget them with its last message. `finalized_call.v1` comes once a call: `call_id` alone is
   its key.
-- **What replaces what.** A final replaces the partials of its `segment_id`, and a partial with a
-  lower `revision` than one that is known is old. `revised` in a later final replaces the words of
+- **What replaces what.** A final replaces the partials of its `segment_id`, those that come after
+  it too (a crash may bring some), and a partial with a lower `revision` than one that is known is
+  old. `revised` in a later final replaces the words of
   earlier segments; the latest `turn_revised.v1` those of a turn; the finalized call has all of
   it.
 - `calls.checkpoints.v1` is the memory of the agents, and no interface.

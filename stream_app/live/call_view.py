@@ -158,8 +158,10 @@ class CallView:
 
     @_take.register
     def _(self, message: DtmfPressed) -> list[Line]:
-        channel = self._channel(message.channel, "unknown")
         text = f"pressed {message.digit}"
+        channel = self._channels.get(message.channel)
+        if channel is None:  # the gateway may not know it
+            return [Line(message.at_ms, "", text, is_remark=True)]
         return [Line(message.at_ms, channel.name, text, channel.role, is_remark=True)]
 
     @_take.register
@@ -176,7 +178,7 @@ class CallView:
         channel = self._channel(message.channel, message.party)
         if message.segment_id not in channel.segments:
             channel.segment_id = message.segment_id
-            channel.words = tuple(printable(word) for word in message.text.split())
+            channel.words = tuple(printable(word.text) for word in message.words)
             channel.stable_words = message.stable_words
         return []
 

@@ -62,6 +62,7 @@ class EffectRunner:
         self._pace = pace
         self._meter = OutputMeter(context.metrics)
         self._results: list[tuple[Job, Any]] = []
+        self._is_resolving = False
 
     def carry_out(self, step: Feed | Resolution) -> None:
         """Carry out the effects of a step, and close its call if they end it."""
@@ -80,9 +81,10 @@ class EffectRunner:
         if isinstance(result, Failed):
             self._tell_failure(job, result)
             result = self._context.definition.fail(job.request, result)
-        if not self._results:
-            self._context.process_end.spawn(self._resolve_results(), blamed=("results",))
         self._results.append((job, result))
+        if not self._is_resolving:
+            self._is_resolving = True
+            self._context.process_end.spawn(self._resolve_results(), blamed=("results",))
 
     def _apply(self, step: Feed | Resolution) -> None:
         for effect in step.effects:
@@ -116,13 +118,18 @@ class EffectRunner:
             self._outbox.put(job.session, job.call_id, refusal)
 
     async def _resolve_results(self) -> None:
-        results, self._results = self._results, []
+        """Give results to their machines in the order in which they came, also beside suspects."""
         under_way = self._context.under_way
-        for group in under_way.apart(results, lambda each: each[0].mark):
-            marks = [job.mark for job, _ in group]
-            async with under_way.alone_on_loop(marks):
-                with under_way.marked("results", marks):
-                    await self._resolve(group)
+        try:
+            while self._results:
+                results, self._results = self._results, []
+                for group in under_way.apart(results, lambda each: each[0].mark):
+                    marks = [job.mark for job, _ in group]
+                    async with under_way.alone_on_loop(marks):
+                        with under_way.marked("results", marks):
+                            await self._resolve(group)
+        finally:
+            self._is_resolving = False
         self._pace.review()
 
     async def _resolve(self, results: Sequence[tuple[Job, Any]]) -> None:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import structlog
-from faust.types import Message
+from faust.types import TP, Message
 
 from schemas.errors import AudioFormatError, MalformedMessageError
 from stream_app.calls.effects import Commit, Refuse
@@ -22,6 +22,7 @@ from stream_app.runtime.output.dead_letters import legal_call_id
 from stream_app.runtime.output.outbox import MAX_TOLD, AlertKind
 from stream_app.runtime.stalls import StallMarker
 from stream_app.transport.batches import UnreadableBatch
+from stream_app.transport.log_beginnings import Expiry
 
 log = structlog.get_logger(__name__)
 
@@ -58,6 +59,7 @@ class Intake:
         self._stalls = stalls
         self._admission = admission
         self._refusing = Recollection(MAX_TOLD)
+        self._expiry = Expiry(consumer.log_begin)
 
     async def take(self, messages: Sequence[Message]) -> None:
         """Feed messages to the machines of their calls, and carry out what that leads to."""
@@ -84,11 +86,15 @@ class Intake:
             if session is None or message.offset <= session.last_offset:
                 continue
             if 0 <= session.last_offset < message.offset - 1:
-                first = session.last_offset + 1
-                self._context.note_skipped(message.tp, first, message.offset - first)
+                await self._tell_expired(message.tp, session.last_offset + 1, message.offset)
             session.keep(message)
             kept.append((session, message))
         return kept
+
+    async def _tell_expired(self, tp: TP, first: int, end: int) -> None:
+        count = await self._expiry.expired(tp, first, end)
+        if count:
+            self._context.note_skipped(tp, first, count)
 
     async def _feed(self, kept: Sequence[Kept]) -> list[Feed]:
         """Feed those whose generation has not ended while this waited for others or for its turn.

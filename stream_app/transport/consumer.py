@@ -19,12 +19,12 @@ from mode import get_logger
 
 from stream_app.transport.acknowledgements import AckTracker
 from stream_app.transport.batches import bound_batches
+from stream_app.transport.log_beginnings import beginnings_if_known, beginnings_of
 from stream_app.transport.log_clock import LogClock, ReadingState, reading_states
 from stream_app.transport.polls import Poll
 from stream_app.transport.rivals import Holder, guard
 
 POLL_TIMEOUT_S = 1.0
-BEGINNINGS_TIMEOUT_S = 5.0
 IDLE_AFTER_S = 1.0
 NS_PER_S = 1_000_000_000
 IDLE_FETCH_MAX_WAIT_MS = 200  # every fetch costs half a millisecond, also one that brings nothing
@@ -126,7 +126,7 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
         consumer = self._ensure_consumer()
         assigned = consumer.assignment()
         committed = {partition: await consumer.committed(partition) for partition in assigned}
-        beginnings = await self._beginnings(committed)
+        beginnings = await beginnings_of(consumer, committed)
         starts = {
             partition: self._start(partition, committed, beginnings) for partition in assigned
         }
@@ -136,23 +136,10 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
                 consumer.seek(partition, offset)
         return {TP(tp.topic, tp.partition): offset for tp, offset in starts.items()}
 
-    async def _beginnings(
-        self, committed: Mapping[TopicPartition, int | None]
-    ) -> Mapping[TopicPartition, int]:
-        """Return where logs begin; of partitions with an offset only if that is known soon."""
-        consumer = self._ensure_consumer()
-        fresh = [partition for partition, offset in committed.items() if offset is None]
-        others = [partition for partition in committed if partition not in fresh]
-        found: dict[TopicPartition, int] = {}
-        if fresh:
-            found |= await consumer.beginning_offsets(fresh)
-        if others:
-            try:
-                async with asyncio.timeout(BEGINNINGS_TIMEOUT_S):
-                    found |= await consumer.beginning_offsets(others)
-            except (KafkaError, TimeoutError) as error:
-                self.log.warning("beginnings of the logs are not known: %r", error)
-        return found
+    async def log_begin(self, tp: TP) -> int | None:
+        """Return where the log of a partition begins, None if the brokers do not say soon."""
+        partition = TopicPartition(tp.topic, tp.partition)
+        return (await beginnings_if_known(self._ensure_consumer(), [partition])).get(partition)
 
     def _start(
         self,
@@ -251,6 +238,12 @@ class Consumer(driver.Consumer):
         if clock is None:
             clock = self._logs[tp] = LogClock()
         return clock
+
+    async def log_begin(self, tp: TP) -> int | None:
+        """Return where the log of a partition begins now, None if the brokers do not say soon."""
+        thread = cast("ConsumerThread", self._thread)
+        begin: int | None = await thread.call_thread(thread.log_begin, tp)
+        return begin
 
     def handed_on(self, tp: TP) -> int | None:
         """Return the offset behind what was handed on of a partition, None before the first."""

@@ -40,6 +40,10 @@ class FakeConsumer:
         self.acknowledged.append(message.offset)
         return True
 
+    async def log_begin(self, _: TP) -> int | None:
+        """Return where the log begins: nothing expired."""
+        return 0
+
     def log_clock(self, _: TP) -> LogClock:
         """Return the one clock."""
         return self.clock

@@ -192,7 +192,8 @@ def _channels(
 
 
 def _holds(summary: CallSummary) -> list[Span]:
-    return union((hold.start_ms, hold.end_ms) for hold in summary.holds)
+    holds = union((hold.start_ms, hold.end_ms) for hold in summary.holds)
+    return intersection(holds, [(0, summary.duration_ms)])
 
 
 def _speech(turns: Iterable[TurnEnded], channel: int) -> list[Span]:

@@ -27,6 +27,7 @@ from stream_app.calls.ended_call import EndedCall
 from stream_app.calls.finalize.call_metrics import call_metrics
 from stream_app.calls.first_offset import FIRST_OFFSET
 from stream_app.calls.identifiers import event_id
+from stream_app.calls.language_warning import UNDETERMINED
 
 AGENT = "finalize"
 OPEN_POSITION = (0,)
@@ -40,7 +41,8 @@ class FinalizeConfig(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         max_bytes: A larger one is abridged: a broker refuses messages over 4 MB.
-        withholds_words: Of a call in a language that the recognizer does not serve.
+        withholds_words: Of a call whose words do not look like their language. Of one that states
+            a language which is not served, its transcripts have none already.
     """
 
     max_bytes: int = 3_900_000
@@ -142,7 +144,7 @@ class CallFinalizer:
     def _finalized(self, turns: Sequence[TurnEnded], complete: CallTurnsComplete) -> FinalizedCall:
         summary = complete.summary
         unserved = summary.unserved_language or ""
-        if unserved and self._config.withholds_words:
+        if unserved == UNDETERMINED and self._config.withholds_words:
             turns = [msgspec.structs.replace(turn, text="", words=0) for turn in turns]
         return FinalizedCall(
             event_id=event_id(self._call_id, "finalized"),

@@ -342,11 +342,15 @@ class CallTranscriber:
         return tuple(channel_health(point) for point in points)
 
     def _pass_void_marker(self, offset: int) -> list[Effect]:
-        self.counters.late_events += 1
+        self.counters.void_markers += 1
         return self._take_facts(self._input.facts, offset)
 
     def _take_late(self, ended: EndedCall, message: AudioTopicMessage, offset: int) -> list[Effect]:
         is_refused = is_lost_audio(message)
+        if offset <= ended.end_offset:
+            self.counters.read_again += 1
+        elif not is_refused:
+            self.counters.late_events += 1
         for effect in ended.take(message, offset, agent=AGENT, is_refused=is_refused):
             self._lane.push(effect)
         return self._lane.release()

@@ -47,6 +47,10 @@ class Consumer(Protocol):
         """Return how far each partition is read, after setting its clock by where its log ends."""
         ...
 
+    async def log_begin(self, tp: TP) -> int | None:
+        """Return where the log of a partition begins now, None if that is not known."""
+        ...
+
     def log_clock(self, tp: TP) -> LogClock:
         """Return when the messages of a partition came to its log."""
         ...

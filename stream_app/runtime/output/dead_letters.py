@@ -7,6 +7,7 @@ headers are bounded too, since they share the message's size.
 
 import base64
 import hashlib
+import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
@@ -118,8 +119,13 @@ def abridged(letter: Record) -> Record:
 
 def legal_call_id(text: str) -> str:
     """Return a text as a call id: what no call id may hold is replaced or cut."""
-    kept = "".join(c if c.isprintable() else "\ufffd" for c in text[:MAX_CALL_ID])
+    kept = "".join("\ufffd" if _is_illegal(c) else c for c in text[:MAX_CALL_ID])
     return kept or UNNAMED
+
+
+def _is_illegal(character: str) -> bool:
+    """Return whether no `schemas.base.CallId` may hold a character: it is a control, or no text."""
+    return unicodedata.category(character) in {"Cc", "Cs"}
 
 
 def _headers(position: InputPosition, refusal: Refusal) -> Headers:

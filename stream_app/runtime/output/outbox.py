@@ -134,10 +134,10 @@ class Outbox:
         """Queue an alert about a call, once for each kind."""
         if not self._is_news(session, call_id, kind):
             return
-        call_id = legal_call_id(call_id)
+        named = legal_call_id(call_id)
         alert = Alert(
-            event_id=event_id(call_id, kind),
-            call_id=call_id,
+            event_id=event_id(named, kind),
+            call_id=named,
             captured_at_ns=time.time_ns(),
             kind=kind,
             severity="warning",

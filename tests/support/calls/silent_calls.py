@@ -182,6 +182,10 @@ class SilenceWorker:
     def note_ends(self) -> None:
         """Do nothing: the test fetches."""
 
+    async def log_begin(self, _: TP) -> int | None:
+        """Return where the log begins: nothing expired."""
+        return 0
+
     def log_clock(self, _: TP) -> LogClock:
         """Return the clock of the log."""
         return self.clock

@@ -195,6 +195,29 @@ def test_with_the_setting_no_words_follow_and_the_finalized_call_has_none() -> N
     assert call.metrics.channels[CUSTOMER].talk_ms > 0
 
 
+def test_words_that_weights_of_many_languages_keep_are_in_the_finalized_call() -> None:
+    """What transcribe withholds has no words by then; what it does not is not withheld later."""
+    effects = [
+        Emit(_stated(effect.message, "gsw")) if isinstance(effect, Emit) else effect
+        for effect in drive(
+            CallTurns(CALL_ID, WITHHOLDING), with_confidence(CALL, {AGENT: 0.95, CUSTOMER: 0.95})
+        )
+    ]
+
+    call = finalized(effects, FinalizeConfig(withholds_words=True))
+
+    assert call.unserved_language == "gsw"
+    assert call.metrics.words > 0
+
+
+def _stated(message: Message, language: str) -> Message:
+    """Return a message; the last of a call with a language that is not served."""
+    if not isinstance(message, CallTurnsComplete):
+        return message
+    summary = msgspec.structs.replace(message.summary, unserved_language=language)
+    return msgspec.structs.replace(message, summary=summary)
+
+
 def test_without_the_setting_the_finalized_call_has_them_and_says_so() -> None:
     effects = drive(
         CallTurns(CALL_ID, DOUBTFUL), with_confidence(CALL, {AGENT: 0.95, CUSTOMER: 0.15})

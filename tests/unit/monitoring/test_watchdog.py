@@ -71,6 +71,10 @@ class FakeConsumer:
         """Return what the test says."""
         return frozenset(TP(AUDIO, number) for number in self.lacking)
 
+    async def log_begin(self, _: TP) -> int | None:
+        """Return where the log begins: nothing expired."""
+        return 0
+
     def log_clock(self, _: TP) -> LogClock:
         """Return the clock."""
         return self.clock

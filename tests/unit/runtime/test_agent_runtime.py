@@ -232,3 +232,15 @@ async def test_before_the_start_there_is_nothing_to_begin_or_flush() -> None:
     await runtime.stop()
 
     assert list(runtime.partitions) == []
+
+
+async def test_offsets_of_transactions_are_no_lost_input() -> None:
+    """Commit markers have offsets, and aiokafka hands none of them on."""
+    bench = Bench()
+    bench.model.may_answer.set()
+
+    offsets = enumerate((0, 1, 3, 4, 6, 7))
+    await bench.take([bench.message(offset, key("c", number)) for number, offset in offsets])
+
+    bench.inference.stop()
+    assert bench.count("skipped_offsets") == 0

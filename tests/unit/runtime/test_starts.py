@@ -12,6 +12,7 @@ from faust.types import TP
 from stream_app.runtime.agent_runtime import AgentRuntime
 from stream_app.settings import Settings
 from stream_app.transport.consumer import ConsumerThread
+from stream_app.transport.log_beginnings import Expiry
 from tests.integration.toy import define
 from tests.support.process_end import unexpected_end
 
@@ -116,3 +117,28 @@ def test_what_expired_is_counted() -> None:
 
     name = "callstream_skipped_offsets_total"
     assert runtime.metrics.registry.get_sample_value(name, {"agent": "toy"}) == 40.0
+
+
+@pytest.mark.parametrize(
+    ("begin", "expired"), [(0, 0), (10, 0), (13, 3), (20, 10), (99, 10), (None, 10)]
+)
+async def test_only_what_lies_before_the_log_has_expired(begin: int | None, expired: int) -> None:
+    asked = []
+
+    async def ask(tp: TP) -> int | None:
+        asked.append(tp)
+        return begin
+
+    expiry, partition = Expiry(ask), TP("calls.audio.v1", 0)
+
+    assert await expiry.expired(partition, 10, 20) == expired
+    assert await expiry.expired(partition, 10, 20) == expired
+    assert len(asked) == 1
+
+
+async def test_the_brokers_are_asked_where_a_log_begins() -> None:
+    thread = Thread(Client([10, 20, 30], [50, 60, 70]))
+
+    assert await thread.log_begin(TP("calls.audio.v1", 1)) == 60
+    thread.client.is_asked_in_vain = True
+    assert await thread.log_begin(TP("calls.audio.v1", 1)) is None

@@ -132,6 +132,7 @@ def test_interruptions_holds_and_keys_are_shown() -> None:
         CallHeld(event_id="h", at_ms=40_000, **head),
         CallResumed(event_id="r", at_ms=52_000, **head),
         DtmfPressed(event_id="d", at_ms=53_000, channel=1, digit="5", **head),
+        DtmfPressed(event_id="n", at_ms=53_000, channel=-1, digit="6", **head),
         CallStalled(event_id="s", after_seq=3, **head),
     )
 
@@ -140,9 +141,11 @@ def test_interruptions_holds_and_keys_are_shown() -> None:
         "  0:40.0            - on hold",
         "  0:52.0            - hold ended",
         "  0:53.0  customer  - pressed 5",
+        "  0:53.0            - pressed 6",
         "  0:53.0            - no audio comes any more",
     ]
     assert not view.is_held
+    assert [channel.name for channel in view.channels] == ["agent", "customer"]
 
 
 def test_the_header_shows_the_clock_and_the_state() -> None:

@@ -1,6 +1,6 @@
 """Facts of a call: parties, context, holds, keys pressed."""
 
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 
 import msgspec
 
@@ -46,7 +46,7 @@ class CallFacts(msgspec.Struct, frozen=True, kw_only=True):
         """Return whether the last hold has no end yet."""
         if not self.held_at_ms:
             return False
-        return not self.resumed_at_ms or self.resumed_at_ms[-1] <= self.held_at_ms[-1]
+        return not self.resumed_at_ms or self.resumed_at_ms[-1] < self.held_at_ms[-1]
 
     def with_start(self, message: CallStarted) -> "CallFacts":
         """Return the facts with the call's parties and context; the first start counts."""
@@ -75,20 +75,50 @@ class CallFacts(msgspec.Struct, frozen=True, kw_only=True):
         if isinstance(message, CallHeld):
             return msgspec.structs.replace(self, held_at_ms=_merged(self.held_at_ms, message.at_ms))
         if isinstance(message, CallResumed):
-            resumed = _merged(self.resumed_at_ms, message.at_ms)
-            return msgspec.structs.replace(self, resumed_at_ms=resumed)
+            return msgspec.structs.replace(self, resumed_at_ms=self._resumed(message.at_ms))
         key = DtmfKey(channel=message.channel, at_ms=message.at_ms, digit=message.digit)
         return msgspec.structs.replace(self, dtmf=_with_key(self.dtmf, key))
 
     def holds(self, duration_ms: int) -> tuple[Hold, ...]:
-        """Return the holds, one that was never resumed until the end of the call."""
+        """Return the holds within a call, one that was never resumed until its end.
+
+        A gateway whose audio clock stands still on hold tells both ends at one time.
+        """
         holds: list[Hold] = []
         for start_ms in self.held_at_ms:
             if holds and start_ms < holds[-1].end_ms:
                 continue
-            ends = (end for end in self.resumed_at_ms if end > start_ms)
-            holds.append(Hold(start_ms=start_ms, end_ms=next(ends, max(duration_ms, start_ms))))
-        return tuple(holds)
+            index = bisect_left(self.resumed_at_ms, start_ms)
+            end_ms = (*self.resumed_at_ms[index : index + 1], max(duration_ms, start_ms))[0]
+            holds.append(Hold(start_ms=start_ms, end_ms=end_ms))
+        return tuple(_within(hold, duration_ms) for hold in holds)
+
+    def held_ms(self, start_ms: int, end_ms: int) -> int:
+        """Return how much of a stretch of the call was on hold, as far as is known."""
+        if not self.held_at_ms:
+            return 0
+        holds = self.holds(end_ms)
+        return sum(max(hold.end_ms - max(hold.start_ms, start_ms), 0) for hold in holds)
+
+    def _resumed(self, at_ms: int) -> tuple[int, ...]:
+        """Return the ends of holds with another one; it ends a hold that seems to begin later."""
+        if at_ms in self.resumed_at_ms:
+            return self.resumed_at_ms
+        resumed = _merged(self.resumed_at_ms, at_ms)
+        is_before = self.is_on_hold and at_ms < self._open_since_ms
+        return _merged(resumed, self._open_since_ms) if is_before else resumed
+
+    @property
+    def _open_since_ms(self) -> int:
+        """Return the start of the hold that has no end yet."""
+        if not self.resumed_at_ms:
+            return self.held_at_ms[0]
+        return self.held_at_ms[bisect_right(self.held_at_ms, self.resumed_at_ms[-1])]
+
+
+def _within(hold: Hold, duration_ms: int) -> Hold:
+    start_ms, end_ms = (min(max(ms, 0), duration_ms) for ms in (hold.start_ms, hold.end_ms))
+    return Hold(start_ms=start_ms, end_ms=end_ms)
 
 
 def _merged(times_ms: tuple[int, ...], at_ms: int) -> tuple[int, ...]:

@@ -151,4 +151,10 @@ class CallInput:
 
     def _order_from(self, point: SequencePoint, seen: Iterable[int]) -> CallOrder:
         channels, rate_hz = self.facts.layout
-        return CallOrder(rate_hz, channels, point, seen=seen, counters=self._counters)
+        order = CallOrder(rate_hz, channels, point, seen=seen, counters=self._counters)
+        order.ask_holds(self._held_ms)
+        return order
+
+    def _held_ms(self, start_ms: int, end_ms: int) -> int:
+        """Return how much of a stretch was on hold, by the facts that are in force then."""
+        return self.facts.held_ms(start_ms, end_ms)

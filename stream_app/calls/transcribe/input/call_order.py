@@ -23,6 +23,7 @@ from stream_app.calls.transcribe.input.sequencer import (
     DRIFT_MS,
     REORDER_MS,
     ChunkSequencer,
+    HeldMs,
     remember,
 )
 
@@ -64,6 +65,11 @@ class CallOrder:
         self._whole = ChunkSequencer(rate_hz, point, seen=seen, counters=self._counters)
         self.seen = self._whole.seen
         self._tracks = [self._track(n, each) for n, each in enumerate(self.point.tracks)]
+
+    def ask_holds(self, held_ms: HeldMs) -> None:
+        """Count no gap where the call was on hold; see `ChunkSequencer.held_ms`."""
+        for order in (self._whole, *self._tracks):
+            order.held_ms = held_ms
 
     @property
     def point(self) -> SequencePoint:
@@ -180,6 +186,7 @@ class CallOrder:
     def _track(self, channel: int, point: SequencePoint) -> ChunkSequencer:
         track = ChunkSequencer(self._rate_hz, point, counters=self._counters, channel=channel)
         track.seen = self.seen
+        track.held_ms = self._whole.held_ms
         return track
 
     # Channels that come apart

@@ -7,7 +7,7 @@ timer, and nothing is dropped without being counted.
 """
 
 from array import array
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 
 import msgspec
@@ -37,6 +37,14 @@ MIN_LATER_CHUNKS = 2  # one long chunk proves nothing: it may just have overtake
 AHEAD_MS = 500  # a clock this far ahead of the times of two chunks in a row is counted
 
 
+HeldMs = Callable[[int, int], int]
+
+
+def never_held(_start_ms: int, _end_ms: int) -> int:
+    """Return how much of a stretch is on hold in a call without holds: nothing."""
+    return 0
+
+
 def remember(seen: "array[int]", digest: int) -> None:
     """Add a digest to the last ones."""
     seen.append(digest)
@@ -58,6 +66,7 @@ class ChunkSequencer:
         point: Behind the last chunk that was returned.
         seen: Digests of the last chunks that were taken in.
         covered: Position up to which other channels have audio: no gap lies before it.
+        held_ms: Tells how much of a stretch, by audio clock, was on hold: no audio is lost there.
     """
 
     def __init__(
@@ -77,6 +86,7 @@ class ChunkSequencer:
         self.seen = array("I", seen)
         self.point = point or SequencePoint()
         self.covered = 0
+        self.held_ms: HeldMs = never_held
 
     @property
     def held(self) -> tuple[HeldInput, ...]:
@@ -297,10 +307,12 @@ class ChunkSequencer:
         point = self.point
         heard = max(point.clock, self.covered)
         is_gap = is_after_gap and (held.start > heard or self._channel is None)
-        gap_ms = held.chunk.start_ms - to_ms(heard, self._rate_hz) if is_gap else 0
+        gap_ms = self._lost_ms(heard, held.chunk.start_ms) if is_gap else 0
+        is_gap = is_gap and gap_ms is not None
+        gap_ms = gap_ms or 0
         start = max(point.clock, held.start) if is_after_gap else point.clock
         self._counters.gaps += is_gap
-        self._counters.gap_ms += max(gap_ms, 0)
+        self._counters.gap_ms += gap_ms
         self._count_doubts(held, is_after_gap=is_after_gap)
         ahead = self._ahead_after(start - held.start)
         next_seq, alt_seq = self._numbers_after(held.seq, is_after_gap=is_after_gap)
@@ -312,7 +324,7 @@ class ChunkSequencer:
             heard=point.heard + held.samples,
             claimed_end=held.end,
             gaps=point.gaps + is_gap,
-            gap_ms=point.gap_ms + max(gap_ms, 0),
+            gap_ms=point.gap_ms + gap_ms,
             ahead=ahead,
         )
         is_jump = start - point.clock > self._samples(FILL_LIMIT_MS)
@@ -321,6 +333,13 @@ class ChunkSequencer:
                 held.chunk, held.offset, point.clock, start, held.samples, is_jump, self._channel
             )
         )
+
+    def _lost_ms(self, heard: int, start_ms: int) -> int | None:
+        """Return the audio that a gap lacks; None where the caller was on hold all the while."""
+        heard_ms = to_ms(heard, self._rate_hz)
+        gap_ms = max(start_ms - heard_ms, 0)
+        held_ms = self.held_ms(heard_ms, start_ms) if gap_ms else 0
+        return None if held_ms and gap_ms - held_ms <= DRIFT_MS else gap_ms - held_ms
 
     def _ahead_after(self, ahead: int) -> int:
         """Return how far the clock was ahead at most; of two chunks in a row the lesser counts."""

@@ -4,6 +4,7 @@ import msgspec
 
 from models.asr.core.hypothesis import PUNCTUATION, Hypothesis, bare_text
 from models.asr.core.hypothesis import Word as HeardWord
+from models.asr.core.tokens import UNSPACED_LANGUAGES
 from models.asr.partials.agreement import PartialHypothesis
 from models.asr.writing.normalisation import WordStyle, normalise
 from schemas.audio import CallEnded
@@ -70,7 +71,7 @@ def final_message(
         party=request.party,
         lane_seq=lane_seq,
         segment_id=request.segment_id,
-        revision=request.audio_ms,
+        revision=segment.at_ms - segment.start_ms,
         start_ms=segment.start_ms,
         end_ms=segment.end_ms,
         at_ms=segment.at_ms,
@@ -122,7 +123,7 @@ def partial_message(
         revision=request.audio_ms,
         start_ms=request.start_ms,
         end_ms=request.start_ms + request.audio_ms,
-        text=" ".join(word.text for word in words),
+        text=_text_of(words, language),
         words=words,
         stable_words=len(_styled(settled, style, language)),
         stability=round(partial.stability, 4),
@@ -182,7 +183,22 @@ def _written(
     heard = _styled(hypothesis.words, style, hypothesis.language)
     words = _on_call_clock(heard, start_ms)
     is_heard = heard == hypothesis.words
-    return hypothesis.text if is_heard else " ".join(word.text for word in words), words
+    return hypothesis.text if is_heard else _text_of(words, hypothesis.language), words
+
+
+def _text_of(words: tuple[Word, ...], language: str) -> str:
+    """Return words as a text; a word that goes on with a hyphen stands at the one before it.
+
+    Languages without blanks have none, as those of the recognizer's own text.
+    """
+    if language in UNSPACED_LANGUAGES:
+        return "".join(word.text for word in words)
+    spaced = (f" {word.text}" if _begins_apart(word.text) else word.text for word in words)
+    return "".join(spaced).strip()
+
+
+def _begins_apart(text: str) -> bool:
+    return not (text[:1] == "-" and text[1:2].isalnum())
 
 
 def _styled(words: tuple[HeardWord, ...], style: WordStyle, language: str) -> tuple[HeardWord, ...]:

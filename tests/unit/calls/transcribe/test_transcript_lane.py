@@ -1,6 +1,7 @@
 """The lane of a call: in the order of the audio clock, numbered, finals in their turn."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -190,3 +191,27 @@ def test_a_partial_of_a_deterministic_lane_leaves_in_its_turn(words: tuple[Word,
     *partials, last = bench.lane.fill_partial(asked, PartialHypothesis(tentative=words))
     assert described(last) == ("at 1100", 0, 1)
     assert len(partials) == len(words)
+
+
+@pytest.mark.parametrize(
+    ("language", "words", "text"),
+    [
+        ("en", ["half", "-baked,", "21", "-year", "-old"], "half-baked, 21-year-old"),
+        ("en", ["well", "-", "no"], "well - no"),
+        ("zh", ["早", "上", "好", "我"], "早上好我"),
+    ],
+)
+def test_partials_have_no_blanks_that_nobody_wrote(
+    language: str, words: list[str], text: str
+) -> None:
+    heard = tuple(Word(text=word, start_ms=0, end_ms=300, confidence=0.5) for word in words)
+    spoken = result(0, 1_000, is_final=False, is_exact=False)
+    hypothesis = Hypothesis(duration_ms=1_000, language=language)
+    partial = PartialHypothesis(committed=heard)
+
+    (effect,) = Bench().lane.fill_partial(replace(spoken, hypothesis=hypothesis), partial)
+
+    assert isinstance(effect, Emit)
+    assert isinstance(effect.message, TranscriptPartial)
+    assert effect.message.text == text
+    assert [word.text for word in effect.message.words] == words

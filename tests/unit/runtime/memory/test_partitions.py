@@ -98,6 +98,10 @@ class FakeConsumer:
         """Return that nothing is known."""
         return {}
 
+    async def log_begin(self, _: TP) -> int | None:
+        """Return where the log begins: nothing expired."""
+        return 0
+
     def log_clock(self, _: TP) -> LogClock:
         """Return a clock that has seen nothing."""
         return LogClock()

@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 import msgspec
+import pytest
 from aiokafka.errors import MessageSizeTooLargeError
 from faust.types import TP, Message
 
@@ -351,3 +352,29 @@ def test_an_output_that_cannot_be_produced_ends_the_process() -> None:
 
     assert [str(failure) for failure in setting.failures] == ["gone"]
     assert setting.acknowledged == []
+
+
+@pytest.mark.parametrize("call_id", ["c", "\x00junk", "a\u00a0b", "a\u2028b"])
+def test_a_commit_waits_for_the_alert_of_a_refusal_whatever_the_call_is_called(
+    call_id: str,
+) -> None:
+    """Nothing of it is kept afterwards; what a call id may hold stays as it is."""
+
+    async def scenario(setting: Setting) -> None:
+        setting.producer.is_slow = True
+        setting.take(1)
+        setting.outbox.alert(setting.session, call_id, "input_refused", offset="1")
+        setting.put(Refuse(1, "x"), Commit((1,)), call_id=call_id)
+        await until(lambda: len(setting.producer.futures) == 2)
+        setting.producer.futures[1].set_result(None)
+        await loop_turns()
+        assert setting.acknowledged == []
+        setting.producer.futures[0].set_result(None)
+        await until(lambda: setting.acknowledged == [1])
+
+    setting = run(scenario)
+
+    assert not setting.session._unsettled
+    (told,) = [value for topic, _, value, _ in setting.producer.sent if topic == ALERTS]
+    assert told is not None
+    assert decode_json(told, Alert).call_id == call_id.replace("\x00", "\ufffd")
