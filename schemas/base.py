@@ -89,11 +89,11 @@ class CallContext(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
         customer_id: Of the other one.
         queue: In which the caller waited.
         domain: Subject of the call; routes it to a model of turns.
-        language: A tag such as ``en`` or ``en-US``; see `models.languages` for what becomes
-            of it.
+        language: A tag such as ``en`` or ``en-US``; if empty, weights of several languages
+            detect it.
         queue_wait_ms: Time the caller waited before the call was answered.
         hot_words: Names and terms that the recognizer may favour, where its weights can.
-        attributes: Anything else, as strings; copied through, never interpreted.
+        attributes: Anything else, as strings, copied through; routes and ``analytics`` are read.
     """
 
     started_at_ns: Nanoseconds = 0

@@ -145,7 +145,7 @@ class TopicSpec:
 GATEWAYS = "gateways and `callstream replay`"
 AUDIO_WRITERS: dict[type[msgspec.Struct], str] = {
     CallStalled: "`transcribe`",
-    CallEnded: f"{GATEWAYS}; with the reason `stale` `transcribe`",
+    CallEnded: f"{GATEWAYS}; `transcribe` with the reason `stale`",
 }
 TOPICS: tuple[TopicSpec, ...] = (
     TopicSpec(

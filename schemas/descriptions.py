@@ -29,7 +29,7 @@ SHARED = {
     "segment_id": "The same in the partials and the final of a segment.",
     "segment_ids": "Of the segments whose words it holds.",
     "stability": "Share of the words that two updates agreed upon, 0 to 1.",
-    "start_ms": "Audio clock of its begin.",
+    "start_ms": "Audio clock of its start.",
     "summary": "What transcribe knows of the whole call.",
     "text": "What was said.",
     "turn_id": "The same in all messages of a turn.",

@@ -174,7 +174,7 @@ ChannelFault = Literal["silent", "quiet", "clipped", "offset", "noise"]
 
 
 class ChannelHealth(msgspec.Struct, frozen=True, kw_only=True):
-    """How the audio of a channel was, from begin to end.
+    """How the audio of a channel was, from start to end.
 
     Attributes:
         level_dbfs: Level of its loudest second, to within 1.5 dB; -96 for silence.
@@ -183,7 +183,7 @@ class ChannelHealth(msgspec.Struct, frozen=True, kw_only=True):
         clipped_share: Share of the samples that are at full scale, 0 to 1.
         dc_offset: Mean of the samples, 1 at full scale.
         silent_share: Share of its audio that is digital silence, or did not come, 0 to 1.
-        faults: What is wrong: ``silent`` from begin to end, ``quiet`` (never above -45 dBFS),
+        faults: What is wrong: ``silent`` from start to end, ``quiet`` (never above -45 dBFS),
             ``clipped``, an ``offset`` of the mean, constant ``noise``.
     """
 

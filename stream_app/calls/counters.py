@@ -74,7 +74,7 @@ class CallCounters:
         "Look at the times that the gateway gives: they do not fit the length of the audio.",
     )
     silent_channels: int = _count(
-        "Channels of ended calls that were silent from begin to end.",
+        "Channels of ended calls that were silent from start to end.",
         "A leg that the gateway does not send; the log line `call.channels_unhealthy` names it.",
     )
     quiet_channels: int = _count(
@@ -90,7 +90,7 @@ class CallCounters:
         "Look at the line card, or at the sign of the samples.",
     )
     noisy_channels: int = _count(
-        "Channels of ended calls with noise above -36 dBFS, or noise alone, from begin to end.",
+        "Channels of ended calls with noise above -36 dBFS, or noise alone, from start to end.",
         "Look at the line; of noise alone the encoding or the byte order may be wrong.",
     )
     crosstalk_ms: int = _count("Audio of a channel that is an echo of another one, and no speech.")

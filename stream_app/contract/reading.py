@@ -21,11 +21,11 @@ call's audio.
   a channel without holes, so that a reader sees what it has missed. After `call_transcribed.v1`,
   `call_turns_complete.v1` and `finalized_call.v1` only repetitions of that call come on their
   topic.
-- **At least once.** A crash or a rebalance may have a message written again, up to a second of
-  them, and a consumer reads some again after its own crash. The repetition has the same
-  `event_id` and, in the deterministic lane, the same content: drop it. Two ways do: write results
-  under `event_id` as a unique key (insert or ignore), or keep the ids of each open call in memory
-  and forget them with its last message. `finalized_call.v1` comes once a call: `call_id` alone is
+- **At least once.** After a crash or a rebalance up to a second of messages may be written again,
+  and a consumer reads some again after its own crash. The repetition has the same `event_id` and,
+  in the deterministic lane, the same content: drop it. Either way works: write results under
+  `event_id` as a unique key (insert or ignore), or keep the ids of each open call in memory and
+  forget them with its last message. `finalized_call.v1` comes once a call: `call_id` alone is
   its key.
 - **What replaces what.** A final replaces the partials of its `segment_id`, those that come after
   it too (a crash may bring some), and a partial with a lower `revision` than one that is known is

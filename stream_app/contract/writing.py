@@ -37,7 +37,7 @@ default; what is not known is ignored. Replay and the gateways of this project w
 FORMS_NOTES = """\
 The figures are for a chunk of 100 ms of two channels in mu-law ({audio:,} bytes of audio),
 before compression; decoding is CPU time of one core of an AMD EPYC, the median of nine rounds;
-Faust has about 70 us of other work for each message.
+Faust has about 70 microseconds of other work for each message.
 
 - **Integers are integers**: `1.0` or `"1"` for one is refused. In JavaScript `captured_at_ns`
   needs a `BigInt`, else MessagePack libraries write a float.
@@ -119,8 +119,7 @@ RULES: tuple[tuple[str, str], ...] = (
         (
             "A chunk has {shortest} to {longest} ms. **A shorter one is taken where it ends a "
             "stretch of audio**: the last of a call, what is left at a hold or a transfer. So the "
-            "next "
-            "chunk behind it may not be short too."
+            "next chunk must not be short."
         ),
         "dead letters: longer ones, and of shorter ones in a row all but the first",
     ),
@@ -193,7 +192,7 @@ def _forms_table() -> str:
         )
         for form in FORMS
     )
-    return table(("form", "begins with", "holds", "bytes", "us to decode"), rows)
+    return table(("form", "begins with", "holds", "bytes", "decoding, microseconds"), rows)
 
 
 def _figures() -> dict[str, object]:

@@ -17,7 +17,7 @@ class SegmentSettings(Part):
         pre_roll_ms: Audio kept from before the first speech.
         passage_ms: Segments of a party that follow on each other are decoded together, up to this
             much audio: each final revises what was heard before it; 0: each alone.
-        passage_reach_ms: Longest time from the begin of the first to the end of the last of them.
+        passage_reach_ms: Longest time from the start of the first to the end of the last of them.
             A call is read again from there after a crash.
     """
 
