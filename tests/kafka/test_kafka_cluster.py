@@ -3,13 +3,18 @@
 import time
 
 import pytest
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
+from aiokafka.admin.records_to_delete import RecordsToDelete
+from faust.types import TP
 
 from schemas import catalogue
 from stream_app.runtime.stalls import LOG_APPEND_TIME
 from stream_app.settings import KafkaSettings, Settings
 from stream_app.transport import topics
-from stream_app.transport.clients import create_producer
+from stream_app.transport.clients import client_options, create_producer
+from stream_app.transport.log_beginnings import Expiry, beginnings_if_known
 from stream_app.transport.log_reader import BEGINNING, read_partitions
+from tests.kafka.admin import with_admin
 from tests.kafka.cluster import KafkaCluster, create_topics
 
 pytestmark = [pytest.mark.kafka, pytest.mark.e2e]
@@ -79,3 +84,34 @@ async def test_the_brokers_say_when_audio_came(kafka_cluster: KafkaCluster) -> N
 
     assert record.timestamp_type == LOG_APPEND_TIME
     assert record.timestamp >= before_ms
+
+
+async def test_commit_markers_are_told_from_input_that_expired(kafka_cluster: KafkaCluster) -> None:
+    """A gateway may write in transactions: each leaves a hole, where nothing was."""
+    kafka = kafka_cluster.settings(SMALL).kafka
+    await create_topics(kafka)
+    partition = TopicPartition(catalogue.AUDIO, 0)
+    producer = AIOKafkaProducer(**client_options(kafka), transactional_id="gateway")
+    consumer = AIOKafkaConsumer(**client_options(kafka))
+    await producer.start()
+    await consumer.start()
+
+    async def ask(_: TP) -> int | None:
+        return (await beginnings_if_known(consumer, [partition])).get(partition)
+
+    try:
+        offsets = []
+        for _ in range(3):
+            async with producer.transaction():
+                sent = await producer.send_and_wait(partition.topic, b"audio", partition=0)
+            offsets.append(sent.offset)
+        before = await Expiry(ask).expired(TP(*partition), 1, 2)
+        gone = {partition: RecordsToDelete(before_offset=3)}
+        await with_admin(kafka, lambda admin: admin.delete_records(gone))
+        after = await Expiry(ask).expired(TP(*partition), 1, 4)
+    finally:
+        await consumer.stop()
+        await producer.stop()
+
+    assert offsets == [0, 2, 4]
+    assert (before, after) == (0, 2)
