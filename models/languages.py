@@ -48,15 +48,19 @@ def unserved_language(tag: str, served: Container[str]) -> str:
     return _CODES.get(language, language)
 
 
-def serves(languages: Iterable[str], tag: str) -> bool:
+def serves(languages: Iterable[str], tag: str, *, heard: str = "") -> bool:
     """Return whether what is for calls in some languages serves a call; all where there are none.
 
     Args:
         languages: As `unserved_language` takes a tag.
-        tag: Of the call, likewise; one that states no language is served.
+        tag: That the call states, likewise; one that states no language is served.
+        heard: Language of the call that the recognizer does not serve; empty where it serves the
+            call. One that names no language (``und``) is foreign to whatever is for some.
     """
     served = {_CODES.get(each, each) for each in map(primary_subtag, languages)}
-    return not served or not unserved_language(tag, served)
+    if not served:
+        return True
+    return bool(known_language(heard, served)) if heard else not unserved_language(tag, served)
 
 
 def known_language(tag: str, known: Container[str]) -> str:

@@ -271,14 +271,14 @@ def _no_categories(_: str, requests: Sequence[AnalyzeRequest]) -> list[str]:
 
 def _to_classify(label_set: str, request: AnalyzeRequest) -> ClassifyRequest:
     passages = tuple(Passage(turn.text, turn.party, str(n)) for n, turn in enumerate(request.turns))
-    return ClassifyRequest(label_set, passages, request.language)
+    return ClassifyRequest(label_set, passages, request.language, request.unserved_language)
 
 
 def _reason(
     guide: AnalysisGuide, analyst: LoadedAnalyst | None, request: AnalyzeRequest
 ) -> NoInsights:
     """Return why a call is not analysed; empty where it is."""
-    if not serves(guide.languages, request.language):
+    if not serves(guide.languages, request.language, heard=request.unserved_language):
         return "language"
     if len(request.turns) < guide.min_turns:
         return "too_short"

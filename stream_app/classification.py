@@ -5,13 +5,19 @@ from collections.abc import Sequence
 import structlog
 
 from models.call_routes import by_name
-from models.classification.classifier import Classifier, Passage, classify_by_rules
+from models.classification.classifier import (
+    Classification,
+    Classifier,
+    Passage,
+    classify_by_rules,
+)
 from models.classification.store import ClassificationModels, Serving
 from models.languages import serves
 from models.onnx_session import ONNX_ERRORS
 from schemas.classification import Abstention
 from schemas.errors import CallstreamError
 from stream_app.calls.classify.classified import Classified, ClassifyRequest
+from stream_app.calls.classify.whole_phrases import whole_call
 from stream_app.calls.inference import OF_VALUES
 from stream_app.settings import ClassificationSettings
 
@@ -67,11 +73,16 @@ def _answers(serving: Serving, requests: Sequence[ClassifyRequest]) -> list[Clas
     label_set, classifier = serving.label_set, serving.classifier
 
     def by_rules(request: ClassifyRequest, reason: Abstention) -> Classified:
-        return Classified(label_set, "", classify_by_rules(label_set, request.passages, reason))
+        whole = whole_call(label_set, request.passages)
+        found = classify_by_rules(label_set, whole.passages, reason)
+        return Classified(label_set, "", whole.answered(found))
 
-    is_known = [serves(label_set.languages, each.language) for each in requests]
+    is_known = [
+        serves(label_set.languages, each.language, heard=each.unserved_language)
+        for each in requests
+    ]
     asked = [each.passages for each, known in zip(requests, is_known, strict=True) if known]
-    found = iter(classifier.classify(asked) if classifier else ())
+    found = iter(_classified(classifier, asked) if classifier else ())
     answers = []
     for request, known in zip(requests, is_known, strict=True):
         if not known:
@@ -83,10 +94,16 @@ def _answers(serving: Serving, requests: Sequence[ClassifyRequest]) -> list[Clas
     return answers
 
 
+def _classified(classifier: Classifier, calls: Sequence[Sequence[Passage]]) -> list[Classification]:
+    whole = [whole_call(classifier.label_set, call) for call in calls]
+    found = classifier.classify([each.passages for each in whole])
+    return [call.answered(one) for call, one in zip(whole, found, strict=True)]
+
+
 def _compared(challenger: Classifier, calls: Sequence[Sequence[Passage]]) -> list[Classified]:
     """Return the answers of a challenger; none if it fails, which costs no call its answer."""
     try:
-        found = challenger.classify(calls)
+        found = _classified(challenger, calls)
     except (CallstreamError, *ONNX_ERRORS, *OF_VALUES) as error:
         log.warning("classification_model.challenger_failed", reason=str(error))
         return []

@@ -117,7 +117,8 @@ class FloorRule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         label: The least that holds once a phrase was said.
         phrases: Any of them counts; compared word by word in spoken form. ``*`` stands for up to
             three words.
-        unless: Phrases that make the rule silent where one stands in the same passage.
+        unless: Phrases that silence those of the rule which they overlap; one that overlaps none
+            silences those near it (see `models.classification.rules`).
     """
 
     name: Name

@@ -16,12 +16,10 @@ class Sentence(NamedTuple):
     Attributes:
         text: Without blanks around it.
         start: Index of its first character in the whole text.
-        goes_on: The next piece is of the same sentence.
     """
 
     text: str
     start: int
-    goes_on: bool = False
 
     @property
     def end(self) -> int:
@@ -46,5 +44,4 @@ def _pieces(text: str, begin: int, end: int) -> Iterator[Sentence]:
     for first in range(0, len(words), LONGEST_WORDS):
         piece = words[first : first + LONGEST_WORDS]
         start = piece[0].start()
-        goes_on = first + LONGEST_WORDS < len(words)
-        yield Sentence(text[start : piece[-1].end()], start, goes_on)
+        yield Sentence(text[start : piece[-1].end()], start)

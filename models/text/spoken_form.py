@@ -21,10 +21,27 @@ ABBREVIATIONS = {
     "etc": "et cetera",
 }
 
-_APOSTROPHES = dict.fromkeys(map(ord, "\u2018\u2019\u201b\u02bc\uff07\u0060\u00b4"), "'")
+_APOSTROPHES = dict.fromkeys(
+    map(ord, "\u2018\u2019\u201b\u2032\u02bc\u055a\uff07\u0060\u00b4"), "'"
+)
 _OUTSIDE_WORDS = re.compile(r"(?<![^\W_])'|'(?![^\W_])")
 _ENCLOSING = "Me"  # the ring around a keycap emoji
 _VARIATION_SELECTORS = (range(0xFE00, 0xFE10), range(0xE0100, 0xE01F0))
+
+
+_FORMAT = "Cf"  # soft hyphens, joiners, marks of direction: a reader does not see them
+# Thai, Lao, Burmese and Khmer part words by it alone, where they part them at all
+_UNSPACED = "[\u0e01-\u0eff\u1000-\u109f\u1780-\u17ff]"
+_INVISIBLE_SPACE = re.compile(rf"(?<={_UNSPACED})\u200b+|\u200b+(?={_UNSPACED})")
+
+
+class _WrittenCharacters(dict[int, str]):
+    """A table for `str.translate`: apostrophes are straight, what nobody sees is left out."""
+
+    def __missing__(self, code: int) -> str:
+        character = chr(code)
+        self[code] = kept = "" if unicodedata.category(character) == _FORMAT else character
+        return kept
 
 
 class _SpokenCharacters(dict[int, str]):
@@ -44,15 +61,17 @@ def _belongs_to_words(character: str) -> bool:
     return is_mark and not any(ord(character) in codes for codes in _VARIATION_SELECTORS)
 
 
+_WRITTEN = _WrittenCharacters(_APOSTROPHES)
 _SPOKEN = _SpokenCharacters()
 
 
 def spoken_form(text: str) -> str:
     """Return the words of a text as a recognizer without punctuation and figures would write them.
 
-    NFKC, lower case, straight apostrophes; English figures, addresses and a few abbreviations as
-    words; everything but letters with their marks, digits of other scripts and apostrophes inside
-    words becomes a space. ``"Okay, it's 10 GB!"`` gives ``"okay it's ten gb"``.
+    NFKC, lower case, straight apostrophes, no soft hyphens or joiners; English figures, addresses
+    and a few abbreviations as words; everything but letters with their marks, digits of other
+    scripts and apostrophes inside words becomes a space. ``"Okay, it's 10 GB!"`` gives
+    ``"okay it's ten gb"``.
 
     Args:
         text: Anything, lone surrogates included.
@@ -78,7 +97,9 @@ def spoken_parts(words: Sequence[str]) -> list[tuple[str, int]]:
 
 
 def _plain(text: str) -> str:
-    text = text.translate(_APOSTROPHES)
+    if not text.isascii():
+        text = _INVISIBLE_SPACE.sub(" ", text)
+    text = text.translate(_WRITTEN)
     if text.isascii():
         return text
     text = unicodedata.normalize("NFKC", part_fractions(text))

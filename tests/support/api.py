@@ -77,6 +77,11 @@ class OneModel:
         """Return the queue as the name of a label set."""
         return context.queue or self.model.label_set.name
 
+    def of(self, label_set: str) -> WordModel:
+        """Return the one model."""
+        assert label_set == self.model.label_set.name
+        return self.model
+
     def missing(self) -> Mapping[str, str]:
         """Return nothing: the one label set has its model."""
         return {}

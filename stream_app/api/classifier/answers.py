@@ -8,7 +8,7 @@ from typing import Any
 
 from models.classification.classifier import Answer, Classification, Passage
 from models.classification.label_set import LabelSet
-from models.classification.rules import raised_labels
+from models.classification.rules import cut_passages
 from models.text.sentences import Sentence, sentences
 from models.text.spoken_form import spoken_form
 from schemas.classification import ScoredLabel
@@ -19,6 +19,7 @@ DEVICE = "cpu"
 USES: tuple[tuple[float, Use], ...] = ((0.90, "act"), (0.75, "enrich"), (0.50, "suggest"))
 _CASE_DIGITS = 8
 _MULTI = "multi"
+_PARTY = "unknown"  # a text does not say who speaks
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,28 +53,17 @@ class Case:
 
 
 def case_of(call: CallText, label_set: LabelSet) -> Case:
-    """Return the call of a request; no phrase of the safety floor is cut in two."""
-    found: list[Sentence] = []
-    for piece in sentences(call.text):
-        if found and found[-1].goes_on and _is_cut(label_set, found[-1], piece):
-            found[-1] = _joined(call.text, found[-1], piece)
-        else:
-            found.append(piece)
+    """Return the call of a request; no phrase of the safety floor is cut in two.
+
+    Lines may end anywhere, and full stops stand at pauses.
+    """
+    found = list(sentences(call.text))
+    spoken = [spoken_form(sentence.text) for sentence in found]
+    for cut in reversed(cut_passages(label_set, spoken, [_PARTY] * len(found))):
+        parts = slice(cut[0], cut[-1] + 1)
+        start, end = found[cut[0]].start, found[cut[-1]].end
+        found[parts] = [Sentence(call.text[start:end], start)]
     return Case(call.case_id or case_id_of(call.text), tuple(found))
-
-
-def _is_cut(label_set: LabelSet, before: Sentence, after: Sentence) -> bool:
-    """Return whether two pieces of a sentence raise together what neither raises alone."""
-    texts = [spoken_form(piece.text) for piece in (before, after)]
-    together = raised_labels(label_set, [" ".join(texts)])
-    alone = raised_labels(label_set, texts)
-    return any(
-        task not in alone or alone[task].label < raised.label for task, raised in together.items()
-    )
-
-
-def _joined(text: str, before: Sentence, after: Sentence) -> Sentence:
-    return Sentence(text[before.start : after.end], before.start, after.goes_on)
 
 
 def case_id_of(text: str) -> str:

@@ -185,12 +185,16 @@ class ClassifierPaths:
 
     def _label_set(self, name: str) -> LabelSet:
         """Return a label set by its name alone: no request may name a file."""
-        served = self._parts.models.served
-        if name in served:
-            return served[name].model.label_set
-        if name in bundled_label_sets():
-            return load_label_set(name)
-        names = ", ".join(sorted({*served, *bundled_label_sets()}))
+        models = self._parts.models
+        found = models.label_set(name)
+        if found is not None:
+            return found
+        for each in bundled_label_sets():
+            label_set = load_label_set(each)
+            if name in {each, label_set.versioned_name}:
+                return label_set
+        own = {each for each in models.missing if each}
+        names = ", ".join(sorted({*models.served, *own, *bundled_label_sets()}))
         raise ConfigurationError(f"there is no label set {name!r}, but {names}")
 
 

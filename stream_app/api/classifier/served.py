@@ -38,6 +38,15 @@ class LoadedModel(Protocol):
         ...
 
 
+class LabelSetSource(Protocol):
+    """What serves a label set, be it its rules alone."""
+
+    @property
+    def label_set(self) -> LabelSet:
+        """Return it; without tasks where it cannot be read."""
+        ...
+
+
 class ModelSource(Protocol):
     """Where models come from, one for each label set that is served."""
 
@@ -47,6 +56,10 @@ class ModelSource(Protocol):
 
     def label_set_for(self, context: CallContext) -> str:
         """Return the name of the label set that serves a call."""
+        ...
+
+    def of(self, label_set: str) -> LabelSetSource:
+        """Return what serves a label set, with weights or without."""
         ...
 
     def missing(self) -> Mapping[str, str]:
@@ -128,7 +141,8 @@ class ServedModels:
         """Return the model for a call.
 
         Args:
-            label_set: Asked for by name; else it follows from the context.
+            label_set: Asked for by name, with its version or without; else it follows from the
+                context.
             context: Of the call.
 
         Raises:
@@ -136,13 +150,42 @@ class ServedModels:
         """
         if self._source is None:
             raise _not_loaded(self._problem)
-        name = label_set or self._source.label_set_for(context)
+        name = self._own_name(label_set) or self._source.label_set_for(context)
         if name in self._served:
             return self._served[name]
         if name in self._missing:
             raise _not_loaded(self._missing[name])
         names = ", ".join(sorted({*self._served, *self._missing}))
         raise invalid(f"label_set: there is none {name!r}, but {names}")
+
+    def label_set(self, name: str) -> LabelSet | None:
+        """Return a label set that is served, be it without weights; None where there is none.
+
+        Args:
+            name: Of the label set, with its version or without.
+
+        Raises:
+            ApiError: It has no weights, and cannot be read without them.
+        """
+        own = self._own_name(name)
+        if own in self._served:
+            return self._served[own].model.label_set
+        if self._source is None or own not in self._missing:
+            return None
+        found = self._source.of(own).label_set
+        if not found.tasks:
+            raise _not_loaded(self._missing[own])
+        return found
+
+    def _own_name(self, name: str) -> str:
+        """Return the name of a label set without its version, as answers give it with it."""
+        if name in self._served or name in self._missing:
+            return name
+        known = {each.model.label_set.versioned_name: own for own, each in self._served.items()}
+        if self._source is not None:
+            source = self._source
+            known |= {source.of(own).label_set.versioned_name: own for own in self._missing}
+        return known.get(name, name)
 
     def _note(self, source: ModelSource) -> None:
         """Keep the time at which a model came for as long as it serves."""

@@ -31,14 +31,15 @@ class AnalyzeRequest:
 
     Attributes:
         guide: That serves the call, as the settings name it.
-        language: Of the call, as its context states it; that of its words where the recognizer
-            found that it does not serve it.
+        language: Of the call, as its context states it.
+        unserved_language: As the finalized call has it: the recognizer does not serve it.
     """
 
     guide: str
     turns: tuple[SpokenTurn, ...]
     context: TemporalContext
     language: str
+    unserved_language: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,8 +83,8 @@ def request_of(call: FinalizedCall, guide: str, calendar: CallCalendar) -> Analy
     if is_private(call.context):
         return None
     turns = tuple(SpokenTurn(turn.party, turn.text) for turn in spoken_turns(call))
-    language = call.unserved_language or call.context.language
-    return AnalyzeRequest(guide, turns, temporal_context(call.context, calendar), language)
+    context = temporal_context(call.context, calendar)
+    return AnalyzeRequest(guide, turns, context, call.context.language, call.unserved_language)
 
 
 def messages_of(

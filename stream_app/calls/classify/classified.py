@@ -22,13 +22,14 @@ class ClassifyRequest:
 
     Attributes:
         label_set: Name of the one that serves the call.
-        language: Of the call, as its context states it; that of its words where the recognizer
-            found that it does not serve it.
+        language: Of the call, as its context states it.
+        unserved_language: As the finalized call has it: the recognizer does not serve it.
     """
 
     label_set: str
     passages: tuple[Passage, ...]
     language: str
+    unserved_language: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +52,7 @@ def request_of(call: FinalizedCall, label_set: str) -> ClassifyRequest | None:
     if is_private(call.context):
         return None
     passages = tuple(Passage(turn.text, turn.party, turn.turn_id) for turn in call.turns)
-    return ClassifyRequest(label_set, passages, call.unserved_language or call.context.language)
+    return ClassifyRequest(label_set, passages, call.context.language, call.unserved_language)
 
 
 def messages_of(call: FinalizedCall, answers: tuple[Classified, ...]) -> Iterator[Message]:

@@ -179,6 +179,7 @@ def test_private_calls_are_left_alone_and_the_model_is_not_asked() -> None:
 def test_calls_that_are_too_short_or_in_another_language_are_abstained_from() -> None:
     models = WordModels()
     heard = msgspec.structs.replace(call_of(), unserved_language="sw")
+    doubted = msgspec.structs.replace(call_of(language="en"), unserved_language="und")
 
     found = answered(
         agent_of(models),
@@ -186,13 +187,14 @@ def test_calls_that_are_too_short_or_in_another_language_are_abstained_from() ->
         call_of((*CALM[: GUIDE.min_turns - 1], " ")),
         call_of(language="sw-TZ"),
         heard,
+        doubted,
         call_of(language="en_GB"),
     )
 
     reasons = [each.insights.abstained for each in found]
-    assert reasons == ["too_short", "too_short", "language", "language", ""]
-    assert [each.insights.model for each in found] == ["", "", "", "", "words@1"]
-    assert all(not each.insights.scorecard for each in found[:4])
+    assert reasons == ["too_short", "too_short", "language", "language", "language", ""]
+    assert [each.insights.model for each in found] == ["", "", "", "", "", "words@1"]
+    assert all(not each.insights.scorecard for each in found[:5])
     assert models.champion is not None
     assert models.champion.asked == [1]
 

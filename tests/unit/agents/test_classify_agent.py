@@ -163,12 +163,29 @@ def test_a_language_that_the_label_set_does_not_have_is_abstained_from(
 ) -> None:
     stated = call_of(language="sw-TZ")
     heard = msgspec.structs.replace(call_of(), unserved_language="sw")
+    doubted = msgspec.structs.replace(call_of(language="en"), unserved_language="und")
     danger = call_of(((1, 0, "he has a knife"),), language="sw")
 
-    messages = answered(agent, stated, heard, danger, call_of())
+    messages = answered(agent, stated, heard, doubted, danger, call_of(), call_of(language="und"))
 
-    assert [classified(each).abstained for each in messages] == ["language"] * 3 + [""]
-    assert "urgent" in alerts(messages[2])
+    reasons = [classified(each).abstained for each in messages]
+    assert reasons == ["language"] * 4 + ["", ""]
+    assert "urgent" in alerts(messages[3])
+
+
+@pytest.mark.parametrize("between", ["", "mm yeah okay"])
+def test_a_phrase_of_the_floor_over_two_turns_raises_with_both_as_evidence(
+    between: str, agent: AgentDefinition
+) -> None:
+    said = [(1, 0, "listen he has"), (0, 1_000, between), (1, 2_000, "a knife"), (1, 9_000, "bye")]
+    call = call_of(tuple(each for each in said if each[2]))
+    foreign = msgspec.structs.replace(call, unserved_language="und")
+
+    for messages in answered(agent, call, foreign):
+        (priority,) = (a for a in classified(messages).answers if a.task == "priority")
+        turns = [turn.turn_id for turn in call.turns if turn.text in {"listen he has", "a knife"}]
+        assert (priority.raised_by, list(priority.evidence)) == ("in_danger", turns)
+        assert alerts(messages)["urgent"].details["turn_id"] == turns[0]
 
 
 def test_calls_of_two_label_sets_share_a_run_and_each_has_its_own(tmp_path: Path) -> None:

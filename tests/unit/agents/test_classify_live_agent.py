@@ -116,3 +116,16 @@ def test_without_weights_the_rules_answer(tmp_path: Path) -> None:
 
     assert [each.abstained for each in found] == ["no_model", "no_model"]
     assert labels(found[1], "priority") == ["High"]
+
+
+def test_a_phrase_of_the_floor_over_two_turns_raises_while_the_call_goes_on(
+    tmp_path: Path,
+) -> None:
+    agent = agent_of({"tiny": str(write_classifier(tmp_path))})
+    turns = turns_of(("well he has", "a knife"))
+
+    (found,) = answered(agent, turns)
+
+    (priority,) = (a for a in found.answers if a.task == "priority")
+    assert priority.evidence == tuple(turn.turn_id for turn in turns)
+    assert priority.raised_by == "in_danger"

@@ -179,3 +179,24 @@ def test_no_phrase_of_the_safety_floor_is_cut_in_two(tmp_path: Path) -> None:
         assert [answer.raised_by for answer in found.answers] == ["in_danger"]
         assert len(case.passages) >= 3
         assert " ".join(each.text for each in case.passages).split() == text.split()
+
+
+@pytest.mark.parametrize(
+    "pause", ["\n", "\r\n", "\n\n", "... ", " . . . ", "\u2026 ", ". ", "\u2028", "\n- "]
+)
+@pytest.mark.parametrize("phrase", ["{}he has{}a knife", "he{0}has{0}a{0}knife"])
+def test_no_line_break_and_no_pause_hides_a_phrase_of_the_safety_floor(
+    phrase: str, pause: str, tmp_path: Path
+) -> None:
+    label_set = tmp_path / "tiny.toml"
+    label_set.write_text(LABEL_SET)
+    tiny = load_label_set(label_set)
+    text = f"Good morning. {phrase.format(pause, pause)} in the room. Please come."
+    case = case_of(CallText.model_validate({"narrative": text}), tiny)
+
+    found = classify_by_rules(tiny, case.passages, "no_model")
+
+    assert [answer.raised_by for answer in found.answers] == ["in_danger"]
+    assert case.sentences[0].text == "Good morning."
+    assert case.sentences[-1].text == "Please come."
+    assert all(text[each.start : each.end] == each.text for each in case.sentences)

@@ -2,13 +2,16 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 import httpx
 import pytest
 
+from models.classification.store import ClassificationModels
 from schemas.errors import ModelNotFoundError
 from stream_app.api.classifier.served import ModelSource
 from tests.support.api import connected
+from tests.support.classification.tiny_classifier import LABEL_SET, write_classifier
 
 CLASSIFY, BATCH, FEEDBACK = (
     "/classifier/classify",
@@ -77,6 +80,46 @@ async def test_without_brokers_feedback_is_503_and_calls_are_classified(
 ) -> None:
     check(await client.post(FEEDBACK, json=CORRECTION), 503, "brokers_unavailable", "not written")
     assert (await client.post(CLASSIFY, json={"narrative": "late"})).status_code == 200
+
+
+def _without_weights(folder: Path) -> ClassificationModels:
+    """Return models of which none has its weights; the label set of one lies beside them."""
+    text = LABEL_SET.replace('name = "tiny"', 'name = "shop"')
+    write_classifier(folder / "shop", label_set=text)
+    (folder / "shop" / "tiny.onnx").write_bytes(b"short")
+    sources = {"shop": str(folder / "shop"), "lost": str(folder / "lost")}
+    return ClassificationModels(sources, default="shop")
+
+
+@pytest.mark.parametrize("label_set", ["shop", "shop-2", "helpline", "helpline-1"])
+async def test_feedback_needs_no_weights_and_takes_a_label_set_with_its_version(
+    label_set: str, tmp_path: Path
+) -> None:
+    """Answers name a label set with its version."""
+    async with connected(lambda: _without_weights(tmp_path)) as client:
+        change = {"label_set": label_set, "task": "priority", "labels": ["High"]}
+        check(await client.post(FEEDBACK, json=CORRECTION | change), 503, "brokers_unavailable")
+
+
+async def test_feedback_on_a_label_set_that_cannot_be_read_is_503(tmp_path: Path) -> None:
+    async with connected(lambda: _without_weights(tmp_path)) as client:
+        for name, status, code in (
+            ("lost", 503, "model_not_loaded"),
+            ("shop-1", 400, "invalid_request"),
+        ):
+            change = {"label_set": name, "task": "priority", "labels": ["High"]}
+            check(await client.post(FEEDBACK, json=CORRECTION | change), status, code)
+            check(
+                await client.post(CLASSIFY, json={"narrative": "a", "label_set": name}),
+                status,
+                code,
+            )
+
+
+async def test_a_label_set_with_its_version_is_asked(client: httpx.AsyncClient) -> None:
+    answer = await client.post(CLASSIFY, json={"narrative": "late", "label_set": "shop-2"})
+
+    assert (answer.status_code, answer.json()["label_set"]) == (200, "shop-2")
 
 
 async def test_a_batch_has_a_limit() -> None:

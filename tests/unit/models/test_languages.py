@@ -72,3 +72,16 @@ def test_what_is_for_english_serves_english_calls_and_those_that_state_nothing(t
 def test_what_is_for_english_does_not_serve_other_calls(tag: str) -> None:
     assert not serves(("en",), tag)
     assert serves((), tag)
+
+
+@pytest.mark.parametrize(
+    ("heard", "is_served"),
+    [("und", False), ("mul", False), ("sw", False), ("en-GB", True), ("swh", False), ("", True)],
+)
+def test_what_the_recognizer_does_not_serve_is_foreign_unless_it_names_what_is_served(
+    heard: str, is_served: bool
+) -> None:
+    """Whatever the context states; what is for all languages serves it all the same."""
+    for stated in ("", "en", "und"):
+        assert serves(("eng-US",), stated, heard=heard) is is_served
+        assert serves((), stated, heard=heard)
