@@ -44,8 +44,6 @@ class Learning(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         clip_norm: Largest norm of the gradient.
         label_smoothing: Probability that is moved from the right label to all, in tasks with one
             label a row.
-        blend: Share of what was learnt in the weights that are written; the rest is that of the
-            start, whose errors are others.
         class_weights: 0 counts every row alike, 1 every label; 0.5 is between the two.
         source_shares: Of a source's rows, how many an epoch reads: 0.25 reads another quarter in
             every epoch, 2 reads each twice. Sources that are not named are read once.
@@ -66,7 +64,6 @@ class Learning(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     weight_decay: float = 0.01
     clip_norm: float = 1.0
     label_smoothing: float = 0.0
-    blend: float = 1.0
     class_weights: float = 0.0
     source_shares: dict[str, float] = {}
     left_out: float = 0.0
@@ -138,10 +135,6 @@ def wrong_numbers(recipe: NetworkRecipe) -> list[str]:
         for name, value in shares.items()
         if not 0 <= value < 1
     ]
-    if not 0 < learning.blend <= 1:
-        wrong.append("learning.blend must lie in (0, 1]")
-    if learning.blend < 1 and not recipe.start:
-        wrong.append("learning.blend below 1 needs a start to blend with")
     if not 0 <= learning.class_weights <= 1:
         wrong.append("learning.class_weights lies between 0 and 1")
     wrong += [

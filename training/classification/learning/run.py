@@ -35,7 +35,7 @@ from training.classification.learning.inputs import classified_text, read_calls
 from training.classification.learning.losses import class_weights
 from training.classification.learning.network import new_network
 from training.classification.learning.recipe import NetworkRecipe
-from training.classification.learning.start import blend, read_start, started_network
+from training.classification.learning.start import read_start, started_network
 from training.classification.learning.tracking import trackers
 from training.classification.learning.trained import (
     bare_tokenizer,
@@ -129,13 +129,11 @@ def learn(
             data.train.labels, network.tasks, recipe.learning.class_weights
         )
         network.label_smoothing = recipe.learning.label_smoothing
-        before = _copied(network) if recipe.learning.blend < 1 else {}
         trainer = _trainer(recipe, network, data, folders.work, watcher(_step(checkpoint)))
         began = time.perf_counter()
         _train(trainer, network, checkpoint, recipe.learning.patience)
         seconds = time.perf_counter() - began
     network.to("cpu")  # type: ignore[arg-type]
-    blend(network, before, recipe.learning.blend)
     save_classifier(network, tokenizer, label_set_text(rows.label_set), folders.out)
     record = LearningRecord(
         recipe=msgspec.to_builtins(recipe),
@@ -151,10 +149,6 @@ def learn(
     )
     write_record(folders.out, record)
     return record
-
-
-def _copied(network: MultiTaskClassifier) -> dict[str, torch.Tensor]:
-    return {name: tensor.clone() for name, tensor in network.state_dict().items()}
 
 
 def _network(

@@ -29,8 +29,6 @@ from training.core.errors import MissingDataError
 from training.text.exported_graph import encoder_config, exported_tokenizer, graph_parameters
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
     from models.classification.label_set import LabelSet
@@ -147,22 +145,6 @@ def started_network(start: Start, label_set: LabelSet, seed: int) -> MultiTaskCl
             taken += 1
     log.info("start.taken", labels=taken, of=sum(len(task.labels) for task in label_set.tasks))
     return network
-
-
-def blend(network: MultiTaskClassifier, start: Mapping[str, torch.Tensor], share: float) -> None:
-    """Leave a network a share of its weights, and give it the rest of those that it started from.
-
-    Args:
-        network: That has learnt, on the CPU.
-        start: Its parameters before, by name; none leaves all of them.
-        share: Of what was learnt.
-
-    Source: Wortsman et al. 2022, arXiv:2109.01903, weight-space ensembles.
-    """
-    with torch.no_grad():
-        for name, learnt in network.state_dict().items():
-            if name in start and learnt.is_floating_point():
-                learnt.lerp_(start[name], 1 - share)
 
 
 def _encoder(network: MultiTaskClassifier) -> PreTrainedModel:

@@ -51,26 +51,6 @@ def test_a_network_learns_and_its_folder_loads(tmp_path: Path) -> None:
     assert record.epochs[-1].accuracy["flags_acc"] > 0.8
 
 
-def test_a_blend_lies_between_what_was_learnt_and_the_start(tmp_path: Path) -> None:
-    """Also where the run was resumed: the start is read again."""
-    encoder = write_encoder(tmp_path / "encoder")
-    learn_tiny(tmp_path / "first", tiny_network_recipe(encoder))
-    start = str(tmp_path / "first" / "model")
-    whole, half = (
-        tiny_network_recipe(encoder, start=start, learning={"blend": share, "epochs": 2})
-        for share in (1.0, 0.5)
-    )
-    learn_tiny(tmp_path / "whole", whole)
-    learn_tiny(tmp_path / "half", half)
-    learn_tiny(tmp_path / "half", half, resume=True)
-
-    before, learnt, mixed = (weights(tmp_path / name) for name in ("first", "whole", "half"))
-
-    assert not same(before, learnt)
-    for name, tensor in mixed.items():
-        assert torch.allclose(tensor, (before[name] + learnt[name]) / 2, atol=1e-6), name
-
-
 def test_a_killed_run_goes_on_as_if_nothing_had_happened(tmp_path: Path) -> None:
     """Weights to the last bit, dropout, windows and order included."""
     long = tiny_rows(60, seed=1, words=60)
