@@ -7,17 +7,14 @@ import pytest
 import torch
 
 from models.classification.label_set import load_label_set
-from models.text.encoder import SpecialTokens
 from tests.support.classification.tiny import write_label_set
 from tests.support.models.tiny_turns import tiny_tokenizer
 from training.classification.corpus.rows import Row, RowTurn
-from training.classification.learning.call_trainer import LearningData
 from training.classification.learning.inputs import (
     EpochBatches,
     LabelledCalls,
     Place,
     RandomWindows,
-    Windows,
     label_matrix,
     read_calls,
 )
@@ -68,33 +65,6 @@ def test_a_window_lies_elsewhere_in_every_epoch_and_in_the_same_place_in_every_r
     assert len(set(starts)) > 30
     assert {len(windows[Place(epoch, 0)][0]) for epoch in range(40)} == {32}
     assert windows[Place(7, 1)][0] == list(range(1000, 1010))
-
-
-def test_tokens_are_left_out_anew_in_every_epoch_and_alike_in_every_run() -> None:
-    windows = RandomWindows(calls([500, 1], ["s", "s"]), 400, seed=3, left_out=0.2)
-    again = RandomWindows(calls([500, 1], ["s", "s"]), 400, seed=3, left_out=0.2)
-
-    heard = [windows[Place(epoch, 0)][0] for epoch in range(20)]
-
-    assert heard == [again[Place(epoch, 0)][0] for epoch in range(20)]
-    assert len({tuple(ids) for ids in heard}) == 20
-    assert all(ids == sorted(set(ids)) for ids in heard)  # in their order, none twice
-    assert 0.78 < sum(map(len, heard)) / (20 * 400) < 0.82
-    assert {tuple(windows[Place(epoch, 1)][0]) for epoch in range(20)} == {(1000,)}
-
-
-def test_validation_hears_every_token() -> None:
-    data = LearningData(
-        train=calls([50], ["s"]),
-        validation=calls([50], ["s"]),
-        windows=Windows(SpecialTokens(0, 1, 2), 64),
-        source_shares={},
-        seed=1,
-        left_out=0.5,
-    )
-
-    assert len(data.validation_windows()[Place(0, 0)][0]) == 50
-    assert len(data.train_windows()[Place(0, 0)][0]) < 45
 
 
 def test_an_epoch_reads_its_share_of_every_source_and_goes_round_all_rows() -> None:
