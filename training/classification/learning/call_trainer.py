@@ -42,7 +42,6 @@ class LearningData:
         windows: How inputs are made.
         source_shares: Of a source's rows that an epoch reads.
         seed: Of the windows and their order.
-        left_out: Share of the tokens of a window that training leaves out.
     """
 
     train: LabelledCalls
@@ -50,19 +49,14 @@ class LearningData:
     windows: Windows
     source_shares: Mapping[str, float]
     seed: int
-    left_out: float
 
     def batches(self, size: int) -> EpochBatches:
         """Return the batches of training."""
-        return EpochBatches(self.train_windows(), self.source_shares, size, self.seed)
+        return EpochBatches(self.random_windows(self.train), self.source_shares, size, self.seed)
 
-    def train_windows(self) -> RandomWindows:
-        """Return one window of each row to learn from."""
-        return RandomWindows(self.train, self.windows.room, self.seed, self.left_out)
-
-    def validation_windows(self) -> RandomWindows:
-        """Return one window of each row to choose the best epoch with, with all its tokens."""
-        return RandomWindows(self.validation, self.windows.room, self.seed)
+    def random_windows(self, calls: LabelledCalls) -> RandomWindows:
+        """Return one window of each row."""
+        return RandomWindows(calls, self.windows.room, self.seed)
 
     def collated(self, items: Sequence[tuple[list[int], torch.Tensor]]) -> dict[str, torch.Tensor]:
         """Return windows and labels as the network takes them."""
@@ -95,8 +89,8 @@ class CallTrainer(Trainer):
         super().__init__(
             model=model,
             args=args,
-            train_dataset=data.train_windows(),
-            eval_dataset=data.validation_windows(),
+            train_dataset=data.random_windows(data.train),
+            eval_dataset=data.random_windows(data.validation),
             data_collator=data.collated,
             compute_metrics=_metrics_of(model),
             callbacks=callbacks,
@@ -105,7 +99,7 @@ class CallTrainer(Trainer):
     def get_train_dataloader(self) -> DataLoader[Any]:
         """Return the batches of an epoch, which follow its number."""
         loader: DataLoader[Any] = DataLoader(
-            self._data.train_windows(),
+            self._data.random_windows(self._data.train),
             batch_sampler=self._data.batches(self.args.train_batch_size),
             collate_fn=self._data.collated,
         )
@@ -115,7 +109,7 @@ class CallTrainer(Trainer):
     def get_eval_dataloader(self, eval_dataset: Any = None) -> DataLoader[Any]:
         """Return the validation windows, the same in every epoch, in batches of one length."""
         del eval_dataset  # there is one
-        windows = self._data.validation_windows()
+        windows = self._data.random_windows(self._data.validation)
         batches = by_length(windows.lengths, self.args.eval_batch_size)
         places = [[Place(_VALIDATION_EPOCH, row) for row in chosen] for chosen in batches]
         loader: DataLoader[Any] = DataLoader(

@@ -143,23 +143,18 @@ class Place(NamedTuple):
 
 
 class RandomWindows(Dataset[tuple[list[int], torch.Tensor]]):
-    """One window of each row; what it has depends on the seed, the epoch and the row alone.
+    """One window of each row; where it lies depends on the seed, the epoch and the row alone.
 
     Args:
         calls: To read.
         room: Tokens of a window.
         seed: Of the places.
-        left_out: Share of a window's tokens that are left out, each by chance; one stays at least.
-
-    Source: Iyyer et al. 2015, "Deep Unordered Composition Rivals Syntactic Methods for Text
-    Classification", word dropout.
     """
 
-    def __init__(self, calls: LabelledCalls, room: int, seed: int, left_out: float = 0.0) -> None:
+    def __init__(self, calls: LabelledCalls, room: int, seed: int) -> None:
         self._calls = calls
         self._room = room
         self._seed = seed
-        self._left_out = left_out
 
     def __len__(self) -> int:
         """Return the number of rows."""
@@ -169,13 +164,10 @@ class RandomWindows(Dataset[tuple[list[int], torch.Tensor]]):
         """Return the tokens of a window, and the labels of its row."""
         ids = self._calls.ids[place.row]
         beyond = len(ids) - self._room
-        random = np.random.default_rng([self._seed, place.epoch, place.row])
         if beyond > 0:
+            random = np.random.default_rng([self._seed, place.epoch, place.row])
             start = int(random.integers(beyond + 1))
             ids = ids[start : start + self._room]
-        if self._left_out:
-            stays = random.random(len(ids)) >= self._left_out
-            ids = [token for token, kept in zip(ids, stays, strict=True) if kept] or ids[:1]
         return ids, self._calls.labels[place.row]
 
     @property
@@ -185,7 +177,7 @@ class RandomWindows(Dataset[tuple[list[int], torch.Tensor]]):
 
     @property
     def lengths(self) -> list[int]:
-        """Return the tokens of the window of each row, with those that are left out."""
+        """Return the tokens of the window of each row."""
         return [min(len(ids), self._room) for ids in self._calls.ids]
 
 

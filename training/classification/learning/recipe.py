@@ -47,8 +47,6 @@ class Learning(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         class_weights: 0 counts every row alike, 1 every label; 0.5 is between the two.
         source_shares: Of a source's rows, how many an epoch reads: 0.25 reads another quarter in
             every epoch, 2 reads each twice. Sources that are not named are read once.
-        left_out: Share of the tokens of a window that are left out, each by chance and anew in
-            every epoch, so that no single word is relied on.
         bf16: Autocast to bfloat16; parameters and the optimiser stay fp32.
         tracking: ``mlflow`` also records the run there; needs the extra ``mlflow``.
         tracking_uri: Of MLflow; by default a SQLite file in the work folder.
@@ -66,7 +64,6 @@ class Learning(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     label_smoothing: float = 0.0
     class_weights: float = 0.0
     source_shares: dict[str, float] = {}
-    left_out: float = 0.0
     bf16: bool = False
     tracking: Literal["none", "mlflow"] = "none"
     tracking_uri: str = ""
@@ -127,7 +124,6 @@ def wrong_numbers(recipe: NetworkRecipe) -> list[str]:
     shares = {
         "learning.warmup": learning.warmup,
         "learning.label_smoothing": learning.label_smoothing,
-        "learning.left_out": learning.left_out,
         "head.dropout": head.dropout,
     }
     wrong += [

@@ -186,7 +186,6 @@ def _data(
         windows=window_inputs(bare, padding, network.config),
         source_shares=recipe.learning.source_shares,
         seed=recipe.seed,
-        left_out=recipe.learning.left_out,
     )
 
 
