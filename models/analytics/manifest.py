@@ -8,11 +8,12 @@ from models.analytics.answers import AnswerForm
 from models.analytics.calibration import CALIBRATED
 from models.analytics.prompts import PromptForm
 from models.log_odds import ConfidenceLine
-from models.store.manifest import WeightsManifest, load_manifest
+from models.store.manifest import WeightsManifest, load_manifest, sha256_of_fields
 from schemas.errors import ModelIntegrityError
 
 FORMAT = "callstream-analytics-2"  # the first one named a turn behind what it shows
 SHORTEST_PROMPT = 64  # tokens
+_TOLD = frozenset({"name", "licence", "metrics"})  # and decides no answer
 
 
 class AnalyticsManifest(WeightsManifest, frozen=True, kw_only=True):
@@ -48,6 +49,11 @@ class AnalyticsManifest(WeightsManifest, frozen=True, kw_only=True):
     max_prompt_tokens: int = 1_024
     confidences: dict[str, ConfidenceLine] = msgspec.field(default_factory=dict)
     metrics: dict[str, float] = msgspec.field(default_factory=dict)
+
+    @property
+    def content_sha256(self) -> str:
+        """Return the hash of all that decides answers: adapter, base, guide, confidences .."""
+        return sha256_of_fields(self, _TOLD)
 
 
 def load_analytics_manifest(path: Path) -> AnalyticsManifest:

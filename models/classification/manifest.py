@@ -6,13 +6,15 @@ from typing import Literal
 
 import msgspec
 
-from models.store.manifest import WeightsManifest, load_manifest
+from models.store.manifest import WeightsManifest, load_manifest, sha256_of_fields
 from models.text.encoder import EncoderSetting, Padding, SpecialTokens
 from schemas.errors import ModelIntegrityError
 
 FORMAT = "callstream-classification-onnx"
 Aggregation = Literal["mean", "max", "weighted"]
 SHORTEST, LONGEST = 16, 512  # that max_tokens may be
+# Fields that tell how a model was made and what it reaches, and decide no answer
+_TOLD = frozenset({"name", "licence", "precision", "encoder", "agreement", "eval_avg_acc"})
 
 
 class ClassificationManifest(WeightsManifest, frozen=True, kw_only=True):
@@ -57,6 +59,11 @@ class ClassificationManifest(WeightsManifest, frozen=True, kw_only=True):
     encoder: dict[str, EncoderSetting] = msgspec.field(default_factory=dict)
     agreement: dict[str, float] = msgspec.field(default_factory=dict)
     eval_avg_acc: float = -1.0
+
+    @property
+    def content_sha256(self) -> str:
+        """Return the hash of all that decides answers: graph, label set, calibration, windows .."""
+        return sha256_of_fields(self, _TOLD)
 
 
 def load_classification_manifest(path: Path) -> ClassificationManifest:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from models.call_routes import CallRoutes
 from models.classification.classifier import Classifier
 from models.classification.label_set import LabelSet, bundled_label_sets, load_label_set
-from models.classification.manifest import load_classification_manifest
+from models.classification.manifest import ClassificationManifest, load_classification_manifest
 from models.store.layout import ModelKind, serving_manifests, source_path
 from models.store.single import SingleModel, open_single
 from schemas.errors import CallstreamError
@@ -30,6 +30,7 @@ CLASSIFICATION_MODELS = ModelKind(
     bundled=FOLDER,
     hint="give a folder or a manifest that `callstream train classification-export` wrote, or "
     "'bundled'",
+    manifest=ClassificationManifest,
 )
 
 

@@ -52,11 +52,13 @@ class ModelKind:
         title: As errors name them.
         bundled: Name of the folder with the bundled one.
         hint: What to give instead of a path that holds none.
+        manifest: What theirs are read as; it decides what a version is called.
     """
 
     title: str
     bundled: str
     hint: str
+    manifest: type[WeightsManifest] = WeightsManifest
 
 
 def source_path(source: str, kind: ModelKind) -> Path:

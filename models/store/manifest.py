@@ -7,7 +7,7 @@ lie in ``models/weights/<task>/``.
 import hashlib
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import TypeVar
 
@@ -47,7 +47,15 @@ class WeightsManifest(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def versioned_name(self) -> str:
         """Return name and content, as messages and checkpoints name a model that is exchanged."""
-        return f"{self.name}@{self.sha256.lower()[:NAME_DIGITS]}"
+        return f"{self.name}@{self.content_sha256[:NAME_DIGITS]}"
+
+    @property
+    def content_sha256(self) -> str:
+        """Return what tells a version from others of its name: the sha256 of its weights.
+
+        Manifests whose other fields decide answers too override it with `sha256_of_fields`.
+        """
+        return self.sha256.lower()
 
 
 Manifest = TypeVar("Manifest", bound=WeightsManifest)
@@ -126,6 +134,28 @@ def sha256_of(path: Path) -> str:
     """Return the hash of a file, as manifests carry it."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def sha256_of_fields(manifest: WeightsManifest, without: Collection[str]) -> str:
+    """Return the hash of what a manifest says.
+
+    A field with its default value adds nothing, so that no name changes when manifests get fields.
+
+    Args:
+        manifest: To hash.
+        without: Names of the fields that decide no answer.
+    """
+    said = {
+        field.name: value
+        for field in msgspec.structs.fields(manifest)
+        if field.name not in without and (value := getattr(manifest, field.name)) != _default(field)
+    }
+    return hashlib.sha256(msgspec.json.encode(said, order="sorted")).hexdigest()
+
+
+def _default(field: msgspec.structs.FieldInfo) -> object:
+    has_factory = field.default_factory is not msgspec.NODEFAULT
+    return field.default_factory() if has_factory else field.default
 
 
 def write_manifest(manifest: WeightsManifest, path: Path) -> Path:

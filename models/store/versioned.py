@@ -284,7 +284,7 @@ class VersionedStore(Generic[M]):
         """Return a model that no alias means; remember that there is none that can be used."""
         for manifest in older_manifests(self._path):
             try:
-                if load_manifest(manifest, WeightsManifest).versioned_name == name:
+                if load_manifest(manifest, self._kind.manifest).versioned_name == name:
                     model = self._load_model(manifest)
                     self._by_name[name] = self._by_content[content_of(manifest)] = model
                     return model

@@ -84,7 +84,7 @@ def make_report(
     Args:
         messages: Answers and when they came, those of a call in order.
         corrections: That hold.
-        label_set: Others are left out; versions of it count together.
+        label_set: Others are left out; versions of it count together, labels by their present name.
         windows: To compare.
         look_from: Population stability index from which a shift matters.
     """
@@ -96,16 +96,37 @@ def make_report(
             continue
         for answers, (begin, end) in ((reference, windows.reference), (recent, windows.recent)):
             if begin <= at_ms < end:
-                answers.add(message)
+                answers.add(_named_now(message, label_set))
     drift = drift_report(reference.champion, recent.champion, look_from=look_from)
-    answered = (*reference.champion, *recent.champion, *reference.shadow, *recent.shadow)
     return LiveReport(
         label_set=label_set.name,
         windows=windows,
-        models=tuple(dict.fromkeys(call.model for call in recent.champion)),
+        models=tuple(dict.fromkeys(call.model for call in recent.champion if call.model)),
         calls=(len(reference.champion), len(recent.champion)),
         drift=drift,
         look_at=drift.large,
         agreement=recent.agreement(),
-        corrected=corrected_scores(answered, corrections.calls),
+        corrected=corrected_scores((*reference.every, *recent.every), corrections.calls),
     )
+
+
+def _named_now(message: CallClassified, label_set: LabelSet) -> CallClassified:
+    """Return an answer with its labels as the label set names them now, where it knows them."""
+    tasks = {task.name: task for task in label_set.tasks}
+    if message.label_set == label_set.versioned_name:
+        return message
+    answers = tuple(
+        msgspec.structs.replace(
+            answer,
+            labels=tuple(
+                msgspec.structs.replace(
+                    each, label=tasks[answer.task].label_of(each.label) or each.label
+                )
+                for each in answer.labels
+            ),
+        )
+        if answer.task in tasks
+        else answer
+        for answer in message.answers
+    )
+    return msgspec.structs.replace(message, answers=answers)

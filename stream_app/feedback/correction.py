@@ -23,7 +23,8 @@ class Said:
         task: Of the label set.
         labels: That hold, in any spelling; none where none of the task's does.
         by: Who says so.
-        corrected: What the model had said, in any spelling.
+        corrected: What the model had said, in any spelling. A label that an earlier version of
+            the label set had is kept as it is.
         model: That had said it.
         evidence: Ids of the turns that show it.
         note: In their words.
@@ -58,7 +59,7 @@ def correct_label(label_set: LabelSet, said: Said) -> LabelCorrected:
         label_set=label_set.name,
         task=task.name,
         labels=labels,
-        corrected=tuple(_known(task, label) for label in said.corrected),
+        corrected=tuple(task.label_of(text) or text for text in said.corrected if text.strip()),
         model=said.model,
         evidence=tuple(said.evidence),
         corrected_by=said.by,

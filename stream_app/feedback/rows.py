@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import msgspec
 
 from models.classification.corrections import labels_of
+from models.classification.live.earlier_labels import are_all_present, present_labels
 from models.private_calls import is_private
 from schemas.base import RUN_SEPARATOR, Party
 from schemas.errors import ConfigurationError
@@ -20,6 +21,9 @@ if TYPE_CHECKING:
     from models.classification.corrections import Corrected, Corrections
     from models.classification.label_set import LabelSet
     from schemas.turns import FinalizedCall
+
+
+GONE = "in part or whole, for labels that there are no more: they stay as they are in the file"
 
 
 class SaidTurn(msgspec.Struct, frozen=True):
@@ -56,7 +60,7 @@ class ExportedRows(NamedTuple):
 
     Attributes:
         rows: By call id.
-        left_out: Calls by why they are not among them.
+        left_out: Calls by why they are not among them, or not learnt as they are.
     """
 
     rows: tuple[CorrectedRow, ...]
@@ -70,6 +74,9 @@ def export_rows(
     label_set: LabelSet,
 ) -> ExportedRows:
     """Return a row for every corrected call whose words are known.
+
+    A row that has nothing but an earlier export gets the present names of its labels. Where one of
+    them is no label any more it stays as it is, so that nothing is lost, and is counted.
 
     Args:
         corrections: That hold now.
@@ -88,7 +95,9 @@ def export_rows(
         if problem:
             left_out[problem] += 1
         elif by_task is None and before is not None:
-            rows[call_id] = before
+            is_present = are_all_present(before.labels, label_set)
+            rows[call_id] = _renamed(before, label_set) if is_present else before
+            left_out[GONE] += not is_present
         elif call is None and before is None:
             left_out["not on the topic of finalized calls"] += 1
         else:
@@ -97,7 +106,7 @@ def export_rows(
                 rows[call_id] = row
             else:
                 left_out["without words" if row.labels else "without a label that holds"] += 1
-    return ExportedRows(tuple(rows[call_id] for call_id in sorted(rows)), dict(left_out))
+    return ExportedRows(tuple(rows[call_id] for call_id in sorted(rows)), dict(+left_out))
 
 
 def _problem(call: FinalizedCall | None) -> str:
@@ -131,6 +140,11 @@ def _row(
         said={task: each.said for task, each in by_task.items() if each.said},
         corrected_at_ns=max((each.at_ns for each in by_task.values()), default=0),
     )
+
+
+def _renamed(row: CorrectedRow, label_set: LabelSet) -> CorrectedRow:
+    labels = present_labels(row.labels, label_set)
+    return msgspec.structs.replace(row, labels=labels, label_set=label_set.versioned_name)
 
 
 def read_rows(path: Path) -> list[CorrectedRow]:

@@ -12,10 +12,12 @@ from models.classification.label_set import load_label_set
 from models.store.history import ModelHistory, read_history
 from training.classification.continuous.champion import find_champion
 from training.classification.continuous.rows import (
-    CORRECTIONS,
+    GONE,
     NEW,
+    PresentRows,
     check_sources,
     gather_rows,
+    read_corrections,
     read_labelled,
     read_learnt,
     rows_used,
@@ -81,8 +83,9 @@ def continue_classifier(
         **held_out_rows(label_set),
     }
     history = _history(recipe.name, splits[VALIDATION], given)
+    given_rows, forgotten = _given_rows(splits["train"], given, label_set)
     rows = gather_rows(
-        _given_rows(splits["train"], given, label_set),
+        given_rows,
         [row for part in held_out.values() for row in part],
         label_set,
         recipe.continuous.selection_share,
@@ -98,18 +101,21 @@ def continue_classifier(
     champion = find_champion(given.folder, recipe.start, label_set)
     session = ContinuousSession(plan, rows, held_out, label_set, champion)
     with watched(plan.work, recipe.name) as watcher:
-        return session.run(history, watcher, resume=resume), rows.left_out
+        outcome = session.run(history, watcher, resume=resume)
+    return outcome, {**rows.left_out, **({GONE: forgotten} if forgotten else {})}
 
 
 def _given_rows(
     train: Sequence[Row], given: Given, label_set: LabelSet
-) -> tuple[list[Row], list[Row], list[Row]]:
+) -> tuple[tuple[list[Row], list[Row], list[Row]], int]:
+    """Return rows that were learnt, new and corrected ones, and how many have lost labels."""
     check_sources(train)
     new = [row for path in given.new for row in read_labelled(path, label_set, NEW)]
     path = given.corrections
-    corrections = [] if path is None else read_labelled(path, label_set, CORRECTIONS)
+    corrected = PresentRows([], 0) if path is None else read_corrections(path, label_set)
     learnt = with_present_names(read_learnt(given.folder), label_set)
-    return [*train, *learnt], new, corrections
+    forgotten = corrected.forgotten + learnt.forgotten
+    return ([*train, *learnt.rows], new, corrected.rows), forgotten
 
 
 def _history(name: str, validation: Sequence[Row], given: Given) -> ModelHistory:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from models.analytics.backends.choice import BackendOptions
 from models.analytics.guide import load_guide
+from models.analytics.manifest import AnalyticsManifest
 from models.analytics.serving.analyst import Analyst
 from models.call_routes import CallRoutes
 from models.store.layout import BUNDLED, ModelKind
@@ -28,6 +29,7 @@ ANALYTICS_MODELS = ModelKind(
     title="analytics model",
     bundled="analytics",
     hint="give a folder or a manifest that `callstream train analytics-export` wrote, or 'bundled'",
+    manifest=AnalyticsManifest,
 )
 
 

@@ -9,7 +9,7 @@ import msgspec
 from models.intervals import wilson
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     from models.classification.corrections import Corrected
     from schemas.classification import CallClassified, TaskAnswer
@@ -73,31 +73,36 @@ class Answers:
     """The answers of live calls: of each call and model the last one that is not provisional."""
 
     def __init__(self) -> None:
-        self._champion: dict[str, CallClassified] = {}
-        self._shadow: dict[str, CallClassified] = {}
+        self._champion: dict[str, dict[str, CallClassified]] = {}
+        self._shadow: dict[str, dict[str, CallClassified]] = {}
 
     def add(self, message: CallClassified) -> None:
-        """Take in an answer; the later one of a call counts."""
+        """Take in an answer; the later one of a call and model counts."""
         if not message.is_provisional:
             by_call = self._shadow if message.is_shadow else self._champion
-            by_call[message.call_id] = message
+            by_model = by_call.setdefault(message.call_id, {})
+            by_model.pop(message.model, None)  # the last one stands last
+            by_model[message.model] = message
 
     @property
     def champion(self) -> tuple[CallClassified, ...]:
-        """Return the answers that counted."""
-        return tuple(self._champion.values())
+        """Return the answers that counted: the last one of each call."""
+        return tuple(map(_last, self._champion.values()))
 
     @property
-    def shadow(self) -> tuple[CallClassified, ...]:
-        """Return the answers of challengers."""
-        return tuple(self._shadow.values())
+    def every(self) -> tuple[CallClassified, ...]:
+        """Return the answers of all models that served or ran in shadow."""
+        calls = (*self._shadow.values(), *self._champion.values())
+        return tuple(message for by_model in calls for message in by_model.values())
 
     def agreement(self) -> Agreement | None:
-        """Return how champion and shadow agree; None where no call has both."""
-        both = sorted(self._champion.keys() & self._shadow.keys())
-        if not both:
+        """Return how champion and shadow agree; None where no call has both.
+
+        A model is compared with another one, also where it serves by now and answered again.
+        """
+        pairs = list(self._pairs())
+        if not pairs:
             return None
-        pairs = [(self._champion[call_id], self._shadow[call_id]) for call_id in both]
         counts: dict[str, list[int]] = {}
         differ: list[Disagreement] = []
         for champion, shadow in pairs:
@@ -115,6 +120,23 @@ class Answers:
             tuple(differ),
         )
 
+    def _pairs(self) -> Iterator[tuple[CallClassified, CallClassified]]:
+        """Yield the shadow's answer of each call behind the last one of another model."""
+        for call_id in sorted(self._champion.keys() & self._shadow.keys()):
+            shadow = _last(self._shadow[call_id])
+            without = {shadow.model, ""}  # the empty one is of calls that rules alone answered
+            others = {
+                model: message
+                for model, message in self._champion[call_id].items()
+                if model not in without
+            }
+            if others:
+                yield _last(others), shadow
+
+
+def _last(by_model: Mapping[str, CallClassified]) -> CallClassified:
+    return list(by_model.values())[-1]
+
 
 def corrected_scores(
     answers: Iterable[CallClassified], corrections: Mapping[str, Mapping[str, Corrected]]
@@ -122,16 +144,20 @@ def corrected_scores(
     """Return by model and task how many of the corrected calls it had answered rightly.
 
     An answer is right if its labels are those of the correction. Calls that people correct are no
-    sample of all calls: the shares compare models, and say little about either.
+    sample of all calls: the shares compare models, and say little about either. What rules raised,
+    or answered without a model, is no answer of one.
 
     Args:
-        answers: One a call and model.
+        answers: The last one of a call and model counts.
         corrections: By call and task.
     """
     counts: dict[str, dict[str, list[int]]] = {}
-    for message in answers:
+    last = {(message.call_id, message.model): message for message in answers if message.model}
+    for message in last.values():
         for task, corrected in corrections.get(message.call_id, {}).items():
             answer = next((each for each in message.answers if each.task == task), None)
+            if answer is not None and answer.raised_by:
+                continue
             given = {label.label for label in answer.labels} if answer else set()
             calls = counts.setdefault(message.model, {}).setdefault(task, [0, 0])
             calls[0] += 1

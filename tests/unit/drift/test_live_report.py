@@ -57,6 +57,48 @@ def test_shift_agreement_and_corrections_are_reported() -> None:
     assert found.corrected[NEW]["subject"].count == 0
 
 
+def test_after_promotion_and_backfill_both_models_are_still_told_apart() -> None:
+    """Each is scored on its own answers, and rules are no model."""
+    messages = [
+        Stamped(answered("a", "Broken"), 100),
+        Stamped(answered("a", "Late", model=NEW, is_shadow=True), 1_100),
+        Stamped(answered("a", "Broken"), 1_100),
+        Stamped(answered("a", "Late", model=NEW), 1_200),
+        Stamped(answered("b", model="", abstained="no_model"), 1_300),
+    ]
+    corrections = latest_corrections([corrected("a", "subject", "Late")], SHOP)
+
+    found = make_report(messages, corrections, SHOP, WINDOWS)
+
+    assert found.agreement is not None
+    assert found.agreement.tasks["subject"].share == 0.0
+    assert found.models == (NEW,)
+    scores = {
+        model: (one["subject"].count, one["subject"].calls)
+        for model, one in found.corrected.items()
+    }
+    assert scores == {"shop1@aaaaaaaa": (0, 1), NEW: (1, 1)}
+
+
+def test_a_label_counts_by_its_present_name_whichever_version_gave_it() -> None:
+    """A new name is no shift, no disagreement and no error; a label that is no more stays."""
+    messages = [
+        Stamped(answered("r", "defect", label_set="shop-1"), 100),
+        Stamped(answered("a", "defect", label_set="shop-1"), 1_100),
+        Stamped(answered("a", "Broken", model=NEW, is_shadow=True), 1_100),
+        Stamped(answered("b", "Lost", label_set="shop-1"), 1_200),
+    ]
+    corrections = latest_corrections([corrected("a", "subject", "Broken")], SHOP)
+
+    found = make_report(messages, corrections, SHOP, WINDOWS)
+
+    assert found.drift.tasks["subject"].reference_labels == {"Broken": 1}
+    assert found.drift.tasks["subject"].recent_labels == {"Broken": 1, "Lost": 1}
+    assert found.agreement is not None
+    assert found.agreement.tasks["subject"].share == 1.0
+    assert found.corrected["shop1@aaaaaaaa"]["subject"].share == 1.0
+
+
 def test_the_files_are_json_and_a_figure(tmp_path: Path) -> None:
     paths = list(write_report(report(), tmp_path / "drift"))
 

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from schemas.base import MAX_CALL_ID
+from schemas.base import MAX_CALL_ID, MAX_NAME
 from schemas.classification import MAX_NOTE, LabelCorrected
 from schemas.errors import CallstreamError, ConfigurationError
 from stream_app.feedback.correction import Said, correct_label
@@ -23,6 +23,13 @@ def test_a_label_is_written_as_the_label_set_names_it() -> None:
 
     assert (message.label_set, message.task) == ("shop", "subject")
     assert (message.labels, message.corrected) == (("Broken",), ("Late",))
+
+
+def test_what_an_earlier_version_had_said_is_kept_although_its_label_is_no_more() -> None:
+    """A person who corrects it names what the message of the old answer has."""
+    message = correct_label(SHOP, said(corrected=["Lost", " ", "DEFECT"], model="shop1@aaaaaaaa"))
+
+    assert message.corrected == ("Lost", "Broken")
 
 
 def test_each_correction_has_an_id_of_its_own() -> None:
@@ -48,7 +55,7 @@ def test_a_task_with_several_labels_takes_several() -> None:
     ("fields", "words"),
     [
         ({"labels": ["Lost"]}, "no label 'Lost', but Broken, Late, Refund"),
-        ({"corrected": ["Lost"]}, "no label 'Lost', but Broken, Late, Refund"),
+        ({"corrected": ["a" * (MAX_NAME + 1)]}, "cannot be written"),
         ({"task": "colour"}, "no task 'colour', but area, subject, moods, urgency"),
         ({"labels": ["Late", "Refund"]}, "one label a call, not Late, Refund"),
         ({"call_id": ""}, "cannot be written"),

@@ -5,12 +5,14 @@ from __future__ import annotations
 import stat
 from pathlib import Path
 
+import msgspec
 import pytest
 
-from models.classification.corrections import latest_corrections
+from models.classification.corrections import Corrections, latest_corrections
+from models.classification.label_set import LabelSet
 from schemas.errors import ConfigurationError
 from schemas.turns import FinalizedCall
-from stream_app.feedback.rows import CorrectedRow, export_rows, read_rows, write_rows
+from stream_app.feedback.rows import GONE, CorrectedRow, export_rows, read_rows, write_rows
 from tests.support.models.classified_calls import SHOP, corrected, finalized
 from training.classification.sources.calls import read_calls
 from training.classification.sources.protocol import Reading
@@ -83,6 +85,42 @@ def test_a_call_that_opts_out_later_leaves_the_file() -> None:
     second = export_rows(corrections, opted_out, first.rows, SHOP)
 
     assert (len(first.rows), second.rows) == (1, ())
+
+
+def renamed(before: str, after: str, *spellings: str) -> LabelSet:
+    """Return the next version of the label set: one of its subjects has another name."""
+    subject = SHOP.task("subject")
+    labels = tuple(
+        msgspec.structs.replace(label, name=after, spellings=spellings)
+        if label.name == before
+        else label
+        for label in subject.labels
+    )
+    changed = msgspec.structs.replace(subject, labels=labels)
+    tasks = tuple(changed if task is subject else task for task in SHOP.tasks)
+    return msgspec.structs.replace(SHOP, version=3, tasks=tasks)
+
+
+def earlier_rows() -> tuple[CorrectedRow, ...]:
+    """Return the export of a call that is on no topic any more."""
+    corrections = latest_corrections([corrected("a", "subject", "Late")], SHOP)
+    return export_rows(corrections, {"a": finalized("a", "It is late.")}, (), SHOP).rows
+
+
+def test_an_earlier_row_gets_the_present_name_of_its_label() -> None:
+    found = export_rows(Corrections({}, {}), {}, earlier_rows(), renamed("Late", "Delay", "late"))
+
+    (row,) = found.rows
+    assert row.labels == {"area": ("Goods",), "subject": ("Delay",)}
+    assert (row.label_set, found.left_out) == ("shop-3", {})
+
+
+def test_an_earlier_row_whose_label_is_no_more_stays_and_is_counted() -> None:
+    """Its words would be lost; a person may still correct it, and the label may come back."""
+    found = export_rows(Corrections({}, {}), {}, earlier_rows(), renamed("Late", "Delay"))
+
+    assert found.rows == earlier_rows()
+    assert found.left_out == {GONE: 1}
 
 
 def test_a_corrected_call_that_is_on_no_topic_is_counted() -> None:

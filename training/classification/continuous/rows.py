@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
 
+from models.classification.live.earlier_labels import present_labels
 from models.store.history import RowsUsed
-from training.classification.corpus.rows import GROUP, read_rows, spoken_text
+from training.classification.corpus.rows import GROUP, Row, RowTurn, read_rows, spoken_text
 from training.classification.sources.protocol import Reading
 from training.classification.sources.readers import read_source
 from training.classification.sources.recipe import Source
@@ -20,9 +21,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from models.classification.label_set import LabelSet
-    from training.classification.corpus.rows import Row
 
 NEW, CORRECTIONS, LEARNT = "new", "corrections", "learnt"  # sources of rows of sessions
+GONE = "in part or whole, for labels that there are no more"
 _DIGEST_BYTES = 8
 
 
@@ -141,13 +142,35 @@ def _is_for_selection(row: Row, share: float) -> bool:
     return place < share
 
 
+class _ExportedCall(msgspec.Struct, frozen=True):
+    """A call as `callstream feedback export` writes it, without what no session reads."""
+
+    id: str
+    group: str
+    turns: tuple[RowTurn, ...]
+    labels: dict[str, tuple[str, ...]]
+    label_set: str
+
+
+class PresentRows(NamedTuple):
+    """Rows with their labels as a label set names them now.
+
+    Attributes:
+        rows: That have a label.
+        forgotten: How many rows have lost labels, all of them or some, that there are no more.
+    """
+
+    rows: list[Row]
+    forgotten: int
+
+
 def read_labelled(path: Path, label_set: LabelSet, kind: str) -> list[Row]:
     """Return the calls of a file, as rows of a session.
 
     Args:
         path: In a form that the source ``calls`` takes.
         label_set: Of the labels.
-        kind: What its rows are to the session: `NEW` or `CORRECTIONS`.
+        kind: What its rows are to the session, such as `NEW`.
 
     Raises:
         MissingDataError: There is no such file, or a call in it has no text or an unknown label.
@@ -157,6 +180,36 @@ def read_labelled(path: Path, label_set: LabelSet, kind: str) -> list[Row]:
     source = Source("calls", str(path.absolute()))
     reading = Reading(f"{kind}/{path.stem}", source, Path(), label_set, seed=0)
     return [msgspec.structs.replace(found.row, source=kind) for found in read_source(reading)]
+
+
+def read_corrections(path: Path, label_set: LabelSet) -> PresentRows:
+    """Return the corrected calls of an export, whichever version of the label set wrote it.
+
+    Args:
+        path: Of `callstream feedback export`, or in another form that the source ``calls`` takes.
+        label_set: Of the session.
+
+    Raises:
+        MissingDataError: There is no such file; or it is no export, and a call in it has no text
+            or an unknown label.
+    """
+    name = f"{CORRECTIONS}/{path.stem}"
+    try:
+        calls = msgspec.json.Decoder(_ExportedCall).decode_lines(path.read_bytes())
+    except (OSError, msgspec.DecodeError, UnicodeDecodeError):
+        return PresentRows(read_labelled(path, label_set, CORRECTIONS), 0)
+    rows = (
+        Row(
+            id=f"{name}/{call.id}",
+            source=CORRECTIONS,
+            group=f"{name}/{call.group}",
+            turns=call.turns,
+            labels=call.labels,
+            provenance={"file": path.name, GROUP: call.group},
+        )
+        for call in calls
+    )
+    return with_present_names(rows, label_set)
 
 
 def learnt_path(folder: Path) -> Path:
@@ -174,25 +227,21 @@ def read_learnt(folder: Path) -> list[Row]:
     return read_rows(path) if path.is_file() else []
 
 
-def with_present_names(rows: Iterable[Row], label_set: LabelSet) -> list[Row]:
-    """Return rows with their labels as a label set names them now.
+def with_present_names(rows: Iterable[Row], label_set: LabelSet) -> PresentRows:
+    """Return rows with their labels as a label set names them now, without rows that have none.
 
     Args:
         rows: Written with an earlier version of it.
         label_set: That knows earlier names as spellings. A task with a label that it does not know
             is left out.
     """
-    return [msgspec.structs.replace(row, labels=_present_names(row, label_set)) for row in rows]
-
-
-def _present_names(row: Row, label_set: LabelSet) -> dict[str, tuple[str, ...]]:
-    found: dict[str, tuple[str, ...]] = {}
-    for task in label_set.tasks:
-        if task.name in row.labels:
-            names = [task.label_of(each) for each in row.labels[task.name]]
-            if None not in names:
-                found[task.name] = tuple(filter(None, names))
-    return found
+    before = list(rows)
+    labels = [present_labels(row.labels, label_set) for row in before]
+    pairs = list(zip(before, labels, strict=True))
+    return PresentRows(
+        [msgspec.structs.replace(row, labels=now) for row, now in pairs if now],
+        sum(not row.labels.keys() <= now.keys() for row, now in pairs),
+    )
 
 
 def check_sources(rows: Iterable[Row]) -> None:

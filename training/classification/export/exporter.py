@@ -13,10 +13,12 @@ from typing import TYPE_CHECKING
 import msgspec
 import numpy as np
 
+from models.classification.decoding import columns_of
 from models.classification.manifest import FORMAT, ClassificationManifest
 from models.onnx_session import open_session
 from models.store.manifest import sha256_of, write_manifest
 from schemas.errors import ModelIntegrityError
+from training.classification.evaluation.answers import answer
 from training.classification.evaluation.calibration import read_calibration
 from training.classification.evaluation.scoring import GraphScorer, NetworkScorer
 from training.classification.export.graph import trace
@@ -32,7 +34,8 @@ if TYPE_CHECKING:
 
     from onnx import ModelProto
 
-    from models.classification.decoding import TaskColumns
+    from models.classification.label_set import LabelSet
+    from training.classification.evaluation.calibration import Calibration
     from training.classification.learning.trained import TrainedClassifier
 
 PARITY_WINDOWS = 1_000
@@ -45,7 +48,7 @@ class ExportOptions(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         name: Of the model; by default that of its recipe.
-        least_agreement: Share of windows on which int8 must give every task the same label.
+        least_agreement: Share of windows on which int8 must give every task the same labels.
         keep_fp32: Whether the fp32 graph is kept too, in a folder of its own.
     """
 
@@ -59,7 +62,7 @@ class Parity(msgspec.Struct, frozen=True):
 
     Attributes:
         windows: Compared.
-        label_agreement: Share for which each task has the same likeliest label, by task.
+        label_agreement: Share for which each task is given the same labels, by task.
         largest_difference: Of the probabilities.
         mean_difference: Of the probabilities.
     """
@@ -112,7 +115,7 @@ def export_graph(
         if windows and np.abs(given - expected).max() > MAX_FP32_DIFFERENCE:
             raise ModelIntegrityError("the fp32 graph differs from its network: a fault of ours")
         int8 = export.save(quantise(graph, None), "int8, rows scales", Path(name) / "int8")
-        parity = compare(expected, export.graph_logits(int8, windows), trained.network.tasks)
+        parity = export.compare(expected, export.graph_logits(int8, windows))
         worst = min(parity.label_agreement.values())
         if worst < options.least_agreement:
             raise ModelIntegrityError(
@@ -155,6 +158,10 @@ class _Export:
         session = open_session(manifest.with_suffix(".onnx"), device="cpu", threads=1)
         return GraphScorer(session, self._trained.windows).logits(windows)
 
+    def compare(self, before: np.ndarray, after: np.ndarray) -> Parity:
+        """Return the difference of two forms of the model's logits."""
+        return compare(before, after, self._trained.label_set, self._calibration)
+
     def _manifest(
         self, precision: str, weights: Path, tokenizer: Path, label_set: Path
     ) -> ClassificationManifest:
@@ -182,17 +189,27 @@ class _Export:
         )
 
 
-def compare(before: np.ndarray, after: np.ndarray, tasks: Sequence[TaskColumns]) -> Parity:
-    """Return the difference of two forms of a model's logits, each of shape (windows, labels)."""
-    agreement, differences = {}, [np.zeros(1)]
-    for task in tasks:
-        one, other = (logits[:, task.start : task.stop] for logits in (before, after))
-        if task.mode == "multi":
-            same = ((one >= 0) == (other >= 0)).all(axis=1)
-        else:
-            same = one.argmax(axis=1) == other.argmax(axis=1)
-        agreement[task.name] = round(float(same.mean()), 5) if len(same) else 1.0
-        differences.append(np.abs(task.probabilities(other) - task.probabilities(one)).ravel())
+def compare(
+    before: np.ndarray, after: np.ndarray, label_set: LabelSet, calibration: Calibration
+) -> Parity:
+    """Return the difference of two forms of a model, by the answers that calls get.
+
+    Args:
+        before: Logits of the one, shape (windows, labels).
+        after: Logits of the other.
+        label_set: Of the labels: which belong together, and from which probability one holds.
+        calibration: Temperatures, and from which probabilities labels are given.
+    """
+    tasks = columns_of(label_set)
+    one, other = (
+        answer(logits, np.zeros_like(logits), tasks, calibration, label_set)
+        for logits in (before, after)
+    )
+    agreement, differences = {task.name: 1.0 for task in tasks}, [np.zeros(1)]
+    for name, mine in one.items():
+        same = (mine.answers.given == other[name].answers.given).all(axis=1)
+        agreement[name] = round(float(same.mean()), 5)
+        differences.append(np.abs(other[name].probabilities - mine.probabilities).ravel())
     every = np.concatenate(differences)
     return Parity(len(before), agreement, float(every.max()), float(every.mean()))
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import TYPE_CHECKING
+from itertools import product
+from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
 import numpy as np
@@ -45,7 +46,7 @@ class ErrorPair(msgspec.Struct, frozen=True):
     Attributes:
         label: That calls have.
         given: By the model.
-        calls: With this error.
+        calls: With this error; a call with several labels may have several.
         similarity: Of the two labels.
         rank: Of ``given`` among the labels that ``label`` is most like, from 1.
     """
@@ -62,9 +63,11 @@ class SimilarityReport(msgspec.Struct, frozen=True):
 
     Attributes:
         task: Whose labels.
-        calls: With a label of it that the model answered.
-        wrong: Of them.
-        wrong_and_near: Wrong calls whose given label is one of the three nearest to the right one.
+        calls: With a label of it that the model answered; of a task with several labels also
+            calls that are known to have none.
+        wrong: Of them; of a task with several labels those that have others than were given.
+        wrong_and_near: Wrong calls with a given label that is one of the three nearest to a label
+            which was missed.
         second_right: Calls whose second opinion is right.
         differ: Calls on which model and second opinion differ.
         differ_and_wrong: Of these, how many the model answered wrongly.
@@ -85,6 +88,31 @@ class SimilarityReport(msgspec.Struct, frozen=True):
     near: tuple[NearLabels, ...]
 
 
+class _Answered(NamedTuple):
+    """A call as it is and as it was answered; of a task with several labels, maybe with none.
+
+    Attributes:
+        has: Its labels.
+        given: Those of the model.
+        second: The second opinion.
+    """
+
+    has: tuple[str, ...]
+    given: tuple[str, ...]
+    second: str
+
+    @property
+    def is_wrong(self) -> bool:
+        return set(self.has) != set(self.given)
+
+    @property
+    def pairs(self) -> list[tuple[str, str]]:
+        """Return each label that was missed with each that was given instead."""
+        missed = [label for label in self.has if label not in self.given]
+        instead = [label for label in self.given if label not in self.has]
+        return list(product(missed, instead))
+
+
 def report_similarity(manifest_path: Path, rows: Sequence[Row]) -> SimilarityReport:
     """Return the errors of an exported model on rows, seen by the likeness of labels.
 
@@ -100,7 +128,8 @@ def report_similarity(manifest_path: Path, rows: Sequence[Row]) -> SimilarityRep
     task = list(embedded_tasks(classifier.label_set).values())[-1]
     near = near_labels(manifest_path)
     answered = list(_answers(classifier, task, rows))
-    errors = Counter((has, given) for has, given, _ in answered if has != given)
+    wrong = [each for each in answered if each.is_wrong]
+    errors = Counter(pair for each in wrong for pair in each.pairs)
     ranks = {
         (each.label, one.label): (rank, one.similarity)
         for each in near
@@ -110,15 +139,17 @@ def report_similarity(manifest_path: Path, rows: Sequence[Row]) -> SimilarityRep
         ErrorPair(has, given, count, round(ranks[has, given][1], 4), ranks[has, given][0])
         for (has, given), count in errors.most_common()
     ]
+    near_pairs = {(each.label, each.given) for each in pairs if each.rank <= NEAR}
+    differ = [each for each in answered if each.second not in each.given]
     return SimilarityReport(
         task=task.name,
         calls=len(answered),
-        wrong=sum(errors.values()),
-        wrong_and_near=sum(each.calls for each in pairs if each.rank <= NEAR),
-        second_right=sum(has == second for has, _, second in answered),
-        differ=sum(given != second for _, given, second in answered),
-        differ_and_wrong=sum(given not in {has, second} for has, given, second in answered),
-        wrong_and_second_right=sum(has == second != given for has, given, second in answered),
+        wrong=len(wrong),
+        wrong_and_near=sum(not near_pairs.isdisjoint(each.pairs) for each in wrong),
+        second_right=sum(each.second in each.has for each in answered),
+        differ=len(differ),
+        differ_and_wrong=sum(each.is_wrong for each in differ),
+        wrong_and_second_right=sum(each.second in each.has for each in differ),
         pairs=tuple(pairs[:_MOST_PAIRS]),
         near=tuple(NearLabels(each.label, each.neighbours[:_MOST_NEIGHBOURS]) for each in near),
     )
@@ -154,18 +185,24 @@ def near_labels(manifest_path: Path) -> list[NearLabels]:
     return found
 
 
-def _answers(
-    classifier: Classifier, task: Task, rows: Sequence[Row]
-) -> Iterator[tuple[str, str, str]]:
-    """Yield of each row the label that it has, the model's, and the second opinion."""
-    labelled = [row for row in rows if row.labels.get(task.name)]
+def _answers(classifier: Classifier, task: Task, rows: Sequence[Row]) -> Iterator[_Answered]:
+    """Yield of each row that has labels what was answered."""
+    is_multi = task.mode == "multi"
+    labelled = [row for row in rows if row.labels.get(task.name) or _has_none(row, task)]
     for start in range(0, len(labelled), _BATCH):
         some = labelled[start : start + _BATCH]
         calls = [[Passage(turn.text, turn.party) for turn in row.turns] for row in some]
         for row, found in zip(some, classifier.classify(calls), strict=True):
-            given = next((each for each in found.answers if each.task == task.name), None)
-            if given is not None and given.labels and not given.raised_by:
-                yield row.labels[task.name][0], given.labels[0].label, found.second_opinion
+            answer = next((each for each in found.answers if each.task == task.name), None)
+            if answer is not None and not answer.raised_by:
+                given = tuple(label.label for label in answer.labels)
+                has = row.labels[task.name]
+                yield _Answered(has if is_multi else has[:1], given, found.second_opinion)
+
+
+def _has_none(row: Row, task: Task) -> bool:
+    """Return whether it is known that no label of a task with several holds."""
+    return task.mode == "multi" and task.name in row.labels
 
 
 def write_report(folder: Path, report: SimilarityReport) -> Path:

@@ -99,3 +99,18 @@ def test_a_base_may_be_a_path_and_must_be_that_of_the_adapter(tmp_path: Path) ->
         find_base(str(path), HASH, None)
     with pytest.raises(ModelNotFoundError, match="callstream models list"):
         find_base(str(tmp_path / "none.gguf"), "", None)
+
+
+def test_whatever_decides_answers_makes_another_version() -> None:
+    """Else a backfill would take calls for answered, and drift two versions for one."""
+    changes: tuple[dict[str, object], ...] = (
+        {"sha256": "b" * 64},
+        {"base": "other"},
+        {"max_prompt_tokens": 512},
+        {"confidences": {"churn": ConfidenceLine(slope=0.5)}},
+    )
+    names = {manifest_with(**change).versioned_name for change in ({}, *changes)}
+
+    assert len(names) == 1 + len(changes)
+    measured = manifest_with(metrics={"issue": 0.9})
+    assert measured.versioned_name == manifest_with().versioned_name

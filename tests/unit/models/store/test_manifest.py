@@ -10,6 +10,7 @@ from models.store.manifest import (
     WeightsManifest,
     bundled_manifest,
     load_manifest,
+    sha256_of_fields,
     verified_weights,
     verify_all,
 )
@@ -76,3 +77,34 @@ def test_a_missing_manifest_is_found(tmp_path: Path) -> None:
 def test_bundled_weights_that_are_not_there_say_what_to_do() -> None:
     with pytest.raises(ModelNotFoundError, match="reinstall"):
         bundled_manifest("vad", "of-next-year")
+
+
+class Tempered(WeightsManifest, frozen=True, kw_only=True):
+    """A manifest whose weights alone do not decide answers."""
+
+    temperature: float = 1.0
+    tasks: dict[str, float] = msgspec.field(default_factory=dict)
+
+    @property
+    def content_sha256(self) -> str:
+        """Return the hash of what decides answers."""
+        return sha256_of_fields(self, {"name", "licence"})
+
+
+def test_a_name_follows_from_what_the_kind_of_manifest_says_decides() -> None:
+    plain = Tempered(name="a", format="f", file="w", sha256="0" * 64)
+    named = WeightsManifest(name="a", format="f", file="w", sha256="AB" * 32)
+
+    assert named.versioned_name == "a@abababab"
+    hot = msgspec.structs.replace(plain, temperature=2.0)
+    assert hot.versioned_name != plain.versioned_name
+    assert msgspec.structs.replace(plain, licence="MIT").versioned_name == plain.versioned_name
+
+
+def test_a_field_with_its_default_changes_no_name() -> None:
+    """Manifests get fields; the answers of the models before keep their ids."""
+    fields = {"name": "a", "format": "f", "file": "w", "sha256": "0" * 64}
+    before = sha256_of_fields(WeightsManifest(**fields), ())  # type: ignore[arg-type]
+
+    assert sha256_of_fields(Tempered(**fields), ()) == before  # type: ignore[arg-type]
+    assert sha256_of_fields(Tempered(**fields, tasks={"b": 1.0}), ()) != before  # type: ignore[arg-type]

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from models.store.layout import point_alias, read_aliases
-from models.store.manifest import WeightsManifest, load_manifest
+from models.store.layout import ModelKind, point_alias, read_aliases
+from models.store.manifest import WeightsManifest, load_manifest, sha256_of_fields
 from models.store.versioned import Refusal, Swap, VersionedStore
 from schemas.errors import ModelIntegrityError, ModelNotFoundError
 from tests.support.models.stored_models import (
@@ -91,6 +91,33 @@ def test_a_version_that_no_alias_means_is_found_by_its_name(folder: Path, clock:
     assert found.word == "two"
     assert store.named(names[1]) is found
     assert served(store) == ["four"]
+
+
+class FormattedManifest(WeightsManifest, frozen=True, kw_only=True):
+    """A manifest whose format decides answers too."""
+
+    @property
+    def content_sha256(self) -> str:
+        """Return the hash of all of it."""
+        return sha256_of_fields(self, ())
+
+
+def test_versions_are_found_by_the_names_that_their_manifests_give_them(
+    folder: Path, clock: Clock
+) -> None:
+    """The kind of the models says what a manifest is read as."""
+    kind = ModelKind("word model", "words", "write one", FormattedManifest)
+
+    def load(path: Path) -> WordModel:
+        return WordModel(load_manifest(path, FormattedManifest).versioned_name, path.parent.name)
+
+    store = VersionedStore(str(folder), kind, load, now=clock)
+    older = load_manifest(folder / "v1" / MANIFEST, FormattedManifest).versioned_name
+
+    found = store.named(older)
+
+    assert found is not None
+    assert found.word == "v1"
 
 
 def test_without_an_alias_the_highest_number_serves(folder: Path, clock: Clock) -> None:

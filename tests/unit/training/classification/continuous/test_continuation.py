@@ -62,6 +62,14 @@ def options(root: Path) -> tuple[object, ...]:
     return (root / "recipe.toml", "--work", root / "work", "--folder", root / "versions")
 
 
+def write_old_corrections(path: Path) -> Path:
+    """Write two corrected calls with a label that the label set has no more."""
+    rows = order_rows(2, "Phone", seed=16)
+    write_corrections(path, rows)
+    path.write_bytes(path.read_bytes().replace(b'"Phone"', b'"Fax"'))
+    return path
+
+
 @pytest.fixture(scope="module")
 def sessions(
     tmp_path_factory: pytest.TempPathFactory, run_train: Callable[..., Result]
@@ -72,7 +80,12 @@ def sessions(
     write_work(root / "work")
     corrections = write_corrections(root / "corrections.jsonl")
     new = write_calls(root / "new.json", tiny_rows(20, seed=21))
-    extras = ((), ("--corrections", corrections, "--new", new), ("--set", "continuous.rate=1e-9"))
+    old = write_old_corrections(root / "old.jsonl")
+    extras = (
+        (),
+        ("--corrections", corrections, "--new", new),
+        ("--set", "continuous.rate=1e-9", "--corrections", old),
+    )
     printed = []
     for extra in extras:
         result = run_train("classification-continue", *options(root), *extra)
@@ -102,6 +115,16 @@ def test_only_what_is_better_on_the_frozen_set_becomes_a_version(sessions: Sessi
     assert "is not above" in third.reason
     assert "not kept" in sessions.printed[2]
     assert champion_of(sessions.folder) == "tiny2"
+
+
+def test_corrections_with_a_label_that_is_no_more_do_not_stop_a_session(
+    sessions: Sessions,
+) -> None:
+    """Their parent label is still one, and learnt."""
+    assert "rows left out: 2 in part or whole, for labels that there are no more" in " ".join(
+        sessions.printed[2].split()
+    )
+    assert sessions.history.sessions[2].data["corrections"].rows == 2
 
 
 def test_the_history_says_what_each_session_learnt_from(sessions: Sessions) -> None:

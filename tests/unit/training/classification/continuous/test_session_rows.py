@@ -7,7 +7,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from models.classification.label_set import LabelSet, load_label_set
+from models.classification.label_set import Label, LabelSet, load_label_set
 from models.store.manifest import sha256_of
 from tests.support.classification.continuing import order_rows, write_calls, write_corrections
 from tests.support.classification.tiny import tiny_rows, write_label_set
@@ -16,6 +16,7 @@ from training.classification.continuous.rows import (
     NEW,
     check_sources,
     gather_rows,
+    read_corrections,
     read_labelled,
     rows_used,
     with_present_names,
@@ -95,7 +96,7 @@ def test_files_of_labelled_calls_become_rows_of_their_kind(
     label_set: LabelSet, tmp_path: Path
 ) -> None:
     new = read_labelled(write_calls(tmp_path / "a.json", tiny_rows(3)), label_set, NEW)
-    corrected = read_labelled(write_corrections(tmp_path / "c.jsonl"), label_set, CORRECTIONS)
+    corrected = read_corrections(write_corrections(tmp_path / "c.jsonl"), label_set).rows
 
     assert ({row.source for row in new}, len(new)) == ({NEW}, 3)
     assert {row.source for row in corrected} == {CORRECTIONS}
@@ -105,6 +106,8 @@ def test_files_of_labelled_calls_become_rows_of_their_kind(
 def test_a_file_that_is_not_there_is_told(label_set: LabelSet, tmp_path: Path) -> None:
     with pytest.raises(MissingDataError, match="no labelled calls at"):
         read_labelled(tmp_path / "none.json", label_set, NEW)
+    with pytest.raises(MissingDataError, match="no labelled calls at"):
+        read_corrections(tmp_path / "none.jsonl", label_set)
 
 
 def test_a_source_with_the_name_of_a_sessions_rows_is_refused() -> None:
@@ -140,24 +143,76 @@ def test_a_group_that_a_file_names_is_held_out_whichever_file_brings_it(
     assert not found.new
 
 
+def with_subs(label_set: LabelSet, *labels: Label) -> LabelSet:
+    """Return the next version of a label set: with other labels of ``sub``."""
+    tasks = tuple(
+        msgspec.structs.replace(task, labels=labels) if task.name == "sub" else task
+        for task in label_set.tasks
+    )
+    return msgspec.structs.replace(label_set, version=label_set.version + 1, tasks=tasks)
+
+
 def test_learnt_rows_follow_a_label_to_its_new_name(label_set: LabelSet) -> None:
+    """And a label to the parent that it belongs to now; what is no more is counted."""
     row = labelled(order_rows(1, "Day", seed=1)[0], "Phone")
-    sub = label_set.task("sub")
-    renamed = tuple(
-        msgspec.structs.replace(each, name="Line", spellings=("Phone",))
-        if each.name == "Phone"
-        else each
-        for each in sub.labels
-    )
-    now = msgspec.structs.replace(
+    now = with_subs(
         label_set,
-        tasks=tuple(
-            msgspec.structs.replace(task, labels=renamed) if task.name == "sub" else task
-            for task in label_set.tasks
-        ),
+        Label("Day", "A day", "Contact"),
+        Label("Hour", "An hour", "Time"),
+        Label("Line", "A number", "Contact", ("Phone",)),
     )
-    gone = msgspec.structs.replace(row, labels={"sub": ("Fax",), "main": ("Time",)})
+    rows = [
+        msgspec.structs.replace(row, labels=labels)
+        for labels in (
+            {"sub": ("Phone",)},
+            {"sub": ("Fax",), "main": ("Time",)},
+            {"sub": ("Fax",)},
+            {"sub": ("Day",), "main": ("Time",)},
+            {"shape": ("Round",), "flags": ("Polite", "Asks")},
+        )
+    ]
 
-    found = with_present_names([row, gone], now)
+    found = with_present_names(rows, now)
 
-    assert [each.labels for each in found] == [{"sub": ("Line",)}, {"main": ("Time",)}]
+    assert [each.labels for each in found.rows] == [
+        {"main": ("Contact",), "sub": ("Line",)},
+        {"main": ("Time",)},
+        {"main": ("Contact",), "sub": ("Day",)},
+        {"flags": ("Polite", "Asks")},
+    ]
+    assert found.forgotten == 3
+
+
+def test_corrections_of_an_earlier_label_set_are_read_without_what_is_no_more(
+    label_set: LabelSet, tmp_path: Path
+) -> None:
+    """One call with an old label does not keep the others from being learnt."""
+    rows = [*order_rows(2, "Phone", seed=14), *order_rows(3, "Hour", seed=15)]
+    path = write_corrections(tmp_path / "c.jsonl", rows)
+    day, hour, phone = label_set.task("sub").labels
+    now = with_subs(label_set, day, msgspec.structs.replace(hour, name="Clock"), phone)
+
+    found = read_corrections(path, now)
+
+    assert [row.labels for row in found.rows[:2]] == [{"main": ("Contact",), "sub": ("Phone",)}] * 2
+    assert [row.labels for row in found.rows[2:]] == [{"main": ("Time",)}] * 3
+    assert found.forgotten == 3
+
+
+def test_corrections_are_the_rows_that_the_source_of_own_calls_would_make(
+    label_set: LabelSet, tmp_path: Path
+) -> None:
+    path = write_corrections(tmp_path / "c.jsonl")
+
+    assert read_corrections(path, label_set).rows == read_labelled(path, label_set, CORRECTIONS)
+
+
+def test_corrections_that_are_no_export_are_read_as_own_calls(
+    label_set: LabelSet, tmp_path: Path
+) -> None:
+    path = write_calls(tmp_path / "a.json", tiny_rows(3))
+
+    assert read_corrections(path, label_set).rows == read_labelled(path, label_set, CORRECTIONS)
+    path.write_bytes(path.read_bytes().replace(b"Time", b"Fax").replace(b"Contact", b"Fax"))
+    with pytest.raises(MissingDataError, match="is no label of 'main'"):
+        read_corrections(path, label_set)
