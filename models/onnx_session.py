@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import re
+from typing import TYPE_CHECKING, Any
 
 import onnxruntime
 from onnxruntime.capi import onnxruntime_pybind11_state as onnx_state
 
-from schemas.errors import ModelIntegrityError
+from schemas.errors import ConfigurationError, ModelIntegrityError
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -25,14 +26,22 @@ ONNX_ERRORS = (  # all that ONNX Runtime raises itself; they share no base but E
     onnx_state.NotImplemented,
     onnx_state.RuntimeException,
 )
+_DEVICE = re.compile(r"cpu|(?P<cuda>cuda)(?::(?P<number>\d+))?")
 
 
 def open_session(path: Path, *, device: str, threads: int) -> onnxruntime.InferenceSession:
     """Return a session that neither spins nor takes threads of its own.
 
+    Args:
+        path: Of the graph.
+        device: ``cpu``, ``cuda``, or ``cuda:1`` for the second one.
+        threads: Of one operation.
+
     Raises:
+        ConfigurationError: Another device, or one that this ONNX Runtime cannot use.
         ModelIntegrityError: Not a graph that this ONNX Runtime reads.
     """
+    provider, provider_options = execution_provider(device)
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
@@ -40,8 +49,36 @@ def open_session(path: Path, *, device: str, threads: int) -> onnxruntime.Infere
     options.add_session_config_entry("session.inter_op.allow_spinning", "0")
     options.execution_mode = onnxruntime.ExecutionMode.ORT_SEQUENTIAL
     options.log_severity_level = 3
-    provider = "CPUExecutionProvider" if device == "cpu" else "CUDAExecutionProvider"
+    providers = [(provider, provider_options)]
     try:
-        return onnxruntime.InferenceSession(str(path), options, providers=[provider])
+        session = onnxruntime.InferenceSession(str(path), options, providers=providers)
     except ONNX_ERRORS as error:
         raise ModelIntegrityError(f"{path} cannot be loaded: {error}") from error
+    if provider not in session.get_providers():  # it goes on without one that does not start
+        raise ConfigurationError(
+            f"ONNX Runtime could not start {provider} for the device {device!r}, and runs on "
+            f"{' and '.join(session.get_providers())}: see that its CUDA and cuDNN are installed"
+        )
+    return session
+
+
+def execution_provider(device: str) -> tuple[str, dict[str, Any]]:
+    """Return what runs graphs on a device, and its options.
+
+    Raises:
+        ConfigurationError: No device of ONNX Runtime, or one that is not built into this one.
+    """
+    found = _DEVICE.fullmatch(device)
+    if found is None:
+        raise ConfigurationError(
+            f"ONNX Runtime has no device {device!r}: use cpu, cuda, or cuda:N for one of several"
+        )
+    if not found["cuda"]:
+        return "CPUExecutionProvider", {}
+    provider, available = "CUDAExecutionProvider", onnxruntime.get_available_providers()
+    if provider not in available:
+        raise ConfigurationError(
+            f"this ONNX Runtime cannot run on {device!r}, for it has only {', '.join(available)}: "
+            "install onnxruntime-gpu in its place, or use cpu"
+        )
+    return provider, {"device_id": found["number"] or "0"}

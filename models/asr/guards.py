@@ -13,6 +13,7 @@ import msgspec
 import numpy as np
 
 from models.asr.core.hypothesis import Hypothesis, Word, bare_text
+from models.asr.core.spoken import is_spoken, word_count
 from models.asr.loops import cut_loops
 from models.audio.dtmf import dtmf_share
 from models.audio.samples import SAMPLE_RATE_HZ, FloatArray
@@ -58,7 +59,8 @@ class GuardConfig:
         few_words_log_probability: What counts as improbable for the line above.
         stock_no_speech_probability: The same for one of `STOCK_PHRASES`.
         stock_log_probability: What counts as improbable for the line above.
-        max_words_per_second: Refused above it; some words more are let pass.
+        max_words_per_second: Refused above it; some words more are let pass. Three characters
+            are a word of a language without spaces.
         min_distinct_trigrams: Share of three words in a row that come once, after loops were cut;
             at least 0.61 in 45,000 stretches of ten and more words of real calls.
         max_repeats: A word may come so often in a row (digits do); longer n-grams half as often.
@@ -139,7 +141,7 @@ def audio_reason(samples: FloatArray, config: GuardConfig) -> RejectedReason | N
 def _lost_reason(hypothesis: Hypothesis, shortened: Hypothesis) -> RejectedReason | None:
     if shortened.words:
         return None
-    return "repetitive" if any(map(str.isalnum, hypothesis.text)) else "no_speech"
+    return "repetitive" if is_spoken(hypothesis.text) else "no_speech"
 
 
 def _few_words_reason(hypothesis: Hypothesis, config: GuardConfig) -> RejectedReason | None:
@@ -167,7 +169,7 @@ def _text_reason(hypothesis: Hypothesis, config: GuardConfig) -> RejectedReason 
         return "no_speech"
     if log_probability < config.min_log_probability:
         return "improbable"
-    spare = len(hypothesis.words) - SPARE_WORDS
+    spare = word_count(hypothesis.words, hypothesis.language) - SPARE_WORDS
     if spare * 1000 > config.max_words_per_second * max(hypothesis.duration_ms, 1):
         return "too_fast"
     if distinct_trigrams(hypothesis.words) < config.min_distinct_trigrams:

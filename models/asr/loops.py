@@ -10,6 +10,7 @@ import re
 import msgspec
 
 from models.asr.core.hypothesis import Hypothesis, Word, bare_text, compression_ratio, kept_text
+from models.asr.core.spoken import is_letter, is_spoken, word_count
 
 MAX_NGRAM = 6
 MAX_HURRIED_NGRAM = 24
@@ -20,13 +21,12 @@ MAX_JOINED_REPEATS = 4  # "no-no-no-no"
 # Letters only: what people dictate repeats digits. "hahahaha" stays.
 _LETTER_LOOP = re.compile(r"([^\W\d_])\1{3,}")
 _SYLLABLE_LOOP = re.compile(r"([^\W\d_]{2,4}?)\1{4,}|([^\W\d_]{5,}?)\2{2,}")
-_JOINTS = re.compile(r"[^\w']+")
 
 
 def cut_loops(hypothesis: Hypothesis, max_repeats: int) -> Hypothesis:
     """Return the hypothesis with each loop shortened to one round.
 
-    Words that are a loop of joined words go, and so do those without a letter or digit.
+    Words that are a loop of joined words go, and so do those of nothing that is spoken.
 
     Args:
         hypothesis: Words may repeat.
@@ -35,9 +35,9 @@ def cut_loops(hypothesis: Hypothesis, max_repeats: int) -> Hypothesis:
     words = tuple(
         _with_text(word, cut_inner_loops(word.text))
         for word in hypothesis.words
-        if any(map(str.isalnum, word.text)) and not is_joined_loop(word.text)
+        if is_spoken(word.text) and not is_joined_loop(word.text)
     )
-    if hypothesis.is_cut_short or _is_hurried(words, hypothesis.duration_ms):
+    if hypothesis.is_cut_short or _is_hurried(words, hypothesis):
         words = without_last_loop(words)
     words = without_loops(words, max_repeats)
     if words == hypothesis.words:
@@ -60,8 +60,8 @@ def is_joined_loop(text: str) -> bool:
     Two rounds of three words and more make a loop, three of two words, five of one. Numbers are
     dictated like that and are none.
     """
-    parts = [part for part in _JOINTS.split(text.casefold()) if part]
-    if any(not part.replace("'", "").isalpha() for part in parts):
+    parts = _joined_parts(text.casefold())
+    if not all(map(_is_of_letters, parts)):
         return False
     for size in range(1, len(parts) // 2 + 1):
         rounds = {1: MAX_JOINED_REPEATS + 1, 2: 3}.get(size, 2)
@@ -98,8 +98,21 @@ def without_loops(words: tuple[Word, ...], max_repeats: int) -> tuple[Word, ...]
     return words
 
 
-def _is_hurried(words: tuple[Word, ...], duration_ms: int) -> bool:
-    return len(words) * 1000 > HURRIED_WORDS_PER_SECOND * max(duration_ms, 1)
+def _is_hurried(words: tuple[Word, ...], hypothesis: Hypothesis) -> bool:
+    said = word_count(words, hypothesis.language)
+    return said * 1000 > HURRIED_WORDS_PER_SECOND * max(hypothesis.duration_ms, 1)
+
+
+def _joined_parts(text: str) -> list[str]:
+    """Return the words that a text is joined of, each with the signs on its letters."""
+    is_part = (each in "'_" or each.isalnum() or is_letter(each) for each in text)
+    apart = (each if stays else " " for each, stays in zip(text, is_part, strict=True))
+    return "".join(apart).split()
+
+
+def _is_of_letters(part: str) -> bool:
+    letters = part.replace("'", "")
+    return bool(letters) and all(map(is_letter, letters))
 
 
 def _repeated_at_end(spelled: list[str], size: int) -> int:

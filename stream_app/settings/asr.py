@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from stream_app.settings.part import Part
 
@@ -21,11 +21,12 @@ class AsrSettings(Part):
     Attributes:
         model: ``bundled``, a name such as ``base``, or a path.
         models_folder: Cache of models that are fetched by name; ``~/.cache/callstream/models`` by
-            default.
-        backend: What runs the weights; ``auto`` takes the fastest one that is installed.
+            default. ``~`` is the user's home.
+        backend: What runs the weights; ``auto`` is ONNX Runtime on a CPU, and torch elsewhere.
         precision: Of the weights at work, such as ``fp32`` or ``int8``; ``auto`` leaves it to
             the back-end.
-        device: Where the weights run: ``cpu``, or such as ``cuda`` on torch and CTranslate2.
+        device: Where the weights run: ``cpu``, ``cuda`` (on ONNX Runtime and torch also such as
+            ``cuda:1``), ``gpu`` on MLX; one that the back-end cannot use here is refused.
         threads: Of one process; several processes of one thread each serve more calls.
         partial_interval_ms: New audio between two partials of a segment; stretches under overload.
         max_batch: Most requests in one call of the model.
@@ -58,3 +59,12 @@ class AsrSettings(Part):
     deterministic: bool = False
     unserved_language: Literal["write", "withhold"] = "write"
     doubtful_confidence: float = Field(default=0.2, ge=0, lt=1)
+
+    @field_validator("models_folder")
+    @classmethod
+    def _from_home(cls, folder: Path | None) -> Path | None:
+        """Return the folder that ``~`` stands for, which no shell may have expanded."""
+        try:
+            return folder and folder.expanduser()
+        except RuntimeError as error:  # of no such user
+            raise ValueError(f"{folder}: {error}") from error

@@ -13,7 +13,7 @@ from models.asr.checkpoints.onnx_store import FORMAT, GraphManifest, find_graphs
 from models.asr.core.network import Scores
 from models.asr.decoding.whisper_engine import WhisperEngine
 from models.asr.exporting.on_demand import export_on_demand
-from models.onnx_session import open_session
+from models.onnx_session import execution_provider, open_session
 from models.store.manifest import load_manifest, verified_weights
 from schemas.errors import ModelIntegrityError
 
@@ -176,7 +176,12 @@ def _padded(arrays: list[FloatArray], longest: int) -> FloatArray:
 
 
 def load(weights: SpeechWeights, settings: BackendSettings) -> WhisperEngine:
-    """Return the engine of weights; exports them first where that was not done before."""
+    """Return the engine of weights; exports them first where that was not done before.
+
+    Raises:
+        ConfigurationError: No such device here.
+    """
+    execution_provider(settings.device)  # a wrong device is told before anything is exported
     path = find_graphs(weights, settings.precision, settings.cache) or export_on_demand(
         "onnx", weights, settings.precision, settings.cache
     )

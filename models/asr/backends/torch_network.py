@@ -14,6 +14,7 @@ from models.asr.checkpoints.checkpoint import read_checkpoint
 from models.asr.core.network import Scores, rule_table
 from models.asr.decoding.whisper_engine import WhisperEngine
 from models.extras.torch import functional, torch, whisper
+from schemas.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 WIDE = 384  # that of Whisper tiny
 DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 HALVED = (torch.nn.Linear, torch.nn.Conv1d, torch.nn.Embedding)  # in the precision asked for
+NO_DEVICE = (RuntimeError, AssertionError, ImportError)  # "not compiled with CUDA" asserts
 AudioKeys = list[tuple[torch.Tensor, torch.Tensor]]
 
 
@@ -46,6 +48,24 @@ def configure_torch(threads: int, *, width: int) -> None:
     torch.set_float32_matmul_precision("medium" if width >= WIDE else "highest")
 
 
+def usable_device(name: str) -> torch.device:
+    """Return a device that tensors can be kept on.
+
+    Raises:
+        ConfigurationError: torch has no such device, or not here.
+    """
+    try:
+        device = torch.device(name)
+        torch.zeros(1).to(device).cpu()
+    except NO_DEVICE as error:
+        cuda = "available" if torch.cuda.is_available() else "not available"
+        reason = str(error).strip().partition("\n")[0]
+        raise ConfigurationError(
+            f"torch cannot run on {name!r} (CUDA is {cuda} here): {reason}"
+        ) from error
+    return device
+
+
 class TorchNetwork:
     """A checkpoint on torch.
 
@@ -53,6 +73,9 @@ class TorchNetwork:
         checkpoint: Weights.
         device: ``cpu`` or a torch device.
         precision: ``fp32``, ``bf16`` or ``fp16``; layer norms and softmaxes stay fp32.
+
+    Raises:
+        ConfigurationError: No such device here.
     """
 
     def __init__(
@@ -61,7 +84,7 @@ class TorchNetwork:
         self.dims = checkpoint.dims
         self.tokens = checkpoint.tokens
         self._heads = checkpoint.alignment_heads
-        self._device = torch.device(device)
+        self._device = usable_device(device)
         self._dtype = DTYPES[precision]
         self._model: Any = self._loaded(checkpoint)  # openai-whisper is untyped
         self._rules = torch.from_numpy(rule_table(self.tokens)).to(self._device)
@@ -224,7 +247,12 @@ def _joined(x: Tensor) -> Tensor:
 
 
 def load(weights: SpeechWeights, settings: BackendSettings) -> WhisperEngine:
-    """Return the engine of weights; torch's thread count is set for the whole process."""
+    """Return the engine of weights; torch's thread count is set for the whole process.
+
+    Raises:
+        ConfigurationError: No such device here.
+    """
+    usable_device(settings.device)  # a wrong device is told before anything is read
     checkpoint = read_checkpoint(weights)
     configure_torch(settings.threads, width=checkpoint.dims.n_audio_state)
     network = TorchNetwork(checkpoint, device=settings.device, precision=settings.precision)

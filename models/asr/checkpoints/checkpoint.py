@@ -13,13 +13,13 @@ from typing import TYPE_CHECKING
 
 import msgspec
 import numpy as np
-import orjson
 
 from models.asr.checkpoints import ctranslate2_folder, hugging_face_folder
 from models.asr.checkpoints.content import CheckpointContent, Heads
 from models.asr.checkpoints.vocabulary_files import VOCABULARY_FILES
 from models.asr.checkpoints.weights import FOLDER_FILES, SpeechWeights
 from models.asr.core.dimensions import WhisperDimensions
+from models.asr.core.tensor_shapes import check_tensors
 from models.asr.core.tokens import TokenTable
 from models.asr.core.vocabulary import Vocabulary, table_of
 from schemas.errors import (
@@ -35,7 +35,7 @@ EMBEDDING = "decoder.token_embedding.weight"
 _OPENAI = "models.asr.checkpoints.openai"  # imported where it is needed: it imports torch
 _GRAPHS = "models.asr.checkpoints.exported_graphs"  # likewise: it imports onnx
 _HUB = "models.fetching.hub"  # likewise: it imports what no other form needs
-_DAMAGED = (KeyError, TypeError, ValueError, orjson.JSONDecodeError)
+_DAMAGED = (IndexError, KeyError, TypeError, ValueError)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +78,7 @@ def read_checkpoint(weights: SpeechWeights) -> WhisperCheckpoint:
     if weights.is_graphs:
         return _read_back(weights)
     try:
-        return _checkpoint(_read(weights), weights.manifest.alignment_heads)
+        return _checkpoint(_read(weights), weights)
     except OSError as error:
         raise ModelNotFoundError(
             f"the weights {weights.source!r} could not be read or downloaded ({error}); "
@@ -92,11 +92,16 @@ def read_checkpoint(weights: SpeechWeights) -> WhisperCheckpoint:
 
 def _read_back(weights: SpeechWeights) -> WhisperCheckpoint:
     manifest, tensors = import_module(_GRAPHS).read_graphs(Path(weights.source))
+    heads = weights.manifest.alignment_heads or manifest.alignment_heads
+    try:
+        manifest.dims.check_heads(heads)
+    except ModelIntegrityError as error:
+        raise ModelIntegrityError(f"{weights.source} cannot be used: {error}") from error
     return WhisperCheckpoint(
         dims=manifest.dims,
         tensors=tensors,
         tokens=manifest.tokens,
-        alignment_heads=manifest.alignment_heads,
+        alignment_heads=heads,
         sha256=weights.manifest.sha256,
     )
 
@@ -124,20 +129,24 @@ def _read_folder(folder: Path) -> CheckpointContent:
     return hugging_face_folder.read_hugging_face(folder)
 
 
-def _checkpoint(content: CheckpointContent, known_heads: Heads) -> WhisperCheckpoint:
+def _checkpoint(content: CheckpointContent, weights: SpeechWeights) -> WhisperCheckpoint:
     dims = msgspec.convert(dict(content.dims), WhisperDimensions)
     tensors = content.tensors
+    heads = weights.manifest.alignment_heads or content.heads or dims.upper_heads()
+    try:
+        check_tensors(tensors, dims, len(content.token_ids or range(dims.n_vocab)))
+        dims.check_heads(heads)
+    except ModelIntegrityError as error:
+        raise ModelIntegrityError(f"{weights.source} cannot be used: {error}") from error
     token_ids = content.token_ids or _used_tokens(tensors[EMBEDDING])
     if content.token_ids is None and len(token_ids) < len(tensors[EMBEDDING]):
         tensors = tensors | {EMBEDDING: tensors[EMBEDDING][token_ids]}
-    if tensors[EMBEDDING].shape != (len(token_ids), dims.n_text_state):
-        raise ValueError("the embedding does not fit the vocabulary")
     vocabulary = content.vocabulary or _official_vocabulary(dims.n_vocab)
     return WhisperCheckpoint(
         dims=dims,
         tensors=tensors,
         tokens=table_of(vocabulary, token_ids),
-        alignment_heads=known_heads or content.heads or _upper_half(dims),
+        alignment_heads=heads,
         sha256=content.sha256,
     )
 
@@ -162,9 +171,3 @@ def _used_tokens(embedding: npt.NDArray[np.float32]) -> list[int]:
     is_unused = (embedding[:, :-1] == 0).all(axis=1) & (embedding[:, -1] < 0)
     used: list[int] = np.flatnonzero(~is_unused).tolist()
     return used
-
-
-def _upper_half(dims: WhisperDimensions) -> Heads:
-    """Return all heads of the upper half of the layers, as openai-whisper does."""
-    layers = range(dims.n_text_layer // 2, dims.n_text_layer)
-    return tuple((layer, head) for layer in layers for head in range(dims.n_text_head))

@@ -8,9 +8,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
-import orjson
 
-from models.asr.checkpoints.content import CheckpointContent
+from models.asr.checkpoints.content import AlignedHeads, CheckpointContent, read_json
 from models.asr.checkpoints.ctranslate2_file import Ctranslate2File, read_ctranslate2_file
 from models.asr.checkpoints.vocabulary_files import find_vocabulary
 from models.store.manifest import sha256_of
@@ -58,13 +57,13 @@ def read_ctranslate2(folder: Path) -> CheckpointContent:
         tensors = _Renaming(file).tensors()
     except ModelIntegrityError as error:
         raise ModelIntegrityError(f"{path} is not a Whisper that is read here: {error}") from error
-    config = orjson.loads((folder / CONFIG).read_bytes())
+    config = read_json(folder / CONFIG, AlignedHeads)
     dims = _dimensions(file, tensors)
     return CheckpointContent(
         dims,
         tensors,
         vocabulary=find_vocabulary(folder, dims["n_vocab"]),
-        heads=tuple((int(layer), int(head)) for layer, head in config.get("alignment_heads") or ()),
+        heads=config.alignment_heads or (),
         sha256=sha256_of(path),
     )
 

@@ -26,7 +26,8 @@ class ConvertedManifest(ExportManifest, frozen=True, kw_only=True):
 def find_converted(weights: SpeechWeights, cache: Path) -> Path | None:
     """Return the manifest of converted weights in the cache, if any."""
     manifest = cached_conversion(weights, cache)
-    return manifest if is_usable(manifest, ConvertedManifest, EXPORT_VERSION) else None
+    is_found = is_usable(manifest, weights, ConvertedManifest, EXPORT_VERSION)
+    return manifest if is_found else None
 
 
 def cached_conversion(weights: SpeechWeights, cache: Path) -> Path:

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from models.asr.core.dimensions import WhisperDimensions
 from models.asr.core.tokens import TokenTable
 from models.store.manifest import WeightsManifest, load_manifest, verified_weights
 from schemas.errors import ModelIntegrityError, ModelNotFoundError
+
+if TYPE_CHECKING:
+    from models.asr.checkpoints.weights import SpeechWeights
 
 
 class ExportManifest(WeightsManifest, frozen=True, kw_only=True):
@@ -36,22 +40,32 @@ def default_cache() -> Path:
 
 
 def is_current(
-    manifest: Path, kind: type[ExportManifest], version: int, source_sha256: str = ""
+    manifest: Path,
+    weights: SpeechWeights,
+    kind: type[ExportManifest],
+    version: int,
+    source_sha256: str = "",
 ) -> bool:
-    """Return whether there is an export by today's exporter, and of this checkpoint."""
+    """Return whether there is an export by today's exporter, of this checkpoint and its heads."""
     if not manifest.is_file():
         return False
     about = load_manifest(manifest, kind)
-    return about.export_version == version and source_sha256 in {"", about.source_sha256}
+    return (
+        about.export_version == version
+        and source_sha256 in {"", about.source_sha256}
+        and weights.expected_heads(about.dims) in {None, about.alignment_heads}
+    )
 
 
-def is_usable(manifest: Path, kind: type[ExportManifest], version: int) -> bool:
+def is_usable(
+    manifest: Path, weights: SpeechWeights, kind: type[ExportManifest], version: int
+) -> bool:
     """Return whether a cache has an export by today's exporter with every file as it was written.
 
     What is not usable is exported again, so that a damaged cache mends itself.
     """
     try:
-        if not is_current(manifest, kind, version):
+        if not is_current(manifest, weights, kind, version):
             return False
         verified_weights(manifest, load_manifest(manifest, kind))
     except (ModelIntegrityError, ModelNotFoundError):

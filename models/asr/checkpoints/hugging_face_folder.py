@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import hashlib
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+import msgspec
 import numpy as np
-import orjson
 from safetensors import SafetensorError
 from safetensors.numpy import load_file
 
-from models.asr.checkpoints.content import CheckpointContent
+from models.asr.checkpoints.content import AlignedHeads, CheckpointContent, read_json
 from models.asr.checkpoints.hugging_face import openai_state
 from models.asr.checkpoints.vocabulary_files import find_vocabulary
 from schemas.errors import ModelIntegrityError
@@ -26,6 +26,12 @@ _INDEX = "model.safetensors.index.json"  # of weights in several files
 _GENERATION = "generation_config.json"
 
 
+class _Index(msgspec.Struct):
+    """Which file has which tensor."""
+
+    weight_map: dict[str, str]
+
+
 def read_hugging_face(folder: Path) -> CheckpointContent:
     """Return the weights of a folder.
 
@@ -38,16 +44,15 @@ def read_hugging_face(folder: Path) -> CheckpointContent:
     for name in tensor_files(folder):
         digest.update((folder / name).read_bytes())
         tensors |= _read_tensors(folder / name)
-    config = orjson.loads((folder / CONFIG).read_bytes())
+    config = read_json(folder / CONFIG, dict[str, Any])
     state, dims = openai_state(tensors, config)
     generation = folder / _GENERATION
-    settings = orjson.loads(generation.read_bytes()) if generation.is_file() else {}
-    heads = settings.get("alignment_heads") or ()
+    settings = read_json(generation, AlignedHeads) if generation.is_file() else AlignedHeads()
     return CheckpointContent(
         dims,
         state,
         vocabulary=find_vocabulary(folder, dims["n_vocab"]),
-        heads=tuple((int(layer), int(head)) for layer, head in heads),
+        heads=settings.alignment_heads or (),
         sha256=digest.hexdigest(),
     )
 
@@ -57,7 +62,7 @@ def tensor_files(folder: Path) -> list[str]:
     index = folder / _INDEX
     if not index.is_file():
         return [TENSORS]
-    return sorted(set(orjson.loads(index.read_bytes())["weight_map"].values()))
+    return sorted(set(read_json(index, _Index).weight_map.values()))
 
 
 def _read_tensors(path: Path) -> dict[str, npt.NDArray[np.float32]]:

@@ -33,14 +33,16 @@ def find_graphs(weights: SpeechWeights, precision: str, cache: Path) -> Path | N
     """Return the manifest of exported graphs, beside the weights or in the cache, if any."""
     beside = weights.graphs_beside(precision)
     if weights.is_graphs:
-        if load_manifest(beside, GraphManifest).precision == precision:
+        about = load_manifest(beside, GraphManifest)
+        heads = weights.expected_heads(about.dims)
+        if about.precision == precision and heads in {None, about.alignment_heads}:
             return beside
     elif weights.manifest.file and is_current(
-        beside, GraphManifest, EXPORT_VERSION, weights.manifest.sha256
+        beside, weights, GraphManifest, EXPORT_VERSION, weights.manifest.sha256
     ):
         return beside
     manifest = cached_graphs(weights, precision, cache)
-    return manifest if is_usable(manifest, GraphManifest, EXPORT_VERSION) else None
+    return manifest if is_usable(manifest, weights, GraphManifest, EXPORT_VERSION) else None
 
 
 def cached_graphs(weights: SpeechWeights, precision: str, cache: Path) -> Path:

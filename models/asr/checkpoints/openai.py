@@ -24,7 +24,16 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 TOKENS_BESIDE_LANGUAGES = 51_765  # of a multilingual vocabulary, one language not counted
-_DAMAGED = (RuntimeError, KeyError, TypeError, ValueError, EOFError, pickle.UnpicklingError)
+_DAMAGED = (
+    AttributeError,
+    EOFError,
+    IndexError,
+    KeyError,
+    RuntimeError,
+    TypeError,
+    ValueError,
+    pickle.UnpicklingError,
+)  # of a file that holds something else
 
 
 def read_name(name: str) -> CheckpointContent:

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import orjson
+import msgspec
 
+from models.asr.checkpoints.content import read_json
 from models.asr.core.vocabulary import END_OF_TEXT, Vocabulary
 from schemas.errors import ModelIntegrityError
 
@@ -22,6 +23,22 @@ _PLAIN = (*range(0x21, 0x7F), *range(0xA1, 0xAD), *range(0xAE, 0x100))  # bytes 
 _OTHERS = [byte for byte in range(256) if byte not in _PLAIN]
 _BYTES = {chr(byte): byte for byte in _PLAIN} | {chr(256 + n): b for n, b in enumerate(_OTHERS)}
 _END = f"<|{END_OF_TEXT}|>"
+
+
+class _AddedToken(msgspec.Struct):
+    id: int
+    content: str
+
+
+class _Merges(msgspec.Struct):
+    vocab: dict[str, int]
+
+
+class _Tokenizer(msgspec.Struct):
+    """What is read of ``tokenizer.json``."""
+
+    added_tokens: list[_AddedToken]
+    model: _Merges
 
 
 def find_vocabulary(folder: Path, size: int) -> Vocabulary | None:
@@ -64,15 +81,15 @@ def vocabulary_of_names(names: list[str]) -> Vocabulary:
 def _numbered_names(folder: Path) -> dict[int, str]:
     listed = folder / "vocabulary.json"
     if listed.is_file():
-        return dict(enumerate(orjson.loads(listed.read_bytes())))
+        return dict(enumerate(read_json(listed, list[str])))
     lines = folder / "vocabulary.txt"
     if lines.is_file():
         return dict(enumerate(lines.read_text("utf-8").removesuffix("\n").split("\n")))
     whole = folder / "tokenizer.json"
     if whole.is_file():
-        content = orjson.loads(whole.read_bytes())
-        added = {token["id"]: token["content"] for token in content["added_tokens"]}
-        return _by_number(content["model"]["vocab"]) | added
+        content = read_json(whole, _Tokenizer)
+        added = {token.id: token.content for token in content.added_tokens}
+        return _by_number(content.model.vocab) | added
     return _by_number(_optional_json(folder / "vocab.json")) | _by_number(
         _optional_json(folder / "added_tokens.json")
     )
@@ -83,5 +100,4 @@ def _by_number(numbers: Mapping[str, int]) -> dict[int, str]:
 
 
 def _optional_json(path: Path) -> dict[str, int]:
-    found: dict[str, int] = orjson.loads(path.read_bytes()) if path.is_file() else {}
-    return found
+    return read_json(path, dict[str, int]) if path.is_file() else {}

@@ -4,12 +4,14 @@ import hashlib
 import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
 import msgspec
 
+from models.asr.checkpoints.content import Heads
 from models.asr.checkpoints.names import FORMS, OFFICIAL_NAMES, file_in, unknown_name
 from models.asr.core.confidence import IDENTITY, ConfidenceCurve
+from models.asr.core.dimensions import WhisperDimensions
 from models.asr.core.policy import DEFAULT_POLICY, PolicyConfig
 from models.fetching.cache import default_models_folder
 from models.fetching.catalogue import CATALOGUE, PublishedModel
@@ -32,6 +34,7 @@ CHECKPOINT_SUFFIXES = {".pt", ".json"}
 OFFICIAL_LICENCE = "MIT"
 OFFICIAL_PAD_MS = 5_000  # measured as good as padding to 30 s, at a third of the time
 WINDOW_MS = 30_000
+Natural = Annotated[int, msgspec.Meta(ge=0)]
 _PATH = re.compile(r"[~./]|[^/]*/[^/]*/")  # no repository on a hub is called so
 HUGGING_FACE_FILE = "config.json"
 FOLDER_FILES = ("*.json", "*.safetensors", "model.bin", "vocabulary.txt")  # of either form
@@ -57,9 +60,9 @@ class SpeechManifest(WeightsManifest, frozen=True, kw_only=True):
     """
 
     encoder_context: Literal["cut", "full"] = "full"
-    pad_ms: int = 0
-    max_segment_ms: int = 0
-    alignment_heads: tuple[tuple[int, int], ...] = ()
+    pad_ms: Natural = 0
+    max_segment_ms: Natural = 0
+    alignment_heads: Heads = ()
     language: str = ""
     takes_prompt: bool = False
     default_precision: Literal["fp32", "int8"] = "int8"
@@ -103,8 +106,23 @@ class SpeechWeights:
         elif path.is_file():
             digest = sha256_of(path)
         else:
-            return self.manifest.name  # a name, whose files never change
-        return f"{self.manifest.name}-{digest[:12]}"
+            return self._file_name  # a name, whose files never change
+        return f"{self._file_name}-{digest[:12]}"
+
+    @property
+    def _file_name(self) -> str:
+        return self.manifest.name.replace("/", "--")
+
+    def expected_heads(self, dims: WhisperDimensions) -> Heads | None:
+        """Return the heads that an export of these weights has to have; None if any will do.
+
+        A manifest can change beside its checkpoint. A folder has them in files that its
+        ``cache_key`` covers.
+        """
+        if self.manifest.alignment_heads:
+            return self.manifest.alignment_heads
+        is_checkpoint = not self.is_graphs and Path(self.source).is_file()
+        return dims.upper_heads() if is_checkpoint else None
 
 
 def find_weights(model: str, models_folder: Path | None = None) -> SpeechWeights:

@@ -6,6 +6,7 @@ import itertools
 import re
 import string
 import sys
+import unicodedata
 from collections.abc import Iterable, Sequence
 from functools import cached_property
 
@@ -121,11 +122,12 @@ class TokenTable(msgspec.Struct, frozen=True, kw_only=True, dict=True):
         """Return the words of a text with their tokens; a leading space stays with its word.
 
         Source: openai-whisper ``tokenizer.py``, whose rules these are: a word begins at a space or
-        a punctuation mark; languages without spaces are cut between characters.
+        a punctuation mark; languages without spaces are cut between characters. Vowel signs and
+        tone marks stay with the character that they are written on.
         """
         characters = self._characters(tokens)
         if language in UNSPACED_LANGUAGES:
-            return characters
+            return _with_their_marks(characters)
         words: list[tuple[str, list[int]]] = []
         for text, its_tokens in characters:
             is_new = text.startswith(" ") or text.strip() in string.punctuation
@@ -159,3 +161,17 @@ class TokenTable(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     @cached_property
     def _longest(self) -> int:
         return max(map(len, self._numbers), default=0)
+
+
+def _with_their_marks(
+    characters: Iterable[tuple[str, list[int]]],
+) -> list[tuple[str, list[int]]]:
+    """Return the characters; one that begins with a combining mark joins the one before it."""
+    joined: list[tuple[str, list[int]]] = []
+    for text, tokens in characters:
+        if joined and unicodedata.category(text[:1] or " ").startswith("M"):
+            before, tokens_before = joined[-1]
+            joined[-1] = (before + text, [*tokens_before, *tokens])
+        else:
+            joined.append((text, tokens))
+    return joined

@@ -18,7 +18,7 @@ from models.asr.decoding.log_mel import log_mel
 from models.asr.decoding.word_times import settle_times
 from models.audio.samples import SAMPLE_RATE_HZ, FloatArray, as_samples
 from models.languages import known_language
-from schemas.errors import InferenceError
+from schemas.errors import InferenceError, ModelIntegrityError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -27,8 +27,10 @@ if TYPE_CHECKING:
     from models.asr.core.network import SpeechNetwork
     from models.asr.core.policy import PolicyConfig
 
-MAX_TOKENS_PER_SECOND = 9  # 560 pieces of real speech had at most 6 a second and 4 more
+MAX_TOKENS_PER_SECOND = 9  # English: 560 pieces of real speech had at most 6 a second and 4 more
+MAX_FOREIGN_TOKENS_PER_SECOND = 40  # the vocabulary spells other scripts by bytes: Burmese has 37
 SPARE_TOKENS = 6
+ENGLISH = "en"
 HOT_WORD_BONUS = 2.0  # nats, for a token that goes on with a hot-word
 BIASES = 256  # sets of hot-words kept ready
 
@@ -42,6 +44,9 @@ class WhisperEngine:
     Args:
         network: Loaded weights.
         manifest: What they are and how they want their audio.
+
+    Raises:
+        ModelIntegrityError: The manifest asks for what the weights do not have.
     """
 
     def __init__(self, network: SpeechNetwork, manifest: SpeechManifest) -> None:
@@ -49,6 +54,8 @@ class WhisperEngine:
         self._manifest = manifest
         self._greedy = GreedyDecoder(network.tokens)
         self._bias = lru_cache(maxsize=BIASES)(self._build_bias)
+        self._takes_prompt = manifest.takes_prompt and network.tokens.start_of_previous >= 0
+        self._check_manifest()
 
     @property
     def name(self) -> str:
@@ -58,7 +65,7 @@ class WhisperEngine:
     @property
     def languages(self) -> tuple[str, ...]:
         """Return the codes of the languages that the weights write."""
-        return tuple(self._network.tokens.languages) or (self._manifest.language or "en",)
+        return tuple(self._network.tokens.languages) or (self._manifest.language or ENGLISH,)
 
     @property
     def policy(self) -> PolicyConfig:
@@ -102,7 +109,7 @@ class WhisperEngine:
         shared = []
         for number, request in enumerate(requests):
             if not self._checked(request.samples):
-                hypotheses[number] = Hypothesis(language=self._stated_language(request) or "en")
+                hypotheses[number] = Hypothesis(language=self._stated_language(request) or ENGLISH)
             elif request.is_exact:
                 hypotheses[number] = self._decode([_without_draft(request)])[0]
             else:
@@ -118,6 +125,18 @@ class WhisperEngine:
             seconds = self.max_samples / SAMPLE_RATE_HZ
             raise InferenceError(f"{self.name} decodes at most {seconds:.1f} s at once: cut it")
         return length
+
+    def _check_manifest(self) -> None:
+        manifest, dims = self._manifest, self._network.dims
+        try:
+            dims.check_heads(manifest.alignment_heads)
+        except ModelIntegrityError as error:
+            raise ModelIntegrityError(f"the manifest of {manifest.name}: {error}") from error
+        if self.max_samples < SAMPLES_PER_POSITION:
+            raise ModelIntegrityError(
+                f"the manifest of {manifest.name}: pad_ms is {manifest.pad_ms}, which leaves no "
+                f"room for audio in the weights' {dims.n_audio_ctx * POSITION_MS} ms"
+            )
 
     @property
     def _is_cut(self) -> bool:
@@ -160,7 +179,7 @@ class WhisperEngine:
         """Return the language to decode as, empty if it has to be detected."""
         known = self._network.tokens.languages
         if not known:
-            return self._manifest.language or "en"
+            return self._manifest.language or ENGLISH
         return known_language(request.options.language or "", known)
 
     def _detected(self, audio: Any) -> str:
@@ -172,14 +191,16 @@ class WhisperEngine:
         opening = table.opening(language)
         before: tuple[int, ...] = ()
         bias = None
-        if options.hot_words and self._manifest.takes_prompt:
+        if options.hot_words and self._takes_prompt:
             room = self._network.dims.n_text_ctx // 2 - 1
             hot_words = table.encode(" " + ", ".join(options.hot_words))[-room:]
             before = (table.start_of_previous, *hot_words)
         elif options.hot_words:
             bias = self._bias(options.hot_words)
         prompt = (*before, *opening)
-        max_tokens = options.forced_tokens or self._max_tokens(len(request.samples), len(prompt))
+        max_tokens = options.forced_tokens or min(
+            _spoken_tokens(len(request.samples), language), self._room_for_text(len(prompt))
+        )
         return DecodeTask(
             prompt=prompt,
             start=len(before),
@@ -195,10 +216,9 @@ class WhisperEngine:
         tokens = [self._network.tokens.encode(spelling) for spelling in spellings]
         return HotWordBias(tokens, HOT_WORD_BONUS)
 
-    def _max_tokens(self, samples: int, prompt_tokens: int) -> int:
+    def _room_for_text(self, prompt_tokens: int) -> int:
         context = self._network.dims.n_text_ctx
-        by_duration = samples * MAX_TOKENS_PER_SECOND // SAMPLE_RATE_HZ + SPARE_TOKENS
-        return min(by_duration, context // 2, context - prompt_tokens - 1)
+        return min(context // 2, context - prompt_tokens - 1)
 
     def _hypothesis(
         self, written: Transcript, request: SpeechRequest, language: str, task: DecodeTask
@@ -235,6 +255,12 @@ class WhisperEngine:
         shift_ms, end_ms = self._manifest.word_shift_ms, positions * POSITION_MS
         edges_ms = align_tokens(scores, prompt_tokens=opening)
         return [min(max(edge + shift_ms, 0), end_ms) for edge in edges_ms]
+
+
+def _spoken_tokens(samples: int, language: str) -> int:
+    """Return the most tokens that anybody says in so much audio."""
+    rate = MAX_TOKENS_PER_SECOND if language == ENGLISH else MAX_FOREIGN_TOKENS_PER_SECOND
+    return samples * rate // SAMPLE_RATE_HZ + SPARE_TOKENS
 
 
 def _without_draft(request: SpeechRequest) -> SpeechRequest:

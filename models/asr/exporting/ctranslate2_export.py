@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-import tempfile
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from models.asr.checkpoints.checkpoint import read_checkpoint
 from models.asr.checkpoints.ctranslate2_store import FORMAT, ConvertedManifest, cached_conversion
 from models.asr.exporting.ctranslate2_tensors import SpecificationTensors
+from models.asr.exporting.partial_files import partial_folder
 from models.audio.samples import SAMPLE_RATE_HZ
 from models.extras.ctranslate2 import ctranslate2
 from models.store.manifest import sha256_of, write_manifest
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from models.asr.checkpoints.checkpoint import WhisperCheckpoint
     from models.asr.checkpoints.weights import SpeechWeights
     from models.asr.core.tokens import TokenTable
@@ -45,10 +46,10 @@ def convert(checkpoint: WhisperCheckpoint, name: str, path: Path) -> Path:
     folder = path.with_suffix("")
     folder.mkdir(exist_ok=True)
     spec = _specification(checkpoint)
-    with tempfile.TemporaryDirectory(dir=path.parent) as partial:
-        spec.save(partial)
+    with partial_folder(folder) as partial:
+        spec.save(str(partial))
         for file in FILES:
-            (Path(partial) / file).replace(folder / file)  # whole or not at all
+            (partial / file).replace(folder / file)  # whole or not at all
     hashes = {f"{folder.name}/{file}": sha256_of(folder / file) for file in FILES}
     manifest = ConvertedManifest(
         name=name,

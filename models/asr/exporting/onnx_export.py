@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from typing import TYPE_CHECKING
 
 import onnx
@@ -10,6 +9,7 @@ import onnx
 from models.asr.checkpoints.checkpoint import read_checkpoint
 from models.asr.checkpoints.onnx_store import FORMAT, GraphManifest, cached_graphs
 from models.asr.core.network import rule_table
+from models.asr.exporting.partial_files import partial_folder
 from models.asr.exporting.whisper_graphs import decoder_model, encoder_model
 from models.audio.samples import SAMPLE_RATE_HZ
 from models.store.manifest import sha256_of, write_manifest
@@ -63,7 +63,7 @@ def export_graphs(
     names = [f"{path.stem}.{part}.onnx" for part in ("encoder", "decoder")]
     hashes: dict[str, str] = {}
     for model, file in zip((encoder, decoder), names, strict=True):
-        hashes |= _write_model(model, path.parent / file)
+        hashes |= write_model(model, path.parent / file)
     manifest = GraphManifest(
         name=name,
         format=FORMAT,
@@ -81,14 +81,21 @@ def export_graphs(
     return write_manifest(manifest, path)
 
 
-def _write_model(model: ModelProto, path: Path) -> dict[str, str]:
-    """Write a graph, its weights beside it if they are large; return the files' hashes."""
+def write_model(model: ModelProto, path: Path) -> dict[str, str]:
+    """Write a graph, its weights beside it if they are large; return the files' hashes.
+
+    Both are written in a folder of their own first: onnx would append the weights to those of an
+    earlier export.
+    """
     names = [path.name]
-    if model.ByteSize() > LARGE_BYTES:
-        names.append(f"{path.name}.data")
-        onnx.save_model(model, path, save_as_external_data=True, location=names[1])
-    else:
-        partial = path.with_suffix(f".{os.getpid()}.partial")
-        partial.write_bytes(model.SerializeToString(deterministic=True))
-        partial.replace(path)
-    return {name: sha256_of(path.parent / name) for name in names}
+    with partial_folder(path) as partial:
+        if model.ByteSize() > LARGE_BYTES:
+            names.append(f"{path.name}.data")
+            whole = partial / path.name
+            onnx.save_model(model, whole, save_as_external_data=True, location=names[1])
+        else:
+            (partial / path.name).write_bytes(model.SerializeToString(deterministic=True))
+        hashes = {name: sha256_of(partial / name) for name in names}
+        for name in names:
+            (partial / name).replace(path.parent / name)
+    return hashes

@@ -1,5 +1,7 @@
 """One root, read once; unknown and wrong settings are named at start-up."""
 
+from pathlib import Path
+
 import pytest
 
 from schemas.catalogue import NAMES
@@ -241,4 +243,17 @@ def test_an_api_key_that_no_request_can_bring_is_refused(
     monkeypatch.setenv("CALLSTREAM_API__API_KEY", key)
 
     with pytest.raises(ConfigurationError, match="printable ASCII"):
+        load_settings()
+
+
+def test_a_models_folder_may_begin_with_the_users_home(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CALLSTREAM_ASR__MODELS_FOLDER", "~/weights")
+
+    assert load_settings().asr.models_folder == Path.home() / "weights"
+
+
+def test_a_models_folder_of_no_known_user_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CALLSTREAM_ASR__MODELS_FOLDER", "~nobody-at-all/weights")
+
+    with pytest.raises(ConfigurationError, match="MODELS_FOLDER"):
         load_settings()

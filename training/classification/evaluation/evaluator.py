@@ -43,7 +43,7 @@ if TYPE_CHECKING:
 
 TRAIN, VALIDATION = "train", "validation"
 _CONFUSIONS = 25
-WRITTEN, GENERATED = "written by people", "generated"
+WRITTEN, GENERATED = "written by people", "generated, or written by a language model"
 
 
 class _ScoredSplit:

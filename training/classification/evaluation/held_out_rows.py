@@ -28,4 +28,5 @@ def _held_out_row(call: held_out.HeldOutCall) -> Row:
         group=call.id,
         turns=tuple(RowTurn(turn.party, turn.text) for turn in call.turns),
         labels={task: (label,) for task, label in call.labels.items()},
+        is_synthetic=True,  # one by one, but by a language model
     )

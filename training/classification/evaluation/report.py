@@ -44,15 +44,13 @@ def _calibration(evaluation: Evaluation) -> Iterator[str]:
         yield f"Windows of a call, mean accuracy on the validation set: {trials}; "
         yield f"`{found.aggregation}` is used, with {found.overlap_tokens} tokens of overlap."
         yield ""
+    head: tuple[str, ...] = ("task", "temperature")
+    if found.errors:
+        head += ("calibration error before", "after")
     yield from table(
-        ("task", "temperature", "calibration error before", "after"),
+        head,
         (
-            (
-                task,
-                f"{temperature:.3f}",
-                f"{found.errors[task][0]:.3f}" if task in found.errors else "",
-                f"{found.errors[task][1]:.3f}" if task in found.errors else "",
-            )
+            (task, f"{temperature:.3f}", *(f"{each:.3f}" for each in found.errors.get(task, ())))
             for task, temperature in found.temperatures.items()
         ),
     )
@@ -64,6 +62,8 @@ def _calibration(evaluation: Evaluation) -> Iterator[str]:
             yield ""
     if evaluation.abstention == NONE:
         yield "No threshold for abstention makes the first task as accurate as wanted."
+    elif evaluation.abstention == 0:
+        yield "The answers to the first task are as accurate as the recipe wants, however unsure."
     else:
         yield (
             f"From a confidence of {evaluation.abstention:.2f} the answers to the first task are "

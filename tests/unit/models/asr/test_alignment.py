@@ -1,5 +1,8 @@
 """The warping against openai-whisper's, and punctuation."""
 
+import itertools
+import unicodedata
+
 import numpy as np
 import pytest
 from whisper import timing
@@ -47,3 +50,24 @@ def test_punctuation_belongs_to_its_word() -> None:
     assert words[0].start_ms == 0
     assert words[-1].end_ms <= edges_ms[-1]
     assert words[0].confidence == 0.5
+
+
+@pytest.mark.parametrize(
+    ("language", "text"),
+    [
+        ("th", "สวัสดีครับ ผมชื่อปีเตอร์"),
+        ("lo", "ສະບາຍດີ ຂ້ອຍຊື່"),
+        ("my", "မင်္ဂလာပါ ကျွန်တော့်နာမည်"),
+    ],
+)
+def test_marks_stay_with_the_character_that_they_are_written_on(language: str, text: str) -> None:
+    table = table_of(official_vocabulary(51_865), range(51_865))
+    tokens = table.encode(text)
+    edges_ms = list(range(0, 100 * len(tokens) + 1, 100))
+
+    words = timed_words(table, tokens, [0.5] * len(tokens), edges_ms, language)
+
+    assert "".join(word.text for word in words) == text.replace(" ", "")
+    assert not any(unicodedata.category(word.text[0]).startswith("M") for word in words)
+    assert words[-1].end_ms == edges_ms[-1]
+    assert all(one.end_ms <= other.start_ms for one, other in itertools.pairwise(words))

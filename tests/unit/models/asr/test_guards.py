@@ -1,5 +1,6 @@
 """What is not believed, and why."""
 
+import msgspec
 import numpy as np
 import pytest
 
@@ -23,6 +24,16 @@ def heard(text: str, **fields: float) -> Hypothesis:
         no_speech_probability=fields.get("no_speech", 0.0),
         compression_ratio=compression_ratio(text),
     )
+
+
+def test_fast_speech_in_a_language_without_spaces_stands() -> None:
+    """Its words are single characters, of which a second of speech has more than ten."""
+    text = "请稍等我马上帮您查一下这个订单好吗"
+    hypothesis = msgspec.structs.replace(heard(" ".join(text), duration_ms=1_300), language="zh")
+
+    assert apply_guards(hypothesis, babble(1_300), DEFAULT_GUARDS).rejected_reason is None
+    hurried = msgspec.structs.replace(hypothesis, duration_ms=200)
+    assert apply_guards(hurried, babble(200), DEFAULT_GUARDS).rejected_reason == "too_fast"
 
 
 def test_probable_words_over_speech_stand() -> None:

@@ -98,6 +98,44 @@ def test_punctuation_alone_is_not_a_word() -> None:
     assert cut_loops(heard("."), 8).words == ()
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Johnson & Johnson",
+        "that is $ 50 or 50 % of it",
+        "turn it to 20 ° or § 5",
+        "the price is € 9",
+        "2 + 2 = 4",
+        "ส วั ส ดี",
+        "ะ ็ า",
+    ],
+)
+def test_signs_and_marks_that_are_spoken_are_words(text: str) -> None:
+    hypothesis = heard(text)
+
+    assert cut_loops(hypothesis, 8) is hypothesis
+
+
+@pytest.mark.parametrize("mark", ["...", "-", "♪", "♪♪", "♯", "。", "\u266a\u266b", "\ufffd", "😀"])
+def test_marks_that_nobody_says_are_no_words(mark: str) -> None:
+    assert cut_loops(heard(f"yes {mark} please"), 8).text == "yes please"
+
+
+@pytest.mark.parametrize("text", ["चिल्लाते-चिल्लाते", "धीरे-धीरे", "বলতে-বলতে"])
+def test_a_doubled_word_with_vowel_signs_is_no_loop(text: str) -> None:
+    """Its vowel signs do not part it into words."""
+    assert not is_joined_loop(text)
+
+
+def test_characters_of_unspaced_languages_are_no_words_of_a_hurry() -> None:
+    """Four words in 1.5 s, the last two the same, are no loop of eighteen."""
+    text = "わかりましたありがとうありがとう"
+    hypothesis = msgspec.structs.replace(heard(" ".join(text), duration_ms=1_500), language="ja")
+
+    assert cut_loops(hypothesis, 8) is hypothesis
+    assert cut_loops(msgspec.structs.replace(hypothesis, language="en"), 8) is not hypothesis
+
+
 def test_a_cut_loop_keeps_the_rest_of_the_hypothesis() -> None:
     looping = heard("yes yes yes yes", is_cut_short=True)
 

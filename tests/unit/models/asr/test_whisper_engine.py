@@ -19,6 +19,7 @@ from models.asr.core.hypothesis import Hypothesis
 from models.asr.core.requests import DecodeOptions, SpeechRequest
 from models.asr.decoding import whisper_engine
 from models.asr.decoding.whisper_engine import (
+    MAX_FOREIGN_TOKENS_PER_SECOND,
     MAX_TOKENS_PER_SECOND,
     SPARE_TOKENS,
     WhisperEngine,
@@ -361,7 +362,7 @@ def test_multilingual_weights_take_or_detect_the_language(
             language=language,
             without_timestamps=True,
             fp16=False,
-            sample_len=int(1.5 * MAX_TOKENS_PER_SECOND) + SPARE_TOKENS,
+            sample_len=int(1.5 * MAX_FOREIGN_TOKENS_PER_SECOND) + SPARE_TOKENS,
             suppress_tokens=[-1, *timestamps],
         ),
     )
