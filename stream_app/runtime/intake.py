@@ -13,6 +13,7 @@ from stream_app.calls.ended_call import EndedCall
 from stream_app.runtime.admission import Admission
 from stream_app.runtime.context import RuntimeContext
 from stream_app.runtime.effect_runner import EffectRunner, EffectSink
+from stream_app.runtime.expiry import Expiry
 from stream_app.runtime.memory.feeds import Feed, feed_all
 from stream_app.runtime.memory.partitions import Consumer
 from stream_app.runtime.memory.recollection import Recollection
@@ -22,7 +23,6 @@ from stream_app.runtime.output.dead_letters import legal_call_id
 from stream_app.runtime.output.outbox import MAX_TOLD, AlertKind
 from stream_app.runtime.stalls import StallMarker
 from stream_app.transport.batches import UnreadableBatch
-from stream_app.transport.log_beginnings import Expiry
 
 log = structlog.get_logger(__name__)
 

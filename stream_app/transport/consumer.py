@@ -19,8 +19,8 @@ from mode import get_logger
 
 from stream_app.transport.acknowledgements import AckTracker
 from stream_app.transport.batches import bound_batches
-from stream_app.transport.log_beginnings import beginnings_if_known, beginnings_of
 from stream_app.transport.log_clock import LogClock, ReadingState, reading_states
+from stream_app.transport.log_reader import beginnings_if_known, beginnings_of
 from stream_app.transport.polls import Poll
 from stream_app.transport.rivals import Holder, guard
 

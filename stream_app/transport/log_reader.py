@@ -1,8 +1,9 @@
 """Messages of partitions from one offset to another, beside any consumer group."""
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import aclosing
+from typing import Any
 
 import structlog
 from aiokafka import ConsumerRecord, TopicPartition
@@ -15,6 +16,7 @@ from stream_app.transport.stopping import stop_client
 
 BEGINNING = -1
 READ_TIMEOUT_S = 60.0
+BEGINNINGS_TIMEOUT_S = 5.0
 POLL_MS = 50
 MAX_RECORDS = 2_000  # taken together: the event loop has other work too
 
@@ -100,3 +102,39 @@ async def _batches(
             end = ends[partition]
             if end is not None and await reader.position(partition) >= end:
                 del ends[partition]
+
+
+async def beginnings_of(
+    client: Any, committed: Mapping[TopicPartition, int | None]
+) -> Mapping[TopicPartition, int]:
+    """Return where logs begin; of partitions with a committed offset only if that is known soon.
+
+    Args:
+        client: A consumer of aiokafka.
+        committed: The committed offset of each partition, None without one.
+
+    Raises:
+        KafkaError: The brokers do not say it of a partition without an offset.
+    """
+    fresh = [partition for partition, offset in committed.items() if offset is None]
+    others = [partition for partition in committed if partition not in fresh]
+    found = dict(await client.beginning_offsets(fresh)) if fresh else {}
+    return found | dict(await beginnings_if_known(client, others) if others else {})
+
+
+async def beginnings_if_known(
+    client: Any, partitions: Iterable[TopicPartition]
+) -> Mapping[TopicPartition, int]:
+    """Return where logs begin; none of them if the brokers do not say soon.
+
+    Args:
+        client: A consumer of aiokafka.
+        partitions: Of the logs.
+    """
+    try:
+        async with asyncio.timeout(BEGINNINGS_TIMEOUT_S):
+            found: Mapping[TopicPartition, int] = await client.beginning_offsets(list(partitions))
+    except (KafkaError, TimeoutError) as error:
+        log.warning("log.beginnings_unknown", reason=repr(error))
+        return {}
+    return found

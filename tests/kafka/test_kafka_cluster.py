@@ -8,12 +8,12 @@ from aiokafka.admin.records_to_delete import RecordsToDelete
 from faust.types import TP
 
 from schemas import catalogue
+from stream_app.runtime.expiry import Expiry
 from stream_app.runtime.stalls import LOG_APPEND_TIME
 from stream_app.settings import KafkaSettings, Settings
 from stream_app.transport import topics
 from stream_app.transport.clients import client_options, create_producer
-from stream_app.transport.log_beginnings import Expiry, beginnings_if_known
-from stream_app.transport.log_reader import BEGINNING, read_partitions
+from stream_app.transport.log_reader import BEGINNING, beginnings_if_known, read_partitions
 from tests.kafka.admin import with_admin
 from tests.kafka.cluster import KafkaCluster, create_topics
 

@@ -10,20 +10,21 @@ import msgspec
 from models.asr.checkpoints.weights import find_weights
 from models.asr.engine import load_engine
 from training.asr.evaluation.calibrate import Calibration, Unheard, calibrate, uncalibrated
-from training.asr.evaluation.sets import Evaluation, evaluate_weights
+from training.asr.evaluation.sets import Evaluation, evaluate_weights, unheard_voices
 from training.asr.finetuning.recipe import FineTuneRecipe
 from training.asr.finetuning.run import fine_tune
 from training.asr.scratch.export import export_checkpoint
 from training.asr.scratch.preparation import (
-    has_training_speech,
+    ensure_training_speech,
     prepare_training_speech,
     prepare_voice_set,
 )
 from training.asr.scratch.run import train
-from training.asr.speech.non_speech import loudest_stretches, non_speech_clips
+from training.asr.speech.augment import Background
+from training.asr.speech.non_speech import CLIP_MS, loudest_stretches, non_speech_clips
 from training.asr.speech.real_speech import list_clips, list_test_only_clips, read_recordings
-from training.asr.speech.utterances import SpeechPool
-from training.asr.whisper.cards import change_card
+from training.asr.whisper.cards import change_card, check_card
+from training.core.run_metrics import tracked_of
 from training.core.sampling import spread_evenly
 
 if TYPE_CHECKING:
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
 BUNDLED_CALL = Path("stream_app/assets/demo_call")
 CALIBRATION_CLIPS = 100  # of each corpus, and of the unheard voices
 SILENT_MINUTES, SILENT_SEED = 60, 20_251_126  # of sound without words, for the guards
+_SILENT_CLIPS = SILENT_MINUTES * 60_000 // CLIP_MS
 
 
 class TrainedWeights(msgspec.Struct, frozen=True):
@@ -71,8 +73,7 @@ def train_speech(
         rate = tuned.word_error_rate
         remark = "not validated" if rate is None else f"validation WER {rate:.1%}"
         return TrainedWeights(tuned.weights, tuned.step, remark)
-    if not has_training_speech(folders):
-        prepare_training_speech(recipe, folders)
+    ensure_training_speech(recipe, folders)
     return export(train(recipe, folders, run, resume=resume), out or run)
 
 
@@ -92,7 +93,13 @@ def export(checkpoint: Path, out: Path) -> TrainedWeights:
 def evaluate_speech(
     weights: Path, folders: SpeechFolders, demo_call: Path, *, write: bool
 ) -> Evaluation:
-    """Return the figures of weights; ``write`` puts them into their card too."""
+    """Return the figures of weights; ``write`` puts them into their card too.
+
+    Raises:
+        MissingDataError: The unheard voices, the noises or the card are not there.
+    """
+    if write:
+        check_card(weights.parent, weights.stem)
     found = evaluate_weights(weights, folders, demo_call)
     if write:
         change_card(weights.parent, weights.stem, {"figures": msgspec.to_builtins(found)})
@@ -106,17 +113,25 @@ def calibrate_speech(weights: Path, folders: SpeechFolders, *, write: bool) -> C
     taken on librispeech and harper_valley, which none reads. Word times and the policy's guard
     come from the unheard voices: the times of real words are not known. Sound without words has
     another seed than that of the quality benchmark.
+
+    Raises:
+        MissingDataError: The unheard voices, the noises or the card are not there.
     """
+    if write:
+        check_card(weights.parent, weights.stem)
     speech = folders.recordings
-    voices = SpeechPool([folders.voices])
+    voices = unheard_voices(folders)
+    Background(folders.augment)
     clips = non_speech_clips(
         minutes=SILENT_MINUTES, seed=SILENT_SEED, augment_folder=folders.augment
     )
+    fit, check = _held_out_clips(speech), list_test_only_clips(speech)
+    timed = spread_evenly(len(voices), CALIBRATION_CLIPS)
     unheard = Unheard(
-        fit=read_recordings(speech, _held_out_clips(speech)),
-        check=read_recordings(speech, list_test_only_clips(speech)),
-        timed=(voices.recording(n) for n in spread_evenly(len(voices), CALIBRATION_CLIPS)),
-        silent=loudest_stretches(clips),
+        fit=tracked_of(len(fit), read_recordings(speech, fit), "fitted on"),
+        check=tracked_of(len(check), read_recordings(speech, check), "checked on"),
+        timed=tracked_of(len(timed), (voices.recording(n) for n in timed), "times and policies"),
+        silent=loudest_stretches(tracked_of(_SILENT_CLIPS, clips, "sound without words")),
     )
     found = calibrate(load_engine(uncalibrated(find_weights(str(weights)))), unheard)
     if write:

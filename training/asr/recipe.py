@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from training.asr.finetuning.recipe import FineTuneRecipe, fine_tune_recipe
-from training.asr.scratch.recipe import Recipe
-from training.core.recipes import convert_recipe, read_tables
+from training.asr.scratch.recipe import Recipe, scratch_recipe
+from training.core.recipes import read_tables
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -22,4 +22,4 @@ def read_speech_recipe(path: Path, changes: Sequence[str] = ()) -> Recipe | Fine
     content = read_tables(path, changes)
     if "base" in content:
         return fine_tune_recipe(content, path)
-    return convert_recipe(content, Recipe, path)
+    return scratch_recipe(content, path)

@@ -6,12 +6,31 @@ from typing import TYPE_CHECKING, Any
 
 from matplotlib.figure import Figure
 
+from training.core.run_metrics import METRICS_NAME, read_metrics
+
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
-_LOSSES = ("token", "phone", "ctc", "attention", "answer_loss", "validation_loss")
+_LOSSES = (
+    "token",
+    "tokens",
+    "states",
+    "phone",
+    "ctc",
+    "attention",
+    "answer_loss",
+    "validation_loss",
+)
+CURVE_NAME = "curve.png"
 _VALIDATION_WER = "validation_wer"
+
+
+def plot_run(folder: Path) -> None:
+    """Write the curves of a run into its folder; without any figures there is nothing to draw."""
+    rows = read_metrics(folder) if (folder / METRICS_NAME).is_file() else []
+    if rows:
+        plot_curves(rows, folder / CURVE_NAME)
 
 
 def plot_curves(rows: Sequence[Mapping[str, Any]], path: Path) -> None:
@@ -31,7 +50,8 @@ def plot_curves(rows: Sequence[Mapping[str, Any]], path: Path) -> None:
         right.plot(steps, [100 * rate for rate in rates], "k.-", linewidth=1)
         right.set(ylabel="word error rate, %")
         right.set_ylim(bottom=0)
-    axes.legend()
+    if axes.lines:
+        axes.legend()
     figure.savefig(path, dpi=110)
 
 

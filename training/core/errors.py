@@ -11,5 +11,9 @@ class MissingDataError(CallstreamError):
     """The data folder, the shards or the metrics of a run are not there."""
 
 
+class DivergedTrainingError(CallstreamError):
+    """A figure of a step is no finite number: no further step can mend the parameters."""
+
+
 class LeakingSplitsError(CallstreamError):
     """What is tested on is also trained on."""

@@ -6,11 +6,19 @@ run that was killed and resumed ends like one that was not, if both depend on th
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any, Generic, NamedTuple, Protocol, TypeVar
 
 import msgspec
 
-from training.core.checkpoints import BEST_NAME, CHECKPOINT_NAME, read_checkpoint, write_checkpoint
+from training.core.checkpoints import (
+    BEST_NAME,
+    CHECKPOINT_NAME,
+    METRICS_NAME,
+    read_checkpoint,
+    write_checkpoint,
+)
+from training.core.errors import DivergedTrainingError, MissingDataError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -149,9 +157,11 @@ class TrainingLoop(Generic[Batch]):
         self._best = folder / BEST_NAME if folder is not None and settings.keeps_best else None
         self._validate = validate
         self._watcher: Watcher | None = None
+        self._is_begun = False
 
     def resume(self, saved: Mapping[str, Any]) -> None:
         """Go on from a checkpoint; those of older versions hold no progress."""
+        self._is_begun = True
         self._learner.restore(saved)
         progress = saved.get("progress")
         self.progress = (
@@ -166,12 +176,18 @@ class TrainingLoop(Generic[Batch]):
     ) -> Progress:
         """Learn to the last step, or until the patience is over; return the progress.
 
+        A run that was not resumed removes what an earlier one left in the folder.
+
         Args:
             batches: Of the steps that are left, in order.
             watcher: Is notified of every step and validation.
             is_stopped: Asked before each step; true ends the run with a checkpoint.
+
+        Raises:
+            DivergedTrainingError: A mean of a step is no finite number.
         """
         self._watcher = watcher
+        self._begin()
         is_new = self._learner.step == 0 and self.progress.step < 0
         if is_new and self._settings.validates_start:
             self._measure()
@@ -183,10 +199,20 @@ class TrainingLoop(Generic[Batch]):
         return self.progress
 
     def best_parameters(self) -> dict[str, Tensor] | None:
-        """Return the parameters of the best validation; None where none was kept."""
+        """Return the parameters of the best validation; None where none was kept.
+
+        Raises:
+            MissingDataError: They are not there, or those of another validation are.
+        """
         if self._best is None or self.progress.step < 0:
             return None
-        best: dict[str, Tensor] = read_checkpoint(self._best)["parameters"]
+        saved = read_checkpoint(self._best) if self._best.is_file() else {}
+        if saved.get("step") != self.progress.step:
+            raise MissingDataError(
+                f"{self._best} does not hold the best validation of the run, that after step "
+                f"{self.progress.step}: take further steps with --resume, or begin afresh without"
+            )
+        best: dict[str, Tensor] = saved["parameters"]
         return best
 
     @property
@@ -195,10 +221,23 @@ class TrainingLoop(Generic[Batch]):
         is_last = self._learner.step >= self._settings.steps
         return is_last or self.progress.is_over(self._settings.patience)
 
+    def _begin(self) -> None:
+        if not self._is_begun and self._folder is not None:
+            # first what a run is resumed from
+            for name in (CHECKPOINT_NAME, BEST_NAME, METRICS_NAME):
+                (self._folder / name).unlink(missing_ok=True)
+        self._is_begun = True
+
     def _advance(self, batch: Batch) -> None:
         settings = self._settings
         figures = self._learner.learn(batch)
         step = self._learner.step
+        for name, value in figures.means.items():
+            if not math.isfinite(value):
+                raise DivergedTrainingError(
+                    f"the {name} of step {step} is {value}: look for broken data, or learn at a "
+                    "lower rate; an earlier checkpoint is as it was"
+                )
         if self._watcher is not None:
             self._watcher.advanced(step, settings.steps, figures)
         is_last = step == settings.steps

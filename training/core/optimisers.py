@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any, Literal
 import msgspec
 import torch
 
+from training.core.recipes import below_one, below_zero, not_above_zero
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
@@ -29,6 +31,22 @@ class Schedule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     weight_decay: float = 0.01
     clip_norm: float = 1.0
     method: Literal["adamw", "muon"] = "adamw"
+
+
+def wrong_schedule(schedule: Schedule, table: str) -> list[str]:
+    """Return what is wrong with the numbers of a schedule; ``table`` is its name in the recipe."""
+    never_negative = {
+        f"{table}.{name}": getattr(schedule, name)
+        for name in ("decay_from", "warmup_steps", "weight_decay")
+    }
+    always_positive = {
+        f"{table}.{name}": getattr(schedule, name) for name in ("learning_rate", "clip_norm")
+    }
+    return [
+        *below_one({f"{table}.steps": schedule.steps}),
+        *below_zero(never_negative),
+        *not_above_zero(always_positive),
+    ]
 
 
 def learning_rate_at(step: int, schedule: Schedule) -> float:

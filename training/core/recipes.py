@@ -12,11 +12,12 @@ from models.store.files import is_file_name
 from training.core.errors import RecipeError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from pathlib import Path
 
 R = TypeVar("R", bound=msgspec.Struct)
 _TOO_LARGE = 2**63
+_SEEDS = 2**32  # that the generators of torch and numpy take
 
 
 def read_tables(path: Path, changes: Sequence[str] = ()) -> dict[str, Any]:
@@ -66,6 +67,52 @@ def wrong_name(name: str, setting: str) -> list[str]:
     if is_file_name(name):
         return []
     return [f"{setting}: {name!r} has to name files: letters, digits, - _ and ., not first - or ."]
+
+
+def refuse(complaints: Sequence[str], path: Path) -> None:
+    """Raise one error that holds all complaints about a recipe; none for none.
+
+    Raises:
+        RecipeError: There is a complaint.
+    """
+    if complaints:
+        raise RecipeError(f"the recipe {path} is not valid: {'; '.join(complaints)}")
+
+
+def below_one(settings: Mapping[str, float]) -> list[str]:
+    """Return a complaint about every setting, by name, that is not 1 or more."""
+    return _breaches(settings, "must be 1 or more", lambda value: value >= 1)
+
+
+def below_zero(settings: Mapping[str, float]) -> list[str]:
+    """Return a complaint about every setting, by name, that is not 0 or more."""
+    return _breaches(settings, "must be 0 or more", lambda value: value >= 0)
+
+
+def not_above_zero(settings: Mapping[str, float]) -> list[str]:
+    """Return a complaint about every setting, by name, that is not above 0."""
+    return _breaches(settings, "must be above 0", lambda value: value > 0)
+
+
+def outside_unit(settings: Mapping[str, float]) -> list[str]:
+    """Return a complaint about every setting, by name, that is no probability or share."""
+    return _breaches(settings, "must lie in [0, 1]", lambda value: 0 <= value <= 1)
+
+
+def not_below_one(settings: Mapping[str, float]) -> list[str]:
+    """Return a complaint about every setting, by name, that is no share of less than all."""
+    return _breaches(settings, "must lie in [0, 1)", lambda value: 0 <= value < 1)
+
+
+def wrong_seed(seed: int) -> list[str]:
+    """Return what is wrong with a seed, empty for nothing."""
+    return [] if 0 <= seed < _SEEDS else [f"seed must lie in [0, {_SEEDS})"]
+
+
+def _breaches(
+    settings: Mapping[str, float], rule: str, is_right: Callable[[float], bool]
+) -> list[str]:
+    return [f"{name} {rule}" for name, value in settings.items() if not is_right(value)]
 
 
 def _odd_numbers(content: object, where: str) -> Iterator[str]:

@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import json
 import time
-from collections import defaultdict
-from typing import TYPE_CHECKING, Any
+from collections import Counter, defaultdict
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from models.console import WorkProgress
+from training.core.checkpoints import METRICS_NAME
 from training.core.errors import MissingDataError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Iterator, Mapping
     from pathlib import Path
 
     from training.core.loop import StepFigures
 
-METRICS_NAME = "metrics.jsonl"
+ItemT = TypeVar("ItemT")
 REPORT_STEPS = 25
 
 
@@ -41,19 +42,22 @@ class MetricsLog(WorkProgress):
         self._task = self.add_task(name, total=None, completed=step)
         self._means: defaultdict[str, float] = defaultdict(float)
         self._sums: defaultdict[str, float] = defaultdict(float)
-        self._steps = 0
+        self._counts: Counter[str] = Counter()
         self._since = time.perf_counter()
         _drop_after(path, step)
 
     def advanced(self, step: int, steps: int, figures: StepFigures) -> None:
-        """Take in one step: means are averaged over the steps of a line, sums added up."""
+        """Take in one step: sums are added up over the steps of a line.
+
+        A mean is taken over the steps that have it. The last step always ends a line.
+        """
         for name, value in figures.means.items():
             self._means[name] += value
+            self._counts[name] += 1
         for name, value in figures.sums.items():
             self._sums[name] += value
-        self._steps += 1
         self.update(self._task, completed=step, total=steps)
-        if step % self._report_steps == 0:
+        if step % self._report_steps == 0 or step == steps:
             self._report(step)
 
     def validated(self, step: int, figures: Mapping[str, float]) -> None:
@@ -63,19 +67,25 @@ class MetricsLog(WorkProgress):
     def _report(self, step: int) -> None:
         now = time.perf_counter()
         row: dict[str, float] = {"step": step, "seconds": round(now - self._since, 2)}
-        means = {name: total / self._steps for name, total in self._means.items()}
+        means = {name: total / self._counts[name] for name, total in self._means.items()}
         row |= {name: _rounded(value) for name, value in (means | self._sums).items()}
         self._write(row)
         loss, mean = next(iter(means.items()))
         self.update(self._task, description=f"{loss} loss {mean:.3f}")
         self._means.clear()
         self._sums.clear()
-        self._steps = 0
+        self._counts.clear()
         self._since = now
 
     def _write(self, row: Mapping[str, float]) -> None:
         with self._path.open("a", encoding="utf-8") as lines:
             lines.write(json.dumps(row) + "\n")
+
+
+def tracked_of(total: int, items: Iterable[ItemT], description: str) -> Iterator[ItemT]:
+    """Yield items, of which there are ``total``, and show meanwhile how many of them are done."""
+    with WorkProgress() as progress:
+        yield from progress.track(items, total=total, description=description)
 
 
 def _rounded(value: float) -> float:

@@ -10,9 +10,9 @@ from aiokafka.errors import KafkaTimeoutError
 from faust.types import TP
 
 from stream_app.runtime.agent_runtime import AgentRuntime
+from stream_app.runtime.expiry import Expiry
 from stream_app.settings import Settings
 from stream_app.transport.consumer import ConsumerThread
-from stream_app.transport.log_beginnings import Expiry
 from tests.integration.toy import define
 from tests.support.process_end import unexpected_end
 

@@ -87,7 +87,8 @@ class HearingBatches:
         self._full_samples = positions * SAMPLES_PER_POSITION
         self._lengths = np.array([piece.samples for piece in store.pieces])
         weights = {corpus.name: corpus.weight for corpus in recipe.pieces.corpora}
-        drawn = np.repeat(np.arange(len(store)), [weights[piece.corpus] for piece in store.pieces])
+        self._weights = np.array([weights[piece.corpus] for piece in store.pieces])
+        drawn = np.repeat(np.arange(len(store)), self._weights)
         self._by_length = drawn[np.argsort(self._lengths[drawn], kind="stable")]
         self._groups = _joinable(store.pieces, weights)
 
@@ -126,7 +127,7 @@ class HearingBatches:
         return int(random.integers(hearing.min_tail_ms, hearing.max_tail_ms + 1))
 
     def _alike(self, kind: Kind, tail_ms: int, random: np.random.Generator) -> list[Heard]:
-        """Return pieces of about one length, as many as fill a batch."""
+        """Return pieces of about one length, by weight, as many as fill a batch."""
         middle = int(random.integers(len(self._by_length)))
         first = max(0, min(middle - _NEIGHBOURS // 2, len(self._by_length) - _NEIGHBOURS))
         near = np.unique(self._by_length[first : first + _NEIGHBOURS])
@@ -134,9 +135,9 @@ class HearingBatches:
         count = max(1, int(self._recipe.optimisation.batch_seconds / anchor))
         if kind == "full":
             count = _FULL_CONTEXT_WINDOWS
-        chosen = random.choice(
-            np.unique(near), size=min(count, len(np.unique(near))), replace=False
-        )
+        weights = self._weights[near]
+        shares = weights / weights.sum() if np.ptp(weights) else None
+        chosen = random.choice(near, size=min(count, len(near)), replace=False, p=shares)
         return [
             Heard(
                 self._on_the_line(self._store.samples(int(n)), random),

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Self
 import msgspec
 import numpy as np
 
-from training.core.errors import MissingDataError
+from training.core.errors import MissingDataError, RecipeError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -112,6 +112,7 @@ class PieceStore:
 
     Raises:
         MissingDataError: One of them is not complete.
+        RecipeError: One of them is empty.
     """
 
     def __init__(self, folders: Sequence[Path]) -> None:
@@ -146,6 +147,11 @@ class _Part:
         if not path.is_file():
             raise MissingDataError(f"{folder} holds no pieces")
         index = msgspec.msgpack.decode(path.read_bytes(), type=_Index)
+        if not index.pieces:
+            raise RecipeError(
+                f"{folder} is empty: no piece of the corpus has the lengths of [pieces] and a text "
+                "that the teachers are sure of; change them, or leave the corpus out"
+            )
         self.pieces = index.pieces
         self._audio = np.memmap(folder / _AUDIO, np.int16, "r")
         self._states = np.memmap(folder / _STATES, np.float16, "r").reshape(-1, index.width)

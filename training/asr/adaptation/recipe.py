@@ -6,12 +6,22 @@ from typing import TYPE_CHECKING, Literal
 
 import msgspec
 
-from training.asr.finetuning.recipe import LowRank
-from training.asr.speech.augment import Augmentation
+from training.asr.finetuning.recipe import LowRank, wrong_low_rank
+from training.asr.speech.augment import Augmentation, wrong_augmentation
 from training.core.devices import DeviceName
-from training.core.errors import RecipeError
-from training.core.optimisers import Schedule
-from training.core.recipes import convert_recipe, read_tables
+from training.core.optimisers import Schedule, wrong_schedule
+from training.core.recipes import (
+    below_one,
+    below_zero,
+    convert_recipe,
+    not_above_zero,
+    not_below_one,
+    outside_unit,
+    read_tables,
+    refuse,
+    wrong_name,
+    wrong_seed,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -182,6 +192,62 @@ def read_adaptation_recipe(path: Path, changes: Sequence[str] = ()) -> Adaptatio
         RecipeError: The file, a change or a combination of settings is not valid.
     """
     recipe = convert_recipe(read_tables(path, changes), AdaptationRecipe, path)
+    complaints = [
+        *wrong_name(recipe.name, "name"),
+        *wrong_seed(recipe.seed),
+        *wrong_schedule(recipe.optimisation, "optimisation"),
+        *wrong_augmentation(recipe.hearing.line, "hearing.line"),
+        *wrong_low_rank(recipe.lora),
+        *_wrong_counts(recipe),
+        *_wrong_shares(recipe),
+        *_broken_rules(recipe),
+    ]
+    refuse(complaints, path)
+    return recipe
+
+
+def _wrong_counts(recipe: AdaptationRecipe) -> list[str]:
+    hearing = recipe.hearing
+    counts = {
+        "checkpoint_steps": recipe.checkpoint_steps,
+        "report_steps": recipe.report_steps,
+        "optimisation.readers": recipe.optimisation.readers,
+        "validation.every_steps": recipe.validation.every_steps,
+        "validation.clips": recipe.validation.clips,
+    }
+    least_nothing = {
+        "tokens": recipe.tokens,
+        "teachers.tail_ms": recipe.teachers.tail_ms,
+        "validation.tail_ms": recipe.validation.tail_ms,
+        "hearing.min_tail_ms": hearing.min_tail_ms,
+        "hearing.long_tail_ms": hearing.long_tail_ms,
+        "losses.states": recipe.losses.states,
+        "losses.tokens": recipe.losses.tokens,
+    }
+    for corpus in recipe.pieces.corpora:
+        name = f"pieces.corpora {corpus.name!r}:"
+        counts[f"{name} weight"] = corpus.weight
+        least_nothing |= {f"{name} cut": corpus.cut, f"{name} most": corpus.most}
+    return [
+        *below_one(counts),
+        *below_zero(least_nothing),
+        *not_above_zero({"losses.end_weight": recipe.losses.end_weight}),
+    ]
+
+
+def _wrong_shares(recipe: AdaptationRecipe) -> list[str]:
+    names = ("clean_share", "long_tail_share", "full_share", "joined_share")
+    shares = {f"hearing.{name}": getattr(recipe.hearing, name) for name in names}
+    never_whole = {
+        "hearing.non_speech_share": recipe.hearing.non_speech_share,
+        "hearing.speed": recipe.hearing.speed,
+        "losses.smoothing": recipe.losses.smoothing,
+        "optimisation.average": recipe.optimisation.average,
+    }
+    return [*outside_unit(shares), *not_below_one(never_whole)]
+
+
+def _broken_rules(recipe: AdaptationRecipe) -> list[str]:
     pieces, hearing = recipe.pieces, recipe.hearing
     rules = {
         "pieces.corpora names no corpus": not pieces.corpora,
@@ -198,15 +264,14 @@ def read_adaptation_recipe(path: Path, changes: Sequence[str] = ()) -> Adaptatio
         ),
         "blend must lie in (0, 1]": not 0 < recipe.blend <= 1,
         "blend_with = 'start' needs a start": recipe.blend_with == "start" and not recipe.start,
-        "hearing.non_speech_share must lie in [0, 1)": not 0 <= hearing.non_speech_share < 1,
-        "pieces.corpora: a weight must be 1 or more": any(c.weight < 1 for c in pieces.corpora),
+        "pieces.corpora: one that is neither cut nor taken whole gives no pieces": any(
+            not corpus.cut and not corpus.whole for corpus in pieces.corpora
+        ),
+        "parts names nothing that learns": recipe.method == "full" and not recipe.parts,
         "hearing.min_tail_ms must not exceed max_tail_ms": hearing.min_tail_ms
         > hearing.max_tail_ms,
         "optimisation.batch_seconds must exceed pieces.max_seconds": (
             recipe.optimisation.batch_seconds <= pieces.max_seconds
         ),
     }
-    for text, is_broken in rules.items():
-        if is_broken:
-            raise RecipeError(f"the recipe {path} is not valid: {text}")
-    return recipe
+    return [text for text, is_broken in rules.items() if is_broken]

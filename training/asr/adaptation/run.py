@@ -16,6 +16,7 @@ import msgspec
 from models.asr.checkpoints.checkpoint import EMBEDDING
 from models.asr.checkpoints.hugging_face import openai_state
 from training.asr.adaptation.hearing import HearingBatches
+from training.asr.adaptation.sources import check_corpora
 from training.asr.adaptation.student import Student
 from training.asr.adaptation.teaching import prepare_pieces
 from training.asr.adaptation.watching import WORD_ERROR_RATE, Watch
@@ -28,21 +29,20 @@ from training.asr.finetuning.results import write_weights
 from training.asr.finetuning.spelling import Speller
 from training.asr.speech.augment import Background
 from training.asr.speech.non_speech import HELD_OUT_MUSIC
-from training.core.checkpoints import CHECKPOINT_NAME, read_checkpoint
-from training.core.curves import plot_curves
-from training.core.errors import MissingDataError, RecipeError
+from training.core.checkpoints import CHECKPOINT_NAME, METRICS_NAME, read_kept_checkpoint
+from training.core.curves import plot_run
+from training.core.errors import RecipeError
 from training.core.loop import LoopSettings, TrainingLoop
-from training.core.run_metrics import METRICS_NAME, MetricsLog, read_metrics
+from training.core.run_metrics import MetricsLog, read_metrics
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
+    from training.asr.adaptation.hearing import HeardBatch
     from training.asr.adaptation.recipe import AdaptationRecipe
     from training.asr.finetuning.base import BaseWeights
     from training.asr.speech.folders import SpeechFolders
-
-CURVE_NAME = "curve.png"
 
 
 class AdaptedWeights(msgspec.Struct, frozen=True):
@@ -73,19 +73,34 @@ def adapt(
 
     Raises:
         RecipeError: A setting does not fit the weights, the device or the checkpoint.
-        MissingDataError: A corpus or the held-out sets are not there.
+        MissingDataError: A corpus, the held-out sets or the checkpoint to go on from are missing.
         ModelNotFoundError: A teacher is not there.
     """
     run = folders.work / recipe.name
+    check_corpora(recipe.pieces.corpora, folders)
     base = load_base(recipe.teachers.model)
     kept = kept_tokens(recipe, base, folders)
-    store = prepare_pieces(recipe, folders)
     small = replace(base, checkpoint=cut_vocabulary(base.checkpoint, kept))
     student, speller = Student(recipe, small), Speller(small)
-    run.mkdir(parents=True, exist_ok=True)
-    positions = base.dims["n_audio_ctx"]
     background = Background(folders.augment, without=HELD_OUT_MUSIC)
-    batches = HearingBatches(recipe, store, speller, background, positions)
+    loop = _prepared_loop(recipe, folders, student, speller)
+    if resume:
+        loop.resume(read_kept_checkpoint(run / CHECKPOINT_NAME, "begin without --resume"))
+    store = prepare_pieces(recipe, folders)  # hours: whatever can be wrong before is known by now
+    batches = HearingBatches(recipe, store, speller, background, base.dims["n_audio_ctx"])
+    run.mkdir(parents=True, exist_ok=True)
+    figures = _learn(recipe, loop, batches, student, run)
+    student.put(student.parameters())
+    student.blend(recipe.blend)
+    weights = write_student(student, base, kept, recipe, out)
+    plot_run(run)
+    return AdaptedWeights(weights, student.step, figures)
+
+
+def _prepared_loop(
+    recipe: AdaptationRecipe, folders: SpeechFolders, student: Student, speller: Speller
+) -> TrainingLoop[HeardBatch]:
+    """Return the loop of a run whose student has the parameters that it begins with."""
     settings = LoopSettings(
         steps=recipe.optimisation.steps,
         checkpoint_steps=recipe.checkpoint_steps,
@@ -94,30 +109,29 @@ def adapt(
         keeps_best=False,  # the last step's running mean is written
     )
     watch = Watch(recipe.validation, folders.real_test, student, speller)
-    loop = TrainingLoop(student, settings, run, validate=watch)
     if recipe.start:
         begin_with(student, recipe.start, folders)
         if recipe.blend_with == "start":
             student.remember()
-    if resume:
-        loop.resume(_saved(run / CHECKPOINT_NAME, "begin without --resume"))
+    return TrainingLoop(student, settings, folders.work / recipe.name, validate=watch)
+
+
+def _learn(
+    recipe: AdaptationRecipe,
+    loop: TrainingLoop[HeardBatch],
+    batches: HearingBatches,
+    student: Student,
+    run: Path,
+) -> dict[str, float]:
+    """Run the loop and return the figures of the last validation."""
     metrics = MetricsLog(
         run / METRICS_NAME, recipe.name, step=student.step, report_steps=recipe.report_steps
     )
-    readers = recipe.optimisation.readers
-    with (
-        metrics,
-        closing(read_ahead(batches.make, student.step, settings.steps, readers)) as upcoming,
-    ):
+    steps, readers = recipe.optimisation.steps, recipe.optimisation.readers
+    with metrics, closing(read_ahead(batches.make, student.step, steps, readers)) as upcoming:
         loop.run(upcoming, metrics)
-    student.put(student.parameters())
-    student.blend(recipe.blend)
-    rows = read_metrics(run)
-    plot_curves(rows, run / CURVE_NAME)
-    figures = [row for row in rows if WORD_ERROR_RATE in row][-1]
-    weights = write_student(student, base, kept, recipe, out)
-    rates = {name: rate for name, rate in figures.items() if name != "step"}
-    return AdaptedWeights(weights, student.step, rates)
+    figures = [row for row in read_metrics(run) if WORD_ERROR_RATE in row][-1]
+    return {name: rate for name, rate in figures.items() if name != "step"}
 
 
 def kept_tokens(
@@ -150,7 +164,7 @@ def begin_with(student: Student, start: str, folders: SpeechFolders) -> None:
         ModelNotFoundError: No such weights.
     """
     if PurePath(start).name == CHECKPOINT_NAME:
-        saved = _saved(folders.work / start, "run the recipe that writes it first")
+        saved = read_kept_checkpoint(folders.work / start, "run the recipe that writes it first")
         student.put(saved["parameters"])
         return
     state, _ = load_base(start).network_state()
@@ -191,9 +205,3 @@ def write_student(
     )
     settled = type(base)(base.checkpoint, manifest, base.folder)
     return write_weights({**tensors, EMBEDDING: embedding}, settled, Output(), out / recipe.name)
-
-
-def _saved(path: Path, remedy: str) -> dict[str, Any]:
-    if not path.is_file():
-        raise MissingDataError(f"{path} is not there: {remedy}")
-    return read_checkpoint(path)

@@ -14,10 +14,11 @@ from models.asr.writing.normalisation import normalise
 from models.audio.samples import SAMPLE_RATE_HZ
 from training.asr.finetuning.clips import from_line_rate
 from training.asr.speech.audio_files import read_mono
-from training.asr.speech.real_speech import list_clips
+from training.asr.speech.real_speech import list_clips, read_manifest
 from training.asr.speech.utterances import SpeechPool
 from training.asr.synthesis.grammar import PROPER_NAMES
 from training.asr.synthesis.small_talk import SPOKEN_NAMES
+from training.asr.synthesis.speech_folder import check_speech
 from training.core.errors import MissingDataError, RecipeError
 
 if TYPE_CHECKING:
@@ -62,23 +63,41 @@ class SourceClip(msgspec.Struct, frozen=True):
     samples: FloatArray
 
 
+def check_corpora(corpora: Sequence[Corpus], folders: SpeechFolders) -> None:
+    """Make sure that the corpora of a recipe can be read, before hours are spent on the first.
+
+    Raises:
+        RecipeError: There is no such corpus.
+        MissingDataError: One is not in the data folder, or its synthesis is not complete.
+    """
+    for corpus in corpora:
+        if corpus.name == SYNTHETIC:
+            check_speech(folders.synthetic)
+            continue
+        if corpus.name not in _ARCHIVES:
+            raise RecipeError(
+                f"pieces.corpora: {corpus.name!r} is not one of "
+                f"{', '.join([*_ARCHIVES, SYNTHETIC])}"
+            )
+        folder = folders.recordings / corpus.name
+        if not folder.is_dir():
+            raise MissingDataError(f"{folder} is not there: --data must name the data folder")
+        if not (folder / _ARCHIVES[corpus.name]).is_file():
+            raise MissingDataError(f"{folder / _ARCHIVES[corpus.name]} is not there")
+
+
 def read_source(corpus: Corpus, folders: SpeechFolders) -> Iterator[SourceClip]:
     """Yield the recordings of a corpus that may be trained on.
 
     Raises:
         RecipeError: There is no such corpus.
-        MissingDataError: It is not in the data folder.
+        MissingDataError: It is not in the data folder, or its synthesis is not complete.
     """
+    check_corpora([corpus], folders)
     if corpus.name == SYNTHETIC:
         yield from _synthetic(corpus, folders)
         return
-    if corpus.name not in _ARCHIVES:
-        raise RecipeError(
-            f"pieces.corpora: {corpus.name!r} is not one of {', '.join([*_ARCHIVES, SYNTHETIC])}"
-        )
     folder = folders.recordings / corpus.name
-    if not folder.is_dir():
-        raise MissingDataError(f"{folder} is not there: --data must name the data folder")
     known = _trainable(corpus.name, folders.recordings)
     names = sorted(known)
     chosen = {names[n] for n in _evenly(len(names), corpus.most)}
@@ -100,7 +119,7 @@ def _trainable(corpus: str, recordings: Path) -> Mapping[str, tuple[str, str]]:
             for clip in clips
             if not clip.is_test
         }
-    rows = _rows(recordings / corpus / "manifest.tsv")
+    rows = list(read_manifest(recordings / corpus / "manifest.tsv"))
     if corpus == "librispeech":
         return {row["file"]: (row["speaker"], "") for row in rows if row["role"] == "train"}
     if corpus == "picovoice_barista":
@@ -113,18 +132,8 @@ def _trainable(corpus: str, recordings: Path) -> Mapping[str, tuple[str, str]]:
     }
 
 
-def _rows(path: Path) -> list[dict[str, str]]:
-    header, *lines = path.read_text("utf-8").splitlines()
-    names = header.split("\t")
-    return [dict(zip(names, line.split("\t"), strict=True)) for line in lines]
-
-
 def _synthetic(corpus: Corpus, folders: SpeechFolders) -> Iterator[SourceClip]:
     pool = SpeechPool([folders.synthetic])
-    if not len(pool):
-        raise MissingDataError(
-            f"{folders.synthetic} holds no speech: make it with `callstream train asr-synthesise`"
-        )
     for number in _evenly(len(pool), corpus.most):
         utterance = pool.utterances[number]
         is_styled = utterance.text[:1].isupper() and utterance.text[-1:] in _ENDS

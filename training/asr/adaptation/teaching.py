@@ -17,9 +17,10 @@ from models.asr.core.requests import DecodeOptions
 from models.asr.engine import load_engine
 from models.audio.samples import SAMPLE_RATE_HZ
 from models.console import tracked
+from training.asr.adaptation.fingerprints import corpus_fingerprint, weights_fingerprint
 from training.asr.adaptation.pauses import cut_at_pauses
 from training.asr.adaptation.piece_store import PieceStore, PieceWriter, is_complete
-from training.asr.adaptation.sources import SYNTHETIC, read_source
+from training.asr.adaptation.sources import SYNTHETIC, check_corpora, read_source
 from training.asr.finetuning.base import load_base
 from training.asr.finetuning.network import build_network, encode
 from training.asr.finetuning.spelling import normalised
@@ -138,9 +139,10 @@ def prepare_pieces(recipe: AdaptationRecipe, folders: SpeechFolders) -> PieceSto
 
     Raises:
         MissingDataError: A corpus is not there.
-        RecipeError: There is no such corpus.
+        RecipeError: There is no such corpus, or nothing of it can be used.
         ModelNotFoundError: A teacher is not there.
     """
+    check_corpora(recipe.pieces.corpora, folders)
     makers = _PieceMakers(recipe, folders)
     return PieceStore([makers.prepared(corpus) for corpus in recipe.pieces.corpora])
 
@@ -161,8 +163,12 @@ class _PieceMakers:
         return Writer(self._recipe)
 
     def prepared(self, corpus: Corpus) -> Path:
-        """Return the folder of a corpus's complete store."""
-        key = store_key(self._recipe, corpus)
+        """Return the folder of a corpus's complete store.
+
+        Raises:
+            RecipeError: Nothing of the corpus can be used.
+        """
+        key = store_key(self._recipe, corpus, self._folders)
         folder = self._folders.work / "pieces" / f"{corpus.name}-{key[:_KEY_LETTERS]}"
         if not is_complete(folder, key):
             dropped = 0
@@ -176,14 +182,21 @@ class _PieceMakers:
                     states = self._teacher.states(samples)
                     store.add(clip.corpus, clip.speaker, text, (samples, states))
                 log.info("pieces.written", corpus=corpus.name, kept=len(store), dropped=dropped)
+        PieceStore([folder])  # an empty one is an error before the next corpus is read
         return folder
 
 
-def store_key(recipe: AdaptationRecipe, corpus: Corpus) -> str:
-    """Return what tells the pieces of a corpus from those of other teachers, lengths or cuts."""
+def store_key(recipe: AdaptationRecipe, corpus: Corpus, folders: SpeechFolders) -> str:
+    """Return what tells the pieces of a corpus from those of other audio, teachers or cuts."""
+    teachers = recipe.teachers
+    files = (
+        corpus_fingerprint(corpus.name, folders),
+        weights_fingerprint(teachers.model),
+        weights_fingerprint(teachers.writer),
+    )
     pieces = msgspec.structs.replace(recipe.pieces, corpora=())
     corpus = msgspec.structs.replace(corpus, weight=1)
-    deciding = (recipe.teachers, pieces, corpus, recipe.seed, _CUTTING)
+    deciding = (teachers, pieces, corpus, recipe.seed, _CUTTING, files)
     return hashlib.sha256(msgspec.json.encode(deciding)).hexdigest()
 
 

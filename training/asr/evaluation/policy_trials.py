@@ -8,7 +8,7 @@ import jiwer
 import msgspec
 
 from models.asr.core.hypothesis import Hypothesis, Word, bare_text
-from models.asr.core.policy import PolicyConfig
+from models.asr.core.policy import DEFAULT_POLICY, PolicyConfig
 from models.asr.partials.policies import make_policy
 
 if TYPE_CHECKING:
@@ -52,9 +52,15 @@ def try_policies(utterances: Sequence[Sequence[Hypothesis]]) -> tuple[PolicyTria
 
 
 def choose_guard(trials: Sequence[PolicyTrial]) -> PolicyConfig:
-    """Return the fastest policy that keeps at least the share that local agreement keeps."""
-    agreement = trials[0]
-    as_good = [trial for trial in trials if trial.kept_share >= agreement.kept_share]
+    """Return the fastest policy that keeps at least the share that local agreement keeps.
+
+    One that commits nothing is neither fast nor right; where all are, the default is as good.
+    """
+    committing = [trial for trial in trials if trial.committed]
+    if not committing:
+        return DEFAULT_POLICY
+    wanted = min(trials[0].kept_share, max(trial.kept_share for trial in committing))
+    as_good = [trial for trial in committing if trial.kept_share >= wanted]
     return min(as_good, key=lambda trial: trial.delay_ms).policy
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
 import numpy as np
@@ -11,10 +11,12 @@ from training.asr.evaluation.word_errors import Score, load_recogniser, score, s
 from training.asr.speech.augment import Background, non_speech
 from training.asr.speech.bundled_call import demo_call_recordings
 from training.asr.speech.utterances import SpeechPool
+from training.core.errors import MissingDataError
 from training.core.json_files import write_json
+from training.core.run_metrics import tracked_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
     from pathlib import Path
 
     from training.asr.evaluation.word_errors import Recogniser
@@ -45,35 +47,63 @@ def evaluate_weights(weights: Path, folders: SpeechFolders, demo_call: Path) -> 
         weights: A checkpoint.
         folders: With the held-out sets that the training made.
         demo_call: Folder of the demo call.
+
+    Raises:
+        MissingDataError: The unheard voices or the noises are not there.
     """
+    voices, background = unheard_voices(folders), Background(folders.augment)
     recognise = load_recogniser(str(weights), "torch")
     scores: dict[str, Score] = {}
-    for name, recordings, through_line in _sets(folders, demo_call):
-        scores[name], pairs = score(recognise, recordings, through_line=through_line)
+    for one in _sets(voices, folders, demo_call):
+        recordings = tracked_of(one.size, one.recordings, one.name)
+        scores[one.name], pairs = score(recognise, recordings, through_line=one.through_line)
         content = [{"said": said, "heard": text} for said, text in pairs]
-        write_json(folders.work / "heard" / f"{name}.json", content)
-    return Evaluation(scores, _evaluate_silence(recognise, folders))
+        write_json(folders.work / "heard" / f"{one.name}.json", content)
+    return Evaluation(scores, _evaluate_silence(recognise, voices, background))
 
 
-def _sets(
-    folders: SpeechFolders, demo_call: Path
-) -> Iterator[tuple[str, Iterator[Recording], bool]]:
-    """Yield name, recordings, and whether they are to go through a telephone line."""
-    yield "demo_call", demo_call_recordings(demo_call), False
-    if folders.voices.is_dir():
-        yield "unheard_voices", SpeechPool([folders.voices]).recordings(), True
+def unheard_voices(folders: SpeechFolders) -> SpeechPool:
+    """Return the evaluation set of unheard voices.
+
+    Raises:
+        MissingDataError: It is not there.
+    """
+    voices = SpeechPool([folders.voices])
+    if not len(voices):
+        raise MissingDataError(
+            f"{folders.voices} holds no speech: make it with `callstream train asr-synthesise`"
+        )
+    return voices
+
+
+class _Set(NamedTuple):
+    """A set to measure on, and whether it is to go through a telephone line."""
+
+    name: str
+    size: int
+    recordings: Iterable[Recording]
+    through_line: bool
+
+
+def _sets(voices: SpeechPool, folders: SpeechFolders, demo_call: Path) -> Iterator[_Set]:
+    call = list(demo_call_recordings(demo_call))
+    yield _Set("demo_call", len(call), call, through_line=False)
+    yield _Set("unheard_voices", len(voices), voices.recordings(), through_line=True)
     for folder in sorted(folders.real_test.glob("*")):
-        yield folder.name, SpeechPool([folder]).recordings(), True
+        pool = SpeechPool([folder])
+        if len(pool):
+            yield _Set(folder.name, len(pool), pool.recordings(), through_line=True)
 
 
-def _evaluate_silence(recognise: Recogniser, folders: SpeechFolders) -> dict[str, float]:
-    background = Background(folders.augment)
+def _evaluate_silence(
+    recognise: Recogniser, voices: SpeechPool, background: Background
+) -> dict[str, float]:
     random = np.random.default_rng(SILENCE_SEED)
     silent = [
         non_speech(int(random.integers(4_000, 48_000)), background, random)
         for _ in range(SILENT_WINDOWS)
     ]
-    spoken = [recording.samples for recording in SpeechPool([folders.voices]).recordings()]
+    spoken = [recording.samples for recording in voices.recordings()]
     return {
         "without_speech": share_rejected(recognise, silent),
         "with_speech": share_rejected(recognise, spoken),

@@ -166,8 +166,17 @@ class TrainingBatches:
         settings = self._recipe.data
         if random.random() >= settings.telephone_share:
             return samples
-        line = augment(to_line_rate(samples), settings.augmentation, self._background, random)
+        line = augment(
+            to_line_rate(samples),
+            settings.augmentation,
+            self._background,
+            random,
+            other=self._other_party(random) if settings.augmentation.echo_probability else None,
+        )
         return from_line_rate(line)
+
+    def _other_party(self, random: np.random.Generator) -> FloatArray:
+        return to_line_rate(self._clips[int(random.integers(len(self._clips)))].clip.read())
 
 
 def validation_batches(

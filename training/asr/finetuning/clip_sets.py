@@ -47,18 +47,17 @@ class ClipSets:
         self._speller = speller
         self._data = data
         self._window = Window(positions, manifest.encoder_context == "cut", manifest.pad_ms)
-        self._longest_s = min(
-            recipe.data.max_seconds, positions * SAMPLES_PER_POSITION / SAMPLE_RATE_HZ
-        )
+        context_s = positions * SAMPLES_PER_POSITION / SAMPLE_RATE_HZ
         background = data / recipe.data.background if recipe.data.background else None
         self.batches = TrainingBatches(
             recipe,
-            self._read(recipe.data.train),
+            self._read(recipe.data.train, min(recipe.data.max_seconds, context_s)),
             self._window,
             base.dims["n_mels"],
             Background(background),
         )
-        self._validated = self._read(recipe.data.validation) if recipe.data.validation else None
+        validation = recipe.data.validation
+        self._validated = self._read(validation, context_s) if validation else None
 
     def validator(self, tuner: Tuner) -> Validator | None:
         """Return what measures a network on the validation set; None without one."""
@@ -66,10 +65,10 @@ class ClipSets:
             return None
         return Validator(tuner, self._recipe, self._validated, self._speller, self._window)
 
-    def _read(self, sources: Sequence[str]) -> list[TokenisedClip]:
+    def _read(self, sources: Sequence[str], longest_s: float) -> list[TokenisedClip]:
         """Return clips with their tokens; too long ones and unwritable ones are left out."""
         clips = read_clips(sources, self._data, language=self._recipe.data.language)
-        short = [clip for clip in clips if clip.seconds <= self._longest_s]
+        short = [clip for clip in clips if clip.seconds <= longest_s]
         rows = [(clip, self._speller.row(clip)) for clip in short]
         kept = [TokenisedClip(clip, row) for clip, row in rows if row is not None]
         log.info(

@@ -22,6 +22,7 @@ import soundfile
 import soxr
 
 from models.audio.samples import SAMPLE_RATE_HZ
+from schemas.errors import AudioFormatError
 from training.asr.finetuning.recipe import WINDOW_SECONDS
 from training.asr.speech.audio_files import read_mono
 from training.asr.speech.utterances import SAMPLE_RATE_HZ as LINE_RATE_HZ
@@ -33,6 +34,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from models.audio.samples import FloatArray
+
+_LEAST_OF_LENGTH, _SPARE_SECONDS = 0.9, 0.1  # MP3 files do not know their length exactly
 
 
 class ManifestRow(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -53,7 +56,8 @@ class Clip(msgspec.Struct, frozen=True):
         text: What is said; empty where nobody speaks.
         language: A code of Whisper.
         seconds: How long it is.
-        read: Returns the samples, mono at 16 kHz.
+        read: Returns the samples, mono at 16 kHz; a `MissingDataError` names the location of broken
+            audio.
     """
 
     location: str
@@ -112,7 +116,7 @@ def _read_shard(pool: SpeechPool, index: int) -> FloatArray:
 
 def _rows(manifest: Path, language: str) -> Iterator[Clip]:
     try:
-        lines = manifest.read_text("utf-8").splitlines()
+        lines = manifest.read_text("utf-8").split("\n")  # a text may hold other line separators
     except (OSError, UnicodeDecodeError) as error:
         raise MissingDataError(f"the manifest {manifest} cannot be read: {error}") from error
     for number, line in enumerate(lines, 1):
@@ -140,5 +144,18 @@ def _clip(row: ManifestRow, folder: Path, location: str, language: str) -> Clip:
             f"{location}: {length:.1f} s; Whisper takes {WINDOW_SECONDS:.0f} at most: "
             "cut it with start_ms and end_ms"
         )
-    read = partial(read_mono, path, SAMPLE_RATE_HZ, start_ms=row.start_ms, end_ms=row.end_ms)
+    read = partial(_read_row, row, path, location, length)
     return Clip(location, row.text, row.language or language, length, read)
+
+
+def _read_row(row: ManifestRow, path: Path, location: str, seconds: float) -> FloatArray:
+    try:
+        samples = read_mono(path, SAMPLE_RATE_HZ, start_ms=row.start_ms, end_ms=row.end_ms)
+    except AudioFormatError as error:
+        raise MissingDataError(f"{location}: {error}") from error
+    found = len(samples) / SAMPLE_RATE_HZ
+    if found < _LEAST_OF_LENGTH * seconds - _SPARE_SECONDS:
+        raise MissingDataError(
+            f"{location}: {path} ends early: it says {seconds:.1f} s, and {found:.1f} s are there"
+        )
+    return samples

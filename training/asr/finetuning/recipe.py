@@ -6,11 +6,20 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import msgspec
 
-from training.asr.speech.augment import Augmentation
+from training.asr.speech.augment import Augmentation, wrong_augmentation
 from training.core.devices import DeviceName
-from training.core.errors import RecipeError
-from training.core.optimisers import Schedule
-from training.core.recipes import convert_recipe
+from training.core.optimisers import Schedule, wrong_schedule
+from training.core.recipes import (
+    below_one,
+    below_zero,
+    convert_recipe,
+    not_above_zero,
+    not_below_one,
+    outside_unit,
+    refuse,
+    wrong_name,
+    wrong_seed,
+)
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -175,14 +184,31 @@ def fine_tune_recipe(content: dict[str, Any], path: Path) -> FineTuneRecipe:
         RecipeError: A setting or a combination of settings is not valid.
     """
     recipe = convert_recipe(content, FineTuneRecipe, path)
-    for complaint in _complaints(recipe, content):
-        raise RecipeError(f"the recipe {path} is not valid: {complaint}")
+    complaints = [
+        *wrong_name(recipe.name, "name"),
+        *wrong_seed(recipe.seed),
+        *wrong_schedule(recipe.optimisation, "optimisation"),
+        *wrong_augmentation(recipe.data.augmentation, "data.augmentation"),
+        *wrong_low_rank(recipe.lora),
+        *_wrong_numbers(recipe),
+        *_broken_rules(recipe, content),
+    ]
+    refuse(complaints, path)
     return recipe
 
 
-def _complaints(recipe: FineTuneRecipe, content: dict[str, Any]) -> list[str]:
+def wrong_low_rank(settings: LowRank) -> list[str]:
+    """Return what is wrong with the table ``[lora]``."""
+    return [
+        *below_one({"lora.rank": settings.rank}),
+        *not_above_zero({"lora.alpha": settings.alpha}),
+        *not_below_one({"lora.dropout": settings.dropout}),
+        *([] if settings.targets else ["lora.targets names no layer"]),
+    ]
+
+
+def _wrong_numbers(recipe: FineTuneRecipe) -> list[str]:
     counts = {
-        "optimisation.steps": recipe.optimisation.steps,
         "optimisation.batch_clips": recipe.optimisation.batch_clips,
         "optimisation.accumulate": recipe.optimisation.accumulate,
         "optimisation.readers": recipe.optimisation.readers,
@@ -190,10 +216,23 @@ def _complaints(recipe: FineTuneRecipe, content: dict[str, Any]) -> list[str]:
         "validation.batch_clips": recipe.validation.batch_clips,
         "checkpoint_steps": recipe.checkpoint_steps,
         "report_steps": recipe.report_steps,
-        "lora.rank": recipe.lora.rank,
     }
+    masks = msgspec.structs.asdict(recipe.spectrogram)
+    least_nothing = {
+        "base.pad_ms": recipe.base.pad_ms,
+        "validation.patience": recipe.validation.patience,
+        "validation.clips": recipe.validation.clips,
+        **{f"spectrogram.{name}": value for name, value in masks.items()},
+    }
+    return [
+        *below_one(counts),
+        *below_zero(least_nothing),
+        *outside_unit({"data.telephone_share": recipe.data.telephone_share}),
+    ]
+
+
+def _broken_rules(recipe: FineTuneRecipe, content: dict[str, Any]) -> list[str]:
     is_lora = recipe.method == "lora"
-    wrong = [f"{name} must be 1 or more" for name, count in counts.items() if count < 1]
     rules = {
         "data.train names no manifest": not recipe.data.train,
         "freeze is for method 'full'; adapters leave every layer as it is": is_lora
@@ -209,4 +248,4 @@ def _complaints(recipe: FineTuneRecipe, content: dict[str, Any]) -> list[str]:
             0 < recipe.data.max_seconds <= WINDOW_SECONDS
         ),
     }
-    return wrong + [text for text, is_broken in rules.items() if is_broken]
+    return [text for text, is_broken in rules.items() if is_broken]

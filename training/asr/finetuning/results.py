@@ -17,6 +17,7 @@ from training.asr.finetuning.network import build_network
 from training.asr.whisper.tokenizers import openai_tokenizer
 from training.asr.whisper.vocabulary import TOKEN_EMBEDDING, whole_embedding
 from training.core.checkpoints import write_checkpoint
+from training.core.errors import RecipeError
 from training.core.json_files import write_json
 
 if TYPE_CHECKING:
@@ -55,9 +56,26 @@ def convert_weights(source: str, settings: Output, target: Path) -> Path:
         source: A name of openai-whisper, a ``.pt`` file or a Hugging Face folder.
         settings: The format.
         target: Without the suffix of a file.
+
+    Raises:
+        RecipeError: The format cannot say how the weights want their audio.
     """
     base = load_base(source)
+    check_context(base, settings)
     return write_weights(base.tensors, base, settings, target)
+
+
+def check_context(base: BaseWeights, settings: Output) -> None:
+    """Make sure that a format says how the encoder's context is cut.
+
+    Raises:
+        RecipeError: It does not.
+    """
+    if settings.format == "huggingface" and base.manifest.encoder_context == "cut":
+        raise RecipeError(
+            "format 'huggingface': transformers pads every clip to 30 s, so that weights "
+            "trained with a cut context need format 'openai', whose manifest says so"
+        )
 
 
 def write_weights(

@@ -4,22 +4,22 @@ from __future__ import annotations
 
 from contextlib import closing
 from itertools import islice
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import msgspec
 
 from training.asr.finetuning.base import BaseWeights, load_base
 from training.asr.finetuning.batches import read_ahead
 from training.asr.finetuning.clip_sets import ClipSets
-from training.asr.finetuning.results import write_tuned
+from training.asr.finetuning.results import check_context, write_tuned
 from training.asr.finetuning.spelling import Speller
 from training.asr.finetuning.tuner import Tuner
 from training.asr.finetuning.validation import WORD_ERROR_RATE
-from training.core.checkpoints import CHECKPOINT_NAME, read_checkpoint
-from training.core.curves import plot_curves
-from training.core.errors import MissingDataError, RecipeError
+from training.core.checkpoints import CHECKPOINT_NAME, METRICS_NAME, read_kept_checkpoint
+from training.core.curves import plot_run
+from training.core.errors import RecipeError
 from training.core.loop import LoopSettings, Progress, TrainingLoop
-from training.core.run_metrics import METRICS_NAME, MetricsLog, read_metrics
+from training.core.run_metrics import MetricsLog
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -27,8 +27,6 @@ if TYPE_CHECKING:
 
     from training.asr.finetuning.batches import ClipBatch, TrainingBatches
     from training.asr.finetuning.recipe import FineTuneRecipe
-
-CURVE_NAME = "curve.png"
 
 
 class TunedWeights(msgspec.Struct, frozen=True):
@@ -69,9 +67,10 @@ def fine_tune(
     work.mkdir(parents=True, exist_ok=True)
     tuner = Tuner(recipe, base)
     best = _learn(recipe, clips, tuner, work, resume=resume)
-    plot_curves(read_metrics(work), work / CURVE_NAME)
+    weights = write_tuned(tuner, base, recipe.output, out / recipe.name)
+    plot_run(work)
     step, rate = (best.step, best.figures[WORD_ERROR_RATE]) if best else (tuner.step, None)
-    return TunedWeights(write_tuned(tuner, base, recipe.output, out / recipe.name), step, rate)
+    return TunedWeights(weights, step, rate)
 
 
 def _learn(
@@ -87,7 +86,7 @@ def _learn(
     )
     loop = TrainingLoop(tuner, settings, work, validate=clips.validator(tuner))
     if resume:
-        loop.resume(_saved(work / CHECKPOINT_NAME))
+        loop.resume(read_kept_checkpoint(work / CHECKPOINT_NAME, "run without --resume"))
     metrics = MetricsLog(
         work / METRICS_NAME, recipe.name, step=tuner.step, report_steps=recipe.report_steps
     )
@@ -111,12 +110,6 @@ def _read_steps(
             yield step
 
 
-def _saved(path: Path) -> dict[str, Any]:
-    if not path.is_file():
-        raise MissingDataError(f"there is no checkpoint {path}: run without --resume")
-    return read_checkpoint(path)
-
-
 def _in_context(base: BaseWeights, recipe: FineTuneRecipe) -> BaseWeights:
     """Return the base with a manifest that says how the run treats the encoder's context."""
     context = recipe.base.encoder_context
@@ -129,11 +122,7 @@ def _in_context(base: BaseWeights, recipe: FineTuneRecipe) -> BaseWeights:
 
 def _check_output(recipe: FineTuneRecipe, base: BaseWeights) -> None:
     output = recipe.output
-    if output.format == "huggingface" and base.manifest.encoder_context == "cut":
-        raise RecipeError(
-            "output.format 'huggingface': transformers pads every clip to 30 s, so that weights "
-            "trained with a cut context need format 'openai', whose manifest says so"
-        )
+    check_context(base, output)
     if output.adapter == "separate" and base.is_cut:
         raise RecipeError(
             "output.adapter 'separate': the base's vocabulary is a part of Whisper's, so that no "

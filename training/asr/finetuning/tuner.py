@@ -88,7 +88,8 @@ class Tuner:
             self._hold_constant()
         means = {"token": loss, "learning_rate": learning_rate_at(self.step, settings)}
         self.step += 1
-        return StepFigures(means | ({"norm": norm} if math.isfinite(norm) else {}), _sizes(batches))
+        is_skipped = self._scaler.is_enabled() and not math.isfinite(norm)
+        return StepFigures(means | ({} if is_skipped else {"norm": norm}), _sizes(batches))
 
     def disable_dropout(self) -> None:
         """Compute without dropout until the next step."""

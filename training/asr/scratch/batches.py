@@ -276,7 +276,11 @@ class BatchMaker:
             [np.zeros(_samples(lead_ms), np.float32), item.samples,
              np.zeros(_samples(tail_ms), np.float32)]
         )  # fmt: skip
-        item.samples = augment(samples, stage.augmentation, self._background, random)
+        other = None
+        if stage.augmentation.echo_probability:
+            pool = self._synthetic.pool
+            other = pool.samples(int(random.integers(len(pool))))
+        item.samples = augment(samples, stage.augmentation, self._background, random, other=other)
         item.word_spans_ms = tuple((a + lead_ms, b + lead_ms) for a, b in item.word_spans_ms)
         item.phone_borders_ms = tuple(border + lead_ms for border in item.phone_borders_ms)
         return item

@@ -119,7 +119,7 @@ def _card(recipe: Recipe, file_name: str, sha256: str) -> WeightsCard:
         language="en",
         sample_rate_hz=16_000,
         licence=WEIGHTS_LICENCE,
-        recipe="training/asr/recipes/micro.toml",
+        recipe=recipe.name,
         step=0,
         figures={},
     )

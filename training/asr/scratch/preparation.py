@@ -11,9 +11,16 @@ import msgspec
 from training.asr.speech.real_speech import list_clips, read_recordings
 from training.asr.speech.utterances import Recording, SpeechPool, write_shard
 from training.asr.synthesis.demo_call import dialogue_texts, read_dialogue
-from training.asr.synthesis.training_speech import synthesise
+from training.asr.synthesis.speech_folder import (
+    check_speech,
+    clear_speech,
+    has_speech,
+    mark_complete,
+)
+from training.asr.synthesis.training_speech import SHOWN_SEED, synthesise
 from training.asr.synthesis.voice_set import VOICE_SET_SIZE, held_out_sentences, speak_held_out
 from training.core.errors import MissingDataError
+from training.core.run_metrics import tracked_of
 
 if TYPE_CHECKING:
     from training.asr.scratch.recipe import Recipe
@@ -32,13 +39,23 @@ def prepare_training_speech(recipe: Recipe, folders: SpeechFolders) -> int:
     """
     if not folders.text.is_dir():
         raise MissingDataError(f"{folders.text} is not there: --data must name the data folder")
+    clear_speech(folders.synthetic)
     prepare_real_speech(folders)
     return synthesise_all(recipe, folders)
 
 
-def has_training_speech(folders: SpeechFolders) -> bool:
-    """Return whether the synthesised shards are there."""
-    return any(folders.synthetic.glob("*.msgpack"))
+def ensure_training_speech(recipe: Recipe, folders: SpeechFolders) -> None:
+    """Write the training speech of a recipe where there is none.
+
+    Raises:
+        MissingDataError: There is some, but not all of it, or that of another recipe; or the data
+            folder lacks texts or recordings.
+        SynthesiserMissingError: A synthesiser or a voice is not installed.
+    """
+    if has_speech(folders.synthetic):
+        check_speech(folders.synthetic, recipe.synthesis)
+    else:
+        prepare_training_speech(recipe, folders)
 
 
 def prepare_real_speech(folders: SpeechFolders) -> dict[str, int]:
@@ -57,19 +74,25 @@ def prepare_real_speech(folders: SpeechFolders) -> dict[str, int]:
 
 
 def synthesise_all(recipe: Recipe, folders: SpeechFolders) -> int:
-    """Write the synthesised shards, one process per worker, and return how many utterances."""
+    """Write the synthesised shards in place of earlier ones; return how many utterances.
+
+    There is one process per worker.
+    """
     settings = recipe.synthesis
     each = -(-settings.utterances // settings.workers)
     share = msgspec.structs.replace(settings, utterances=each)
     excluded = excluded_texts(folders)
+    clear_speech(folders.synthetic)
     with ProcessPoolExecutor(settings.workers, mp_context=get_context("spawn")) as pool:
         runs = [
             pool.submit(
                 synthesise, folders.text, folders.synthetic, share, seed=seed, excluded=excluded
             )
-            for seed in range(1, settings.workers + 1)
+            for seed in range(SHOWN_SEED, SHOWN_SEED + settings.workers)
         ]
-        return sum(run.result() for run in runs)
+        made = sum(run.result() for run in runs)
+    mark_complete(folders.synthetic, settings, made)
+    return made
 
 
 def excluded_texts(folders: SpeechFolders) -> set[tuple[str, ...]]:
@@ -85,4 +108,5 @@ def prepare_voice_set(folders: SpeechFolders) -> None:
     sentences = held_out_sentences(
         folders.text, count=VOICE_SET_SIZE, seed=VOICE_SET_SEED, trained=trained
     )
-    write_shard(folders.voices / "000", list(speak_held_out(sentences, seed=1)))
+    spoken = tracked_of(len(sentences), speak_held_out(sentences, seed=1), "unheard voices")
+    write_shard(folders.voices / "000", list(spoken))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from datetime import timedelta
+from multiprocessing import get_context
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,6 +13,7 @@ import torch
 import torch.distributed as dist
 import torch.multiprocessing as mp
 
+from schemas.errors import CallstreamError
 from training.asr.scratch.batches import Batch, BatchMaker
 from training.asr.scratch.checkpoint import inventory_of
 from training.asr.scratch.inventory import find_inventory
@@ -20,13 +22,15 @@ from training.asr.scratch.recipe import Recipe
 from training.asr.speech.augment import Background
 from training.asr.speech.folders import SpeechFolders
 from training.asr.speech.utterances import SpeechPool
-from training.core.checkpoints import CHECKPOINT_NAME, read_checkpoint
+from training.core.checkpoints import CHECKPOINT_NAME, METRICS_NAME, read_kept_checkpoint
 from training.core.devices import torch_threads
+from training.core.errors import MissingDataError
 from training.core.loop import LoopSettings, TrainingLoop
-from training.core.run_metrics import METRICS_NAME, MetricsLog
+from training.core.run_metrics import MetricsLog
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from multiprocessing.queues import SimpleQueue
 
     from training.asr.scratch.vocabulary import SubVocabulary
 
@@ -41,7 +45,13 @@ class Run(msgspec.Struct, frozen=True):
 
 
 def train(recipe: Recipe, data: SpeechFolders, out: Path, *, resume: bool) -> Path:
-    """Run the recipe and return the path of the last checkpoint."""
+    """Run the recipe and return the path of the last checkpoint.
+
+    Raises:
+        MissingDataError: The speech, the noises or the checkpoint to go on from are not there.
+        RecipeError: The vocabulary has no room for the letters.
+        DivergedTrainingError: A figure of a step is no finite number.
+    """
     out.mkdir(parents=True, exist_ok=True)
     run = Run(recipe, data, out, resume)
     processes = recipe.optimisation.processes
@@ -50,9 +60,26 @@ def train(recipe: Recipe, data: SpeechFolders, out: Path, *, resume: bool) -> Pa
             _run_process(0, run)
     else:
         meeting = out / f"processes-{os.getpid()}"
-        mp.spawn(_run_joined, (run, str(meeting)), nprocs=processes)  # type: ignore[attr-defined,no-untyped-call]
-        meeting.unlink(missing_ok=True)
+        try:
+            _run_together(run, processes, meeting)
+        finally:
+            meeting.unlink(missing_ok=True)
     return out / CHECKPOINT_NAME
+
+
+def _run_together(run: Run, processes: int, meeting: Path) -> None:
+    """Run in several processes.
+
+    Raises:
+        CallstreamError: What the first process to fail raised.
+    """
+    errors: SimpleQueue[CallstreamError] = get_context("spawn").SimpleQueue()
+    try:
+        mp.spawn(_run_joined, (run, str(meeting), errors), nprocs=processes)  # type: ignore[attr-defined,no-untyped-call]
+    except mp.ProcessRaisedException as error:  # type: ignore[attr-defined]
+        if errors.empty():
+            raise
+        raise errors.get() from error
 
 
 def training_pools(data: SpeechFolders) -> tuple[SpeechPool, dict[str, SpeechPool]]:
@@ -67,7 +94,7 @@ def training_vocabulary(data: SpeechFolders, *, size: int) -> SubVocabulary:
     return find_inventory(synthetic, real, vocabulary_size=size).vocabulary
 
 
-def _run_joined(rank: int, run: Run, meeting: str) -> None:
+def _run_joined(rank: int, run: Run, meeting: str, errors: SimpleQueue[CallstreamError]) -> None:
     dist.init_process_group(
         "gloo",
         init_method=f"file://{meeting}",
@@ -78,6 +105,9 @@ def _run_joined(rank: int, run: Run, meeting: str) -> None:
     try:
         with torch_threads(1):
             _run_process(rank, run)
+    except CallstreamError as error:
+        errors.put(error)
+        raise
     finally:
         dist.destroy_process_group()
 
@@ -86,8 +116,14 @@ def _run_process(rank: int, run: Run) -> None:
     """Run in one process; the first one alone keeps metrics and checkpoints."""
     torch.set_float32_matmul_precision("medium")
     recipe = run.recipe
-    saved = read_checkpoint(run.out / CHECKPOINT_NAME) if run.resume else None
+    saved = (
+        read_kept_checkpoint(run.out / CHECKPOINT_NAME, "run without --resume")
+        if run.resume
+        else None
+    )
     synthetic, real = training_pools(run.data)
+    if not len(synthetic):
+        raise MissingDataError(f"{run.data.synthetic} holds no speech to learn from")
     inventory = (
         inventory_of(saved)
         if saved

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from training.asr.whisper.tokenizers import english_tokenizer
+from training.core.errors import RecipeError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -93,11 +94,16 @@ def build_vocabulary(word_counts: Mapping[str, int], *, size: int) -> SubVocabul
     the cheapest spelling uses least. Rare words are then spelled with frequent pieces, so that
     each token is seen often enough to be learnt; any such spelling decodes to the same text.
 
+    Raises:
+        RecipeError: There is no room for the letters.
+
     Source: the pruning of unigram language models, Kudo 2018, arXiv:1804.10959, with hard counts.
     """
     tokenizer = english_tokenizer()
     letters = {tokenizer.encode(space + letter)[0] for letter in _LETTERS for space in ("", " ")}
     letters.add(tokenizer.encode("'")[0])
+    if size < len(letters):
+        raise RecipeError(f"the vocabulary must have {len(letters)} tokens or more: its letters")
     counts = dict.fromkeys(letters, 1) | _occurring_tokens(tokenizer, word_counts)
     while True:
         counts = _recount(_with_costs(tokenizer, counts), word_counts)

@@ -32,7 +32,7 @@ def read_mono(
         end_ms: Where to stop; the file's end if not given.
 
     Raises:
-        AudioFormatError: Not such a file.
+        AudioFormatError: Not such a file, or one with samples that are no finite numbers.
     """
     try:
         with soundfile.SoundFile(source) as file:
@@ -43,6 +43,8 @@ def read_mono(
             samples = file.read(max(end - start, 0), dtype="float32", always_2d=True)
     except (soundfile.LibsndfileError, OSError) as error:
         raise AudioFormatError(f"{source} cannot be read as audio: {error}") from error
+    if not np.isfinite(samples).all():
+        raise AudioFormatError(f"{source} has samples that are no finite numbers")
     mono = samples[:, 0] if samples.shape[1] == 1 else samples.mean(axis=1)
     if rate_hz != sample_rate_hz:
         mono = soxr.resample(mono, rate_hz, sample_rate_hz, "HQ")

@@ -14,6 +14,7 @@ from training.asr.speech.line_faults import lose_packets, overload, pass_through
 from training.asr.speech.telephone_line import pass_through_g711
 from training.asr.speech.utterances import SAMPLE_RATE_HZ
 from training.core.errors import MissingDataError
+from training.core.recipes import outside_unit
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
 _BANDS_HZ = ((300, 3400), (200, 3600), (350, 3200), (250, 3000), (120, 3700), (400, 3400))
 _TAPS = 65
+_MAX_SNR_DB, _MAX_MUSIC_SNR_DB, _MAX_ECHO_DB = 40.0, 30.0, 40.0
 _TONES_HZ = ((697, 770, 852, 941), (1209, 1336, 1477, 1633))
 
 
@@ -56,6 +58,26 @@ class Augmentation(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     max_overload: float = 4.0
     max_loss: float = 0.06
     min_peak: float = 0.3
+
+
+def wrong_augmentation(settings: Augmentation, table: str) -> list[str]:
+    """Return what is wrong with the numbers of a line; ``table`` is its name in the recipe."""
+    probabilities = {
+        f"{table}.{name}": value
+        for name, value in msgspec.structs.asdict(settings).items()
+        if name.endswith("_probability")
+    }
+    least_db = _MAX_MUSIC_SNR_DB if settings.music_probability else _MAX_SNR_DB
+    rules = {
+        f"min_snr_db must be {least_db:.0f} or less": settings.min_snr_db <= least_db,
+        f"min_echo_db must be {_MAX_ECHO_DB:.0f} or less": settings.min_echo_db <= _MAX_ECHO_DB,
+        "max_overload must be 1 or more": settings.max_overload >= 1,
+        "min_peak must lie in (0, 1]": 0 < settings.min_peak <= 1,
+    }
+    return [
+        *outside_unit(probabilities | {f"{table}.max_loss": settings.max_loss}),
+        *(f"{table}.{rule}" for rule, is_kept in rules.items() if not is_kept),
+    ]
 
 
 class Background:
@@ -142,7 +164,7 @@ def augment(
     samples = samples * (peak / max(float(np.abs(samples).max()), 1e-3))
     if random.random() < settings.noise_probability:
         rms = float(np.sqrt(np.mean(samples**2)))
-        snr_db = random.uniform(settings.min_snr_db, 40.0)
+        snr_db = random.uniform(settings.min_snr_db, _MAX_SNR_DB)
         level = rms * 10 ** (-snr_db / 20)
         samples = samples + level * background.cut(random, len(samples))
     samples = _disturb(np.asarray(samples, np.float32), settings, background, random, other)
@@ -164,10 +186,10 @@ def _disturb(
 
     rms = float(np.sqrt(np.mean(samples**2)))
     if comes(settings.music_probability):
-        level = rms * 10 ** (-random.uniform(settings.min_snr_db, 30.0) / 20)
+        level = rms * 10 ** (-random.uniform(settings.min_snr_db, _MAX_MUSIC_SNR_DB) / 20)
         samples = samples + level * background.cut(random, len(samples), music=True)
     if other is not None and comes(settings.echo_probability):
-        level = rms * 10 ** (-random.uniform(settings.min_echo_db, 40.0) / 20)
+        level = rms * 10 ** (-random.uniform(settings.min_echo_db, _MAX_ECHO_DB) / 20)
         samples = samples + level * _unit(np.resize(other, len(samples)))
     if comes(settings.overload_probability):
         peak = max(float(np.abs(samples).max()), 1e-3)

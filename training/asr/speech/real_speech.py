@@ -41,8 +41,9 @@ def _share(text: str) -> float:
     return int.from_bytes(hashlib.sha256(text.encode()).digest()[:4]) / 2**32
 
 
-def _manifest(path: Path) -> Iterator[dict[str, str]]:
-    header, *lines = path.read_text("utf-8").splitlines()
+def read_manifest(path: Path) -> Iterator[dict[str, str]]:
+    """Yield the rows of a corpus's manifest; a text may hold any line separator but LF."""
+    header, *lines = path.read_text("utf-8").removesuffix("\n").split("\n")
     names = header.split("\t")
     for line in lines:
         yield dict(zip(names, line.split("\t"), strict=True))
@@ -50,7 +51,7 @@ def _manifest(path: Path) -> Iterator[dict[str, str]]:
 
 def _read_sentences(folder: Path, corpus: str) -> list[CorpusClip]:
     clips = []
-    for row in _manifest(folder / corpus / "manifest.tsv"):
+    for row in read_manifest(folder / corpus / "manifest.tsv"):
         sentence = parse_sentence(row["text"])
         if sentence:
             is_test = _share(" ".join(sentence.words)) * 100 < SENTENCE_TEST_PERCENT
@@ -59,7 +60,7 @@ def _read_sentences(folder: Path, corpus: str) -> list[CorpusClip]:
 
 
 def _speechocean(folder: Path) -> list[CorpusClip]:
-    rows = list(_manifest(folder / "speechocean762" / "manifest.tsv"))
+    rows = list(read_manifest(folder / "speechocean762" / "manifest.tsv"))
     speakers = sorted({row["speaker"] for row in rows}, key=_share)
     held_out = set(speakers[:SPEECHOCEAN_TEST_SPEAKERS])
     clips = []
@@ -106,13 +107,13 @@ def list_test_only_clips(speech_folder: Path) -> list[CorpusClip]:
     These are harper_valley, and the part of librispeech whose role is to test.
     """
     clips = []
-    for row in _manifest(speech_folder / "librispeech" / "manifest.tsv"):
+    for row in read_manifest(speech_folder / "librispeech" / "manifest.tsv"):
         if row["role"] == "test":
             words = tuple(row["text"].split())
             clips.append(
                 CorpusClip("librispeech", row["file"], row["speaker"], words, is_test=True)
             )
-    for row in _manifest(speech_folder / "harper_valley" / "manifest.tsv"):
+    for row in read_manifest(speech_folder / "harper_valley" / "manifest.tsv"):
         words = tuple(row["text"].split())
         clips.append(CorpusClip("harper_valley", row["file"], row["file"], words, is_test=True))
     return clips

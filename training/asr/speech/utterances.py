@@ -61,14 +61,18 @@ MU_LAW_TABLE = _mu_law_table()
 
 
 def write_shard(stem: Path, recordings: Sequence[Recording]) -> None:
-    """Write ``<stem>.u8`` (mu-law audio, back to back) and ``<stem>.msgpack`` (utterances)."""
+    """Write ``<stem>.u8`` (mu-law audio, back to back) and ``<stem>.msgpack`` (utterances).
+
+    The utterances of an earlier shard go first and the new ones come last: none ever belong to
+    other audio.
+    """
     stem.parent.mkdir(parents=True, exist_ok=True)
-    audio = np.concatenate([encode_mu_law(recording.samples) for recording in recordings])
-    audio.tofile(stem.with_suffix(".u8"))
-    encoded = msgspec.msgpack.encode([recording.utterance for recording in recordings])
-    partial = stem.with_suffix(".partial")
-    partial.write_bytes(encoded)
-    partial.rename(stem.with_suffix(".msgpack"))
+    utterances, partial = stem.with_suffix(".msgpack"), stem.with_suffix(".partial")
+    utterances.unlink(missing_ok=True)
+    np.concatenate([encode_mu_law(recording.samples) for recording in recordings]).tofile(partial)
+    partial.replace(stem.with_suffix(".u8"))
+    partial.write_bytes(msgspec.msgpack.encode([recording.utterance for recording in recordings]))
+    partial.replace(utterances)
 
 
 class SpeechPool:

@@ -13,6 +13,7 @@ from training.asr.synthesis.espeak import Espeak
 from training.asr.synthesis.flite import Flite, FliteSettings
 from training.asr.synthesis.sentences import SOURCES, read_sentences, sample_sentences
 from training.asr.synthesis.voices import training_espeak, training_flite
+from training.core.run_metrics import tracked_of
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
     from training.text.spoken_words import Sentence
 
 SHARD_UTTERANCES = 2_000
+SHOWN_SEED = 1  # of the worker whose progress is shown: the others are about as far
+_TITLE = "synthesis, first worker"
 _PEAK = 0.7
 _WARP = (0.9, 1.12)
 
@@ -93,7 +96,8 @@ def synthesise(
         excluded=excluded,
         seed=seed,
     )
-    for sentence in sentences:
+    is_shown = seed == SHOWN_SEED
+    for sentence in tracked_of(settings.utterances, sentences, _TITLE) if is_shown else sentences:
         use_flite = random.random() < settings.flite_share
         voice = training_flite(random) if use_flite else training_espeak(random)
         warp = random.uniform(*_WARP) if random.random() < 0.5 else 1.0  # noqa: PLR2004

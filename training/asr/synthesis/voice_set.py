@@ -45,12 +45,13 @@ def held_out_sentences(
         random.shuffle(pool)
         pools.append(pool)
     chosen: list[Sentence] = []
-    turn = 0
+    turn = taken = 0
     while len(chosen) < count:
         if turn % _GENERATED_EVERY == 0:
             sentence = generate_sentence(random)
         else:
-            sentence = pools[turn % len(pools)].pop()
+            sentence = pools[taken % len(pools)].pop()
+            taken += 1
         turn += 1
         if sentence.words not in trained and len(sentence.words) >= _MIN_WORDS:
             chosen.append(sentence)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 import orjson
 
+from training.core.errors import MissingDataError
 from training.core.json_files import write_json
 
 if TYPE_CHECKING:
@@ -31,6 +32,17 @@ class WeightsCard(msgspec.Struct, frozen=True):
     recipe: str
     step: int
     figures: dict[str, Any]
+
+
+def check_card(folder: Path, name: str) -> None:
+    """Make sure that there is a card to change.
+
+    Raises:
+        MissingDataError: There is none.
+    """
+    path = folder / f"{name}.json"
+    if not path.is_file():
+        raise MissingDataError(f"the weights have no card {path} to write to: leave --write out")
 
 
 def change_card(folder: Path, name: str, fields: Mapping[str, object]) -> None:

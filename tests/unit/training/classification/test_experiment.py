@@ -27,6 +27,7 @@ from tests.support.classification.tiny import (
     write_splits,
 )
 from tests.support.models.tiny_trained_turns import bert_config, write_encoder
+from training.classification.evaluation.evaluator import GENERATED, WRITTEN
 from training.classification.evaluation.held_out_rows import held_out_rows
 from training.classification.evaluation.measured import exported_model, trained_model
 from training.classification.evaluation.recipe import EvaluationRecipe, Target
@@ -94,7 +95,7 @@ def test_an_evaluation_writes_figures_plots_report_and_card(trained: Path) -> No
     test = found.splits["test"]
     assert metrics["eval_avg_acc"] == found.calibration.eval_avg_acc > 0.85
     assert metrics["test_sub_f1_macro"] == test.tasks["sub"].figures.macro_f1.value
-    assert test.parts.keys() == {"generated", "written by people"}
+    assert test.parts.keys() == {GENERATED, WRITTEN}
     assert test.sources.keys() == {"even", "odd"}
     assert test.targets["recall of Time (main)"].value > 0.8
     assert test.baselines["training words"]["main"] > test.baselines["definitions"]["main"] > 0.4
@@ -370,7 +371,7 @@ def test_the_hand_written_calls_are_a_test_set_of_their_label_set_alone() -> Non
 
     assert len(rows) >= 100
     assert {task.name for task in helpline.tasks} == {task for row in rows for task in row.labels}
-    assert not any(row.is_synthetic for row in rows)
+    assert all(row.is_synthetic for row in rows)  # no people wrote them
     assert held_out_rows(other) == {}
 
 

@@ -12,7 +12,9 @@ from hypothesis import strategies as st
 
 from tests.support.examples import examples
 from training.core.checkpoints import BEST_NAME, CHECKPOINT_NAME, read_checkpoint
+from training.core.errors import DivergedTrainingError, MissingDataError
 from training.core.loop import LoopSettings, Progress, StepFigures, TrainingLoop, Validation
+from training.core.run_metrics import METRICS_NAME
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -170,6 +172,44 @@ def test_a_stopped_run_writes_a_checkpoint_and_is_not_over(tmp_path: Path) -> No
     resumed.run(_batches(7, 12))
     assert resumed.is_over
     assert again.total == sum(_batches(0, 12))
+
+
+def test_a_run_begun_afresh_leaves_nothing_of_an_earlier_one(tmp_path: Path) -> None:
+    """Killed before its first checkpoint, it cannot be resumed with the earlier one's figures."""
+    _loop(Adder(), tmp_path, [1.0, 2.0]).run(_batches(0, 12))
+    (tmp_path / METRICS_NAME).write_text('{"step": 0, "score": 1.0}\n')
+
+    with suppress(KilledError):
+        _loop(Adder(), tmp_path, [3.0], validates_start=True).run(
+            _batches(0, 12), Recorder(killed_after=1)
+        )
+
+    assert [path.name for path in tmp_path.iterdir()] == [BEST_NAME]
+    assert read_checkpoint(tmp_path / BEST_NAME)["step"] == 0
+
+
+def test_parameters_of_another_validation_are_not_taken_for_the_best(tmp_path: Path) -> None:
+    """Whoever put them there; nor are none."""
+    loop = _loop(Adder(), tmp_path, [1.0, 2.0])
+    loop.run(_batches(0, 12))
+    best = tmp_path / BEST_NAME
+    torch.save({**read_checkpoint(best), "step": 0}, best)
+
+    with pytest.raises(MissingDataError, match="that after step 3"):
+        loop.best_parameters()
+    best.unlink()
+    with pytest.raises(MissingDataError, match="that after step 3"):
+        loop.best_parameters()
+
+
+def test_a_mean_that_is_no_number_ends_the_run_before_it_is_kept(tmp_path: Path) -> None:
+    """The last checkpoint is of the steps before."""
+    batches = iter([1.0, 1.0, float("nan"), 1.0])
+
+    with pytest.raises(DivergedTrainingError, match="the total of step 3 is nan"):
+        _loop(Adder(), tmp_path, [], checkpoint_steps=1).run(batches)
+
+    assert read_checkpoint(tmp_path / CHECKPOINT_NAME)["step"] == 2
 
 
 def test_a_process_that_takes_part_writes_nothing(tmp_path: Path) -> None:

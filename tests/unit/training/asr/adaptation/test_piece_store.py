@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from training.asr.adaptation.piece_store import PieceStore, PieceWriter, is_complete
-from training.core.errors import MissingDataError
+from training.core.errors import MissingDataError, RecipeError
 
 
 def test_pieces_come_back_as_they_were_written(tmp_path: Path) -> None:
@@ -53,6 +53,15 @@ def test_a_store_that_was_not_finished_is_none(tmp_path: Path) -> None:
 
     assert not is_complete(tmp_path, "recipe")
     with pytest.raises(MissingDataError, match="holds no pieces"):
+        PieceStore([tmp_path])
+
+
+def test_an_empty_store_says_so(tmp_path: Path) -> None:
+    """A file of no bytes cannot be mapped into memory."""
+    with PieceWriter(tmp_path, "recipe", 8):
+        pass
+
+    with pytest.raises(RecipeError, match=r"is empty: no piece .* lengths of \[pieces\]"):
         PieceStore([tmp_path])
 
 

@@ -10,6 +10,8 @@ from training.asr.adaptation.recipe import Corpus
 from training.asr.adaptation.sources import read_source
 from training.asr.speech.folders import SpeechFolders
 from training.asr.speech.utterances import Recording, write_shard
+from training.asr.synthesis.recipe import Synthesis
+from training.asr.synthesis.speech_folder import mark_complete
 
 
 @pytest.mark.parametrize(
@@ -29,6 +31,7 @@ def test_texts_have_the_style_of_whisper(
     recording = tone_recording(words)
     utterance = msgspec.structs.replace(recording.utterance, words=tuple(words.split()), text=text)
     write_shard(folders.synthetic / "000", [Recording(utterance, recording.samples)])
+    mark_complete(folders.synthetic, Synthesis(utterances=1), 1)
 
     (clip,) = read_source(Corpus("synthetic"), folders)
 

@@ -9,6 +9,7 @@ import pytest
 from models.asr.checkpoints.weights import SpeechManifest, find_weights
 from models.asr.core.confidence import IDENTITY, ConfidenceCurve
 from models.asr.core.hypothesis import Hypothesis, Word
+from models.asr.core.policy import DEFAULT_POLICY
 from models.asr.core.requests import DEFAULT_OPTIONS, DecodeOptions, SpeechRequest
 from models.audio.samples import FloatArray
 from tests.support.models.micro import MICRO
@@ -180,6 +181,15 @@ def test_trials_count_what_is_committed_and_what_of_it_stands() -> None:
     assert unguarded.committed > unguarded.kept
     assert unguarded.kept_share < careful.kept_share == 1.0
     assert unguarded.delay_ms < careful.delay_ms
+
+
+def test_a_policy_that_commits_nothing_is_not_the_fastest() -> None:
+    """Its delay is that of no word."""
+    agreement, *guided = try_policies([utterance()])
+    silent = msgspec.structs.replace(guided[0], committed=0, kept=0, delay_ms=0.0)
+
+    assert choose_guard([agreement, silent]) == agreement.policy
+    assert choose_guard([silent]) == choose_guard([]) == DEFAULT_POLICY
 
 
 def test_the_fastest_policy_as_good_as_agreement_is_chosen() -> None:

@@ -52,6 +52,23 @@ def weights(data_folders: SpeechFolders, tiny_recipe: Recipe, tmp_path: Path) ->
     return tmp_path / "weights" / export_checkpoint(checkpoint, tmp_path / "weights").file
 
 
+def test_what_is_missing_is_said_before_anything_is_measured(
+    run_train: Callable[..., Result], data_folders: SpeechFolders, demo_call: Path, tmp_path: Path
+) -> None:
+    """The card, then the unheard voices; by both commands."""
+    weights = tmp_path / "weights.pt"
+    common = [weights, "--data", data_folders.data, "--work", data_folders.work]
+    evaluate = ["asr-evaluate", *common, "--demo-call", demo_call]
+
+    for command in (evaluate, ["asr-calibrate", *common]):
+        result = run_train(*command, "--write")
+        assert result.exit_code == 1
+        assert f"no card {weights.with_suffix('.json')}" in result.output
+        result = run_train(*command)
+        assert result.exit_code == 1
+        assert f"{data_folders.voices} holds no speech" in result.output
+
+
 def test_every_set_is_scored_and_the_card_keeps_the_figures(
     run_train: Callable[..., Result],
     data_folders: SpeechFolders,

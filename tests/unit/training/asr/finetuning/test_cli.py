@@ -11,6 +11,7 @@ import torch
 from models.asr.checkpoints.checkpoint import read_checkpoint
 from models.asr.checkpoints.weights import find_weights
 from tests.support.models.checkpoint_forms import write_ctranslate2
+from tests.support.models.micro import MICRO
 from tests.support.models.random_whisper import random_whisper
 from tests.support.speech_training.tone_speech import RECIPES
 from tests.support.speech_training.whisper_fixtures import (
@@ -100,6 +101,17 @@ def test_a_bad_recipe_is_one_clear_line(
     assert len(errors) == 1
     assert named in errors[0]
     assert "Traceback" not in result.output
+
+
+def test_weights_of_a_cut_context_do_not_become_a_folder(
+    run_train: Callable[..., Result], tmp_path: Path
+) -> None:
+    """Which could not say so."""
+    result = run_train("asr-convert", MICRO, tmp_path / "folder", "--format", "huggingface")
+
+    assert result.exit_code == 2
+    assert "trained with a cut context" in result.output
+    assert not (tmp_path / "folder").exists()
 
 
 def test_a_missing_manifest_is_a_failure(run_train: Callable[..., Result], tmp_path: Path) -> None:

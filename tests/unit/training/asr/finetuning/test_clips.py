@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -25,10 +26,11 @@ from training.asr.finetuning.batches import (
     Window,
     read_ahead,
 )
+from training.asr.finetuning.clip_sets import ClipSets
 from training.asr.finetuning.clips import Clip, read_clips
 from training.asr.finetuning.masks import draw_mask
 from training.asr.finetuning.recipe import SpectrogramMasks
-from training.asr.finetuning.spelling import Speller
+from training.asr.finetuning.spelling import Speller, TokenRow
 from training.asr.speech.audio_files import read_mono
 from training.asr.speech.augment import Background
 from training.asr.speech.utterances import write_shard
@@ -39,11 +41,17 @@ from training.core.errors import MissingDataError
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from models.audio.samples import FloatArray
+
 _WINDOW = Window(positions=75, is_cut=True, pad_ms=100)
 
 
 def _clip(text: str, language: str = "en") -> Clip:
     return Clip("here:1", text, language, 0.5, lambda: np.zeros(8_000, np.float32))
+
+
+def _tone(hertz: int) -> FloatArray:
+    return np.asarray(0.5 * np.sin(2 * np.pi * hertz * np.arange(8_000) / 16_000), np.float32)
 
 
 def _manifest(folder: Path, **row: Any) -> Path:
@@ -102,6 +110,33 @@ def test_what_cannot_be_read_is_named(tmp_path: Path) -> None:
         read_clips(["other.jsonl"], tmp_path, language="en")
     with pytest.raises(AudioFormatError, match=r"empty\.jsonl"):
         read_mono(tmp_path / "empty.jsonl", 8_000)
+
+
+def test_a_file_that_ends_early_is_not_taught_with_its_whole_text(tmp_path: Path) -> None:
+    """A cut MP3 says how long it was; the line of the manifest is named."""
+    noise = np.random.default_rng(1).standard_normal(16_000 * 6) * 0.1
+    soundfile.write(tmp_path / "cut.mp3", noise, 16_000)
+    whole = (tmp_path / "cut.mp3").read_bytes()
+    _manifest(tmp_path, audio="cut.mp3")
+    (clip,) = read_clips(["rows.jsonl"], tmp_path, language="en")
+    assert len(clip.read()) / 16_000 == pytest.approx(clip.seconds, abs=0.2)
+
+    (tmp_path / "cut.mp3").write_bytes(whole[: len(whole) // 3])
+
+    with pytest.raises(MissingDataError, match=r"rows\.jsonl:1: .*cut\.mp3 ends early"):
+        clip.read()
+
+
+@pytest.mark.parametrize("separator", ["\u2028", "\u0085"])
+def test_a_text_may_hold_any_separator_of_lines_but_its_own(tmp_path: Path, separator: str) -> None:
+    """JSON lines end with LF alone; a CR before it is space."""
+    _manifest(tmp_path)
+    row = json.dumps({"audio": "two.wav", "text": f"a{separator}b"}, ensure_ascii=False)
+    (tmp_path / "rows.jsonl").write_bytes(f"{row}\r\n{row}\n".encode())
+
+    clips = read_clips(["rows.jsonl"], tmp_path, language="en")
+
+    assert [clip.text for clip in clips] == [f"a{separator}b"] * 2
 
 
 def test_shards_of_the_training_from_scratch_are_clips_too(tmp_path: Path) -> None:
@@ -224,6 +259,40 @@ def test_a_batch_is_a_function_of_its_number(tmp_path: Path) -> None:
     assert first.masks.shape == (2, 80, first.audio.shape[1] // 160)
     assert first.audio.shape != later.audio.shape or not torch.equal(first.audio, later.audio)
     assert int((first.targets == IGNORED).sum()) == int((first.tokens == speller.end).sum())
+
+
+def test_the_echo_of_the_line_is_that_of_another_clip(tmp_path: Path) -> None:
+    """Both tones are in a window where it comes, one alone where it never does."""
+    clips = [
+        TokenisedClip(Clip("here:1", "", "en", 0.5, partial(_tone, hertz)), TokenRow([1], [1]))
+        for hertz in (400, 1_000)
+    ]
+
+    def weaker_tones(probability: float) -> list[float]:
+        line = {"echo_probability": probability, "min_echo_db": 0.0}
+        data = {"train": ["x"], "telephone_share": 1.0, "augmentation": line}
+        recipe = tiny_tuning(tmp_path / "base.pt", data=data)
+        made = TrainingBatches(recipe, clips, _WINDOW, 80, Background(None))
+        windows = torch.cat([made.make(number).audio[:, :8_000] for number in range(8)])
+        tones = torch.fft.rfft(windows).abs()[:, [200, 500]]
+        return [float(share) for share in tones.min(dim=1).values / tones.max(dim=1).values]
+
+    assert max(weaker_tones(0.0)) < 0.01
+    assert max(weaker_tones(1.0)) > 0.03
+
+
+def test_long_clips_are_validated_though_they_are_not_trained_on(tmp_path: Path) -> None:
+    """``max_seconds`` is of training clips; the encoder's context is the limit of all."""
+    write_clips(tmp_path)
+    base = load_base(str(write_openai(tmp_path / "base.pt")))
+    data = {"train": ["train.jsonl"], "validation": ["train.jsonl"], "max_seconds": 0.6}
+    recipe = tiny_tuning(tmp_path / "base.pt", data=data)
+
+    sets = ClipSets(recipe, base, Speller(base), tmp_path)
+
+    assert len(sets.batches._clips) == 2
+    assert sets._validated is not None
+    assert len(sets._validated) == 4
 
 
 def test_a_window_is_whole_positions_and_no_longer_than_the_context() -> None:

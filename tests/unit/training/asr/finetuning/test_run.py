@@ -29,9 +29,10 @@ from tests.support.speech_training.whisper_fixtures import (
 )
 from training.asr.bundle.files import BundleSettings, write_bundle
 from training.asr.finetuning.base import load_base
-from training.asr.finetuning.run import CURVE_NAME, fine_tune
+from training.asr.finetuning.run import fine_tune
 from training.asr.scratch.vocabulary import build_vocabulary
 from training.core.checkpoints import BEST_NAME, CHECKPOINT_NAME, read_checkpoint
+from training.core.curves import CURVE_NAME
 from training.core.errors import MissingDataError, RecipeError
 from training.core.run_metrics import METRICS_NAME, read_metrics
 
@@ -325,6 +326,28 @@ def test_what_is_no_whisper_is_refused(tmp_path: Path) -> None:
     (folder / "config.json").write_text(json.dumps({**config, "model_type": "bert"}))
     with pytest.raises(ModelIntegrityError, match="bert"):
         load_base(str(folder))
+
+
+def test_a_run_of_few_steps_writes_its_weights_and_a_line(tmp_path: Path) -> None:
+    """Fewer than those of a line of figures, and no validation."""
+    write_clips(tmp_path)
+    recipe = tiny_tuning(write_openai(tmp_path / "base.pt"), report_steps=25)
+
+    weights = _tune(_steps(recipe, steps=3), tmp_path)
+
+    assert weights.is_file()
+    assert [row["step"] for row in read_metrics(tmp_path / "run")] == [3]
+    assert (tmp_path / "run" / CURVE_NAME).is_file()
+
+
+def test_a_run_ends_at_broken_audio_and_names_it(tmp_path: Path) -> None:
+    """No step learns from samples that are no numbers."""
+    write_clips(tmp_path)
+    recipe = tiny_tuning(write_openai(tmp_path / "base.pt"))
+    soundfile.write(tmp_path / "2.wav", np.full(8_000, np.nan), 8_000, subtype="FLOAT")
+
+    with pytest.raises(MissingDataError, match=r"train\.jsonl:3: .*2\.wav has samples that are no"):
+        _tune(recipe, tmp_path)
 
 
 @pytest.mark.gpu

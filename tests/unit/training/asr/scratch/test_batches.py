@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import msgspec
 import numpy as np
 import pytest
 import torch
@@ -98,6 +99,22 @@ def test_every_target_lines_up(maker: BatchMaker, tiny_recipe: Recipe) -> None:
         assert aligned.float().mean() > 0.8  # a tenth of the input tokens is noise
         assert int(batch.spans.max()) <= frames + 3
         assert all(targets.shape[1] == frames for targets in batch.phones.values())
+
+
+def test_the_echo_of_a_stage_is_heard(maker: BatchMaker, tiny_recipe: Recipe) -> None:
+    """The louder it may be, the more of it; all else is drawn alike."""
+    loud, faint = (
+        msgspec.structs.replace(
+            tiny_recipe.stages[0],
+            augmentation=Augmentation(echo_probability=1.0, min_echo_db=level_db),
+        )
+        for level_db in (0.0, 40.0)
+    )
+
+    one, other = (maker.make(stage, batch_seconds=6.0, seed=(5, 1, 0)) for stage in (loud, faint))
+
+    assert torch.equal(one.targets, other.targets)
+    assert float((one.audio - other.audio).abs().max()) > 0.01
 
 
 def test_augmentation_keeps_the_length_and_the_peak_in_range(data_folders: SpeechFolders) -> None:

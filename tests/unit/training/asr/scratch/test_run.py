@@ -24,17 +24,17 @@ from training.asr.scratch.network import NetworkSize, SpeechNetwork
 from training.asr.scratch.recipe import read_recipe
 from training.asr.scratch.run import train
 from training.asr.scratch.vocabulary import build_vocabulary
+from training.asr.speech.folders import SpeechFolders
 from training.asr.whisper.cards import change_card
 from training.asr.whisper.tokenizers import ENGLISH_VOCABULARY
 from training.asr.whisper.vocabulary import UNUSED_TOKEN_BIAS
-from training.core.errors import RecipeError
+from training.core.errors import MissingDataError, RecipeError
 from training.core.run_metrics import METRICS_NAME
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from training.asr.scratch.recipe import Recipe
-    from training.asr.speech.folders import SpeechFolders
 
 
 def _with(recipe: Recipe, **changes: float) -> Recipe:
@@ -59,6 +59,28 @@ def test_two_processes_learn_from_both_halves_of_a_batch(
 
     name = "decoder.blocks.0.mlp.0.weight"
     assert not torch.equal(joined[name], single[name])
+
+
+def test_an_error_of_the_user_is_that_of_the_process_that_found_it(
+    data_folders: SpeechFolders, tiny_recipe: Recipe, tmp_path: Path
+) -> None:
+    """Not a traceback of another process; and nothing is left of their meeting."""
+    (data_folders.augment / "noise" / "one.flac").unlink()
+
+    with pytest.raises(MissingDataError, match=r"must hold noise/\*\.flac"):
+        train(_with(tiny_recipe, processes=2), data_folders, tmp_path / "run", resume=False)
+
+    assert list((tmp_path / "run").iterdir()) == []
+
+
+def test_a_run_that_was_never_begun_cannot_go_on(
+    data_folders: SpeechFolders, tiny_recipe: Recipe, tmp_path: Path
+) -> None:
+    """With what to do about it; and without any speech there is nothing to learn."""
+    with pytest.raises(MissingDataError, match=r"there is no checkpoint .*: run without --resume"):
+        train(tiny_recipe, data_folders, tmp_path / "run", resume=True)
+    with pytest.raises(MissingDataError, match="no speech to learn from"):
+        train(tiny_recipe, SpeechFolders(tmp_path, tmp_path), tmp_path / "run", resume=False)
 
 
 def test_the_network_learns_the_tones(
@@ -111,6 +133,7 @@ def test_the_card_describes_the_file(exported: Path, tiny_recipe: Recipe) -> Non
     card = json.loads(exported.with_suffix(".json").read_text())
 
     assert card["sha256"] == hashlib.sha256(exported.read_bytes()).hexdigest()
+    assert card["recipe"] == tiny_recipe.name
     assert card["encoder_context"] == "cut"
     assert card["alignment_heads"] == [[0, 0]]
     assert card["step"] == tiny_recipe.optimisation.steps
