@@ -26,9 +26,10 @@ from training.classification.learning.run import LearningFolders, LearningRows, 
 from training.classification.learning.trained import load_classifier
 from training.classification.prepare import REPORT_NAME, prepare, read_report
 from training.classification.similarity.embeddings import write_embeddings
+from training.core.checkpoints import METRICS_NAME
 from training.core.devices import torch_threads
 from training.core.errors import MissingDataError
-from training.core.run_metrics import METRICS_NAME, MetricsLog
+from training.core.run_metrics import MetricsLog
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 from matplotlib.figure import Figure
 
-from training.core.run_metrics import METRICS_NAME, read_metrics
+from training.core.checkpoints import METRICS_NAME
+from training.core.run_metrics import read_metrics
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -19,13 +19,13 @@ from training.analytics.learning.report import RunFacts, make_report, write_repo
 from training.analytics.learning.rows import row_writer, rows_sha256
 from training.analytics.learning.start import start_sha256
 from training.analytics.learning.states import LowerStates, state_store
-from training.core.checkpoints import CHECKPOINT_NAME, read_checkpoint
+from training.core.checkpoints import CHECKPOINT_NAME, METRICS_NAME, read_checkpoint
 from training.core.devices import choose_device, torch_threads
 from training.core.errors import MissingDataError, RecipeError
 from training.core.interruption import stop_requests
 from training.core.loop import LoopSettings, TrainingLoop
 from training.core.optimisers import Schedule
-from training.core.run_metrics import METRICS_NAME, MetricsLog
+from training.core.run_metrics import MetricsLog
 from training.core.sampling import spread_evenly
 from training.core.transformers_output import without_remarks
 

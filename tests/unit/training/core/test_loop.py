@@ -11,10 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.support.examples import examples
-from training.core.checkpoints import BEST_NAME, CHECKPOINT_NAME, read_checkpoint
+from training.core.checkpoints import BEST_NAME, CHECKPOINT_NAME, METRICS_NAME, read_checkpoint
 from training.core.errors import DivergedTrainingError, MissingDataError
 from training.core.loop import LoopSettings, Progress, StepFigures, TrainingLoop, Validation
-from training.core.run_metrics import METRICS_NAME
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence

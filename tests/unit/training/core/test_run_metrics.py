@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from training.core.checkpoints import METRICS_NAME
 from training.core.curves import CURVE_NAME, plot_curves, plot_run
 from training.core.loop import StepFigures
-from training.core.run_metrics import METRICS_NAME, MetricsLog, read_metrics
+from training.core.run_metrics import MetricsLog, read_metrics
 
 if TYPE_CHECKING:
     from pathlib import Path

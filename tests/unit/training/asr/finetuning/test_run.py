@@ -31,10 +31,10 @@ from training.asr.bundle.files import BundleSettings, write_bundle
 from training.asr.finetuning.base import load_base
 from training.asr.finetuning.run import fine_tune
 from training.asr.scratch.vocabulary import build_vocabulary
-from training.core.checkpoints import BEST_NAME, CHECKPOINT_NAME, read_checkpoint
+from training.core.checkpoints import BEST_NAME, CHECKPOINT_NAME, METRICS_NAME, read_checkpoint
 from training.core.curves import CURVE_NAME
 from training.core.errors import MissingDataError, RecipeError
-from training.core.run_metrics import METRICS_NAME, read_metrics
+from training.core.run_metrics import read_metrics
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -28,8 +28,8 @@ from training.asr.speech.folders import SpeechFolders
 from training.asr.whisper.cards import change_card
 from training.asr.whisper.tokenizers import ENGLISH_VOCABULARY
 from training.asr.whisper.vocabulary import UNUSED_TOKEN_BIAS
+from training.core.checkpoints import METRICS_NAME
 from training.core.errors import MissingDataError, RecipeError
-from training.core.run_metrics import METRICS_NAME
 
 if TYPE_CHECKING:
     from pathlib import Path
