@@ -7,7 +7,7 @@ from models.asr.partials.agreement import PartialHypothesis
 from models.asr.partials.policies import PartialPolicy, make_policy
 from stream_app.calls.transcribe.recognition.requests import RecognitionResult
 
-FIRST_WORDS_MS = 250  # new audio between two partials while none of the segment had words
+FIRST_WORDS_MS = 150  # new audio between two partials while none of the segment had words
 FIRST_WORDS_WITHIN_MS = 2_000  # of a segment; one that is noise has no words at all
 
 
