@@ -17,14 +17,8 @@ from stream_app.calls.transcribe.recognition import (
     failed_recognition,
 )
 from stream_app.calls.transcribe.transcriber import CallTranscriber
-from stream_app.calls.transcribe.transcriber_state import TranscriberConfig
-from tests.support.calls.recorded_calls import (
-    SHORT_SEGMENTS,
-    detectors,
-    fingerprint,
-    recorded_call,
-    transcriber,
-)
+from tests.property.calls.test_deterministic_partials import CONFIG
+from tests.support.calls.recorded_calls import fingerprint, recorded_call, transcriber
 
 STRETCH_MS = (20_000, 50_000)  # both parties; in two silences the party goes on to speak
 
@@ -104,14 +98,7 @@ def test_what_failed_early_is_left_to_the_final() -> None:
 
 
 def test_a_deterministic_call_decodes_nothing_early() -> None:
-    config = TranscriberConfig(
-        front_end=detectors().front_end,
-        segments=SHORT_SEGMENTS,
-        partial_interval_ms=500,
-        model="test-1",
-        is_deterministic=True,
-    )
-    played = Played(CallTranscriber("c", config), fingerprint)
+    played = Played(CallTranscriber("c", CONFIG), fingerprint)
 
     assert played.of(TranscriptFinal)
     assert not any(request.is_early for request in played.asked)
