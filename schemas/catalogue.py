@@ -147,6 +147,8 @@ AUDIO_WRITERS: dict[type[msgspec.Struct], str] = {
     CallStalled: "`transcribe`",
     CallEnded: f"{GATEWAYS}; `transcribe` with the reason `stale`",
 }
+LABELLERS = "`classify`, `classify_live`, `callstream backfill classify`"
+ANALYSTS = "`analyze`, `analyze_live`, `callstream backfill analyze`"
 TOPICS: tuple[TopicSpec, ...] = (
     TopicSpec(
         AUDIO, "msgpack", 2 * DAY_MS, AudioTopicMessage, GATEWAYS, AUDIO_WRITERS, is_input=True
@@ -156,9 +158,9 @@ TOPICS: tuple[TopicSpec, ...] = (
     ),
     TopicSpec(TURNS, "json", 7 * DAY_MS, TurnTopicMessage, "`detect_turns`", is_input=True),
     TopicSpec(FINALIZED, "json", 30 * DAY_MS, FinalizedTopicMessage, "`finalize`", is_input=True),
-    TopicSpec(CLASSIFICATIONS, "json", 30 * DAY_MS, CallClassified, "`classify`"),
+    TopicSpec(CLASSIFICATIONS, "json", 30 * DAY_MS, CallClassified, LABELLERS),
     TopicSpec(MODERATION, "json", 30 * DAY_MS),
-    TopicSpec(INSIGHTS, "json", 30 * DAY_MS, CallInsights, "`analyze`"),
+    TopicSpec(INSIGHTS, "json", 30 * DAY_MS, CallInsights, ANALYSTS),
     TopicSpec(ALERTS, "json", 30 * DAY_MS, Alert, "every agent"),
     TopicSpec(FEEDBACK, "json", 365 * DAY_MS, LabelCorrected, "API, command line"),
     TopicSpec(
