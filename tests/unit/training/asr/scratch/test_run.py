@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import hashlib
 import json
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 import numpy as np
 import pytest
 import torch
 import whisper
+from torch import multiprocessing
+from torch.multiprocessing.spawn import ProcessRaisedException
 
 from tests.support.speech_training.tone_speech import RECIPES
 from training.asr.evaluation.word_errors import load_recogniser
@@ -32,8 +35,6 @@ from training.core.checkpoints import METRICS_NAME
 from training.core.errors import MissingDataError, RecipeError
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from training.asr.scratch.recipe import Recipe
 
 
@@ -62,10 +63,20 @@ def test_two_processes_learn_from_both_halves_of_a_batch(
 
 
 def test_an_error_of_the_user_is_that_of_the_process_that_found_it(
-    data_folders: SpeechFolders, tiny_recipe: Recipe, tmp_path: Path
+    data_folders: SpeechFolders,
+    tiny_recipe: Recipe,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Not a traceback of another process; and nothing is left of their meeting."""
-    (data_folders.augment / "noise" / "one.flac").unlink()
+
+    def spawn(_: object, given: tuple[Any, str, Any], nprocs: int) -> None:
+        _, meeting, errors = given
+        Path(meeting).touch()
+        errors.put(MissingDataError("it must hold noise/*.flac"))
+        raise ProcessRaisedException(f"one of {nprocs}", 0, 1)
+
+    monkeypatch.setattr(multiprocessing, "spawn", spawn)
 
     with pytest.raises(MissingDataError, match=r"must hold noise/\*\.flac"):
         train(_with(tiny_recipe, processes=2), data_folders, tmp_path / "run", resume=False)
