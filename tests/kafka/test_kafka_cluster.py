@@ -14,7 +14,7 @@ from stream_app.settings import KafkaSettings, Settings
 from stream_app.transport import topics
 from stream_app.transport.clients import client_options, create_producer
 from stream_app.transport.log_reader import BEGINNING, beginnings_if_known, read_partitions
-from tests.kafka.admin import with_admin
+from tests.kafka.admin import create_alone, delete, with_admin
 from tests.kafka.cluster import KafkaCluster, create_topics
 
 pytestmark = [pytest.mark.kafka, pytest.mark.e2e]
@@ -89,8 +89,8 @@ async def test_the_brokers_say_when_audio_came(kafka_cluster: KafkaCluster) -> N
 async def test_commit_markers_are_told_from_input_that_expired(kafka_cluster: KafkaCluster) -> None:
     """A gateway may write in transactions: each leaves a hole, where nothing was."""
     kafka = kafka_cluster.settings(SMALL).kafka
-    await create_topics(kafka)
-    partition = TopicPartition(catalogue.AUDIO, 0)
+    partition = TopicPartition("written.in.transactions", 0)
+    await create_alone(kafka, partition.topic, 1)
     producer = AIOKafkaProducer(**client_options(kafka), transactional_id="gateway")
     consumer = AIOKafkaConsumer(**client_options(kafka))
     await producer.start()
@@ -112,6 +112,7 @@ async def test_commit_markers_are_told_from_input_that_expired(kafka_cluster: Ka
     finally:
         await consumer.stop()
         await producer.stop()
+        await delete(kafka, partition.topic)
 
     assert offsets == [0, 2, 4]
     assert (before, after) == (0, 2)
