@@ -1,7 +1,7 @@
 """Requests of a call to the recognizer, and their results."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -183,13 +183,13 @@ def failed_recognition(request: RecognitionRequest, model: str) -> RecognitionRe
 
 
 def crosstalk_recognition(request: RecognitionRequest, model: str) -> RecognitionResult:
-    """Return the result of a segment that is crosstalk: no words.
+    """Return the result of a segment that is crosstalk: no words, and it counts as a guard's.
 
     Args:
         request: Which need not be run.
         model: Name and version of the weights.
     """
-    return _without_words(request, model, CROSSTALK)
+    return replace(_without_words(request, model, CROSSTALK), guard=CROSSTALK)
 
 
 def _without_words(request: RecognitionRequest, model: str, reason: str) -> RecognitionResult:

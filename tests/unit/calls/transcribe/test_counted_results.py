@@ -8,7 +8,8 @@ import pytest
 
 from models.asr.core.hypothesis import Hypothesis, Word
 from models.asr.guards import DEFAULT_GUARDS, apply_guards
-from stream_app.calls.effects import Infer
+from schemas.transcripts import TranscriptFinal
+from stream_app.calls.effects import Emit, Infer
 from stream_app.calls.transcribe.recognition import (
     RecognitionRequest,
     RecognitionResult,
@@ -16,6 +17,7 @@ from stream_app.calls.transcribe.recognition import (
     recognize,
 )
 from stream_app.calls.transcribe.transcriber import CallTranscriber
+from tests.support.calls.echoed_calls import call_of, same_mix, stretch
 from tests.support.calls.recorded_calls import fingerprint, recorded_call, transcriber
 
 BEHIND_ANY_CONTEXT_MS = 30_000
@@ -78,6 +80,23 @@ def test_what_a_guard_refuses_or_cuts_is_counted_by_its_name(
     assert min(asked.values()) > 1
     wanted = {(guard, "final"): asked[True], (guard, "partial"): asked[False]}
     assert guarded == (wanted if guard else {})
+
+
+def test_finals_that_are_crosstalk_are_counted_with_what_guards_refuse() -> None:
+    """The same mix on two legs: what is known too late of the second one is no final."""
+    call, refused = transcriber("c"), 0
+    messages = call_of("c", same_mix(stretch(20_000, 32_000)), chunk_ms=200)
+    for offset, message in enumerate(messages):
+        waiting = list(call.feed(message, offset))
+        while waiting:
+            effect = waiting.pop(0)
+            if isinstance(effect, Infer) and isinstance(effect.request, RecognitionRequest):
+                waiting += call.resolve(fingerprint(effect.request))
+            elif isinstance(effect, Emit) and isinstance(effect.message, TranscriptFinal):
+                refused += effect.message.rejected == "crosstalk"
+
+    assert call.counters.guarded == {("crosstalk", "final"): refused}
+    assert refused
 
 
 def test_a_request_that_failed_fired_no_guard() -> None:
