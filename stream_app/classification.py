@@ -12,12 +12,12 @@ from models.classification.classifier import (
     classify_by_rules,
 )
 from models.classification.store import ClassificationModels, Serving
+from models.classification.whole_phrases import whole_call
 from models.languages import serves
 from models.onnx_session import ONNX_ERRORS
 from schemas.classification import Abstention
 from schemas.errors import CallstreamError
 from stream_app.calls.classify.classified import Classified, ClassifyRequest
-from stream_app.calls.classify.whole_phrases import whole_call
 from stream_app.calls.inference import OF_VALUES
 from stream_app.settings import ClassificationSettings
 

@@ -179,7 +179,7 @@ class ServedModels:
 
     def _own_name(self, name: str) -> str:
         """Return the name of a label set without its version, as answers give it with it."""
-        if name in self._served or name in self._missing:
+        if not name or name in self._served or name in self._missing:
             return name
         known = {each.model.label_set.versioned_name: own for own, each in self._served.items()}
         if self._source is not None:

@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from models.classification.classifier import Passage
 from models.classification.decoding import aggregated
 from models.classification.rules import raised_labels
+from models.classification.whole_phrases import whole_call
 from models.text.spoken_form import spoken_form
 from training.classification.evaluation.abstention import least_threshold, thresholds
 from training.classification.evaluation.answers import TaskAnswers, answer, with_rules
@@ -121,8 +123,10 @@ def _raised(row: Row, label_set: LabelSet) -> dict[str, Raised]:
     """Return what the rules of a label set raise in a row, by task."""
     if not label_set.floor:
         return {}
-    read = label_set.classified([turn.party for turn in row.turns])
-    return raised_labels(label_set, [spoken_form(row.turns[index].text) for index in read])
+    turns = [Passage(turn.text, turn.party) for turn in row.turns]
+    passages = whole_call(label_set, turns).passages  # as live calls are read
+    read = label_set.classified([passage.party for passage in passages])
+    return raised_labels(label_set, [spoken_form(passages[index].text) for index in read])
 
 
 def _baseline(model: ModelToMeasure, rows: Sequence[Row]) -> KeywordBaseline:

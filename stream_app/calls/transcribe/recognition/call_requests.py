@@ -70,9 +70,11 @@ class CallRequests:
             for event in events
             if isinstance(event, Segment)
         ]
-        if not requests and source.segmenter.foreseen_end_ms is None:
+        end_ms = source.segmenter.foreseen_end_ms
+        if end_ms is None and not requests:
             self._early.forget(channel)
-        due = self._due_early(channel, source) or self._due_partial(channel, source.segmenter)
+        early = None if end_ms is None else self._due_early(channel, source, end_ms)
+        due = early or self._due_partial(channel, source.segmenter)
         if due is not None:
             requests.append(self._request(channel, due, facts))
         return requests
@@ -95,11 +97,11 @@ class CallRequests:
             self._early.keep(result)
         return self._partials_of(request.channel).update(result, open_start_ms)
 
-    def _due_early(self, channel: int, source: Channel) -> "_Audio | None":
-        """Return the audio that a pause would leave, once all of it has come."""
+    def _due_early(self, channel: int, source: Channel, end_ms: int) -> "_Audio | None":
+        """Return the audio that a pause would leave, up to ``end_ms``; once for each silence."""
         segmenter, partials = source.segmenter, self._partials_of(channel)
-        start_ms, end_ms = segmenter.open_start_ms, segmenter.foreseen_end_ms
-        if start_ms is None or end_ms is None or not partials.takes_early:
+        start_ms = segmenter.open_start_ms
+        if start_ms is None or not partials.takes_early:
             return None
         if segmenter.heard_ms < segmenter.reported_ms:
             return None  # this silence was heard before a takeover
