@@ -54,7 +54,7 @@ def define(settings: Settings) -> AgentDefinition:
         decode=spec_of(AUDIO).decode,
         create=lambda call_id: CallTranscriber(call_id, config),
         restore=lambda checkpoint: CallTranscriber.restore(checkpoint, config),
-        infer=Recognizer(engine).run,
+        infer=Recognizer(engine, asr.beam_size).run,
         fail=lambda request, _: failed_recognition(request, engine.name),
         has_model_in_feed=True,
         prepare=_score_ahead,

@@ -1,7 +1,8 @@
 """The CTranslate2 back-end: whole hypotheses at once, since it has no steps to take part in.
 
 What differs from the other back-ends follows from that: drafts are not used, hot-words only help
-weights that take a prompt, and only utterances of one length share a batch.
+weights that take a prompt, only utterances of one length share a batch, and nothing is searched
+with a beam, for which it does not tell the probabilities of tokens.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ import numpy as np
 from models.asr.checkpoints.ctranslate2_store import find_converted, load_converted
 from models.asr.core.dimensions import FRAMES_PER_POSITION, POSITION_MS, SAMPLES_PER_POSITION
 from models.asr.decoding.alignment import MEDIAN_WIDTH
-from models.asr.decoding.greedy import Transcript
+from models.asr.decoding.transcripts import Transcript
 from models.asr.decoding.whisper_engine import WhisperEngine
 from models.asr.exporting.on_demand import export_on_demand
 from models.extras.ctranslate2 import ctranslate2
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
     from models.asr.checkpoints.weights import SpeechManifest, SpeechWeights
     from models.asr.core.hypothesis import Hypothesis
     from models.asr.core.requests import SpeechRequest
-    from models.asr.decoding.greedy import DecodeTask
+    from models.asr.decoding.transcripts import DecodeTask
     from models.audio.samples import FloatArray
 
 COMPUTE_TYPES = {"fp32": "float32", "int8": "int8_float32"}
@@ -189,7 +190,7 @@ class Ctranslate2Engine(WhisperEngine):
         super().__init__(network, manifest)  # type: ignore[arg-type]  # has no decoder with steps
         self._converted = network
 
-    def _decode(self, requests: Sequence[SpeechRequest]) -> list[Hypothesis]:
+    def _decode(self, requests: Sequence[SpeechRequest], _beam_size: int) -> list[Hypothesis]:
         """Return hypotheses of requests, those that are alike in one batch."""
         network = self._converted
         audio = [network.encode(self._spectrogram(request.samples)) for request in requests]

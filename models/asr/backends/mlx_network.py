@@ -93,9 +93,12 @@ class MlxNetwork:
             mx.eval(audio)
         return audio
 
-    def decoder(self, audio: Sequence[AudioKeys]) -> MlxDecoderBatch:
-        """Return a batch that begins."""
-        return MlxDecoderBatch(self._layers, self._rules, self._heads, audio, device=self._device)
+    def decoder(
+        self, audio: Sequence[AudioKeys], *, wants_attention: bool = True
+    ) -> MlxDecoderBatch:
+        """Return a batch that begins; see `network.SpeechNetwork`."""
+        heads = self._heads if wants_attention else ()
+        return MlxDecoderBatch(self._layers, self._rules, heads, audio, device=self._device)
 
 
 class MlxDecoderBatch:
@@ -146,7 +149,7 @@ class MlxDecoderBatch:
         )
 
     def keep(self, rows: Sequence[int]) -> None:
-        """Drop all utterances but these."""
+        """Go on with these utterances alone; see `network.DecoderBatch`."""
         self._audio = [self._audio[row] for row in rows]
         with mx.stream(self._device):
             self._stack_audio()

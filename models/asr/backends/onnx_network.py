@@ -78,9 +78,12 @@ class OnnxNetwork:
         layers = self.dims.n_text_layer
         return EncodedAudio(outputs[:layers], outputs[layers:])
 
-    def decoder(self, audio: Sequence[EncodedAudio]) -> OnnxDecoderBatch:
-        """Return a batch that begins."""
-        return OnnxDecoderBatch(self._decoder, self.dims, self._heads, audio)
+    def decoder(
+        self, audio: Sequence[EncodedAudio], *, wants_attention: bool = True
+    ) -> OnnxDecoderBatch:
+        """Return a batch that begins; see `network.SpeechNetwork`."""
+        heads = self._heads if wants_attention else ()
+        return OnnxDecoderBatch(self._decoder, self.dims, heads, audio)
 
 
 class OnnxDecoderBatch:
@@ -98,8 +101,10 @@ class OnnxDecoderBatch:
         self._heads = heads
         self._aligned = sorted({layer for layer, _ in heads})
         self._audio = list(audio)
+        self._stacked: list[EncodedAudio] = []
+        self._cross: dict[str, OrtValue] = {}
         self._queries: dict[int, list[FloatArray]] = {layer: [] for layer in self._aligned}
-        self._cross = self._stack_audio()
+        self._stack_audio()
         width = dims.n_text_state // dims.n_text_head
         empty = np.zeros((len(audio), dims.n_text_head, 0, width), np.float32)
         self._past = [OrtValue.ortvalue_from_numpy(empty)] * (2 * dims.n_text_layer)
@@ -125,10 +130,12 @@ class OnnxDecoderBatch:
         return Scores(best, log_probability, scores[2].numpy() if step.wants_all else None)
 
     def keep(self, rows: Sequence[int]) -> None:
-        """Drop all utterances but these."""
+        """Go on with these utterances alone; see `network.DecoderBatch`."""
         chosen = list(rows)
+        if chosen == list(range(len(self._audio))):
+            return
         self._audio = [self._audio[row] for row in chosen]
-        self._cross = self._stack_audio()
+        self._stack_audio()
         self._past = [OrtValue.ortvalue_from_numpy(past.numpy()[chosen]) for past in self._past]
         for layer, queries in self._queries.items():
             self._queries[layer] = [query[chosen] for query in queries]
@@ -143,25 +150,41 @@ class OnnxDecoderBatch:
         scores = [queries[layer][head] @ keys[layer][0, head].T for layer, head in self._heads]
         return np.stack(scores)
 
-    def _stack_audio(self) -> dict[str, OrtValue]:
-        """Return keys and values of all utterances, padded to the longest, and what hides that."""
-        longest = max((audio.positions for audio in self._audio), default=0)
-        feeds = {}
-        for layer in self._layers:
-            keys = [audio.keys[layer] for audio in self._audio]
-            values = [audio.values[layer] for audio in self._audio]
-            feeds[f"cross_key.{layer}"] = OrtValue.ortvalue_from_numpy(_padded(keys, longest))
-            feeds[f"cross_value.{layer}"] = OrtValue.ortvalue_from_numpy(_padded(values, longest))
-        feeds["cross_mask"] = OrtValue.ortvalue_from_numpy(self._cross_mask(longest))
-        return feeds
+    def _stack_audio(self) -> None:
+        """Take keys and values of all utterances, padded to the longest, and what hides that.
 
-    def _cross_mask(self, longest: int) -> FloatArray:
-        if all(audio.positions == longest for audio in self._audio):
-            return np.zeros((1, 1, 1, longest), np.float32)
-        mask = np.full((len(self._audio), 1, 1, longest), -np.inf, np.float32)
-        for row, audio in enumerate(self._audio):
-            mask[row, ..., : audio.positions] = 0.0
-        return mask
+        Where all hear the same audio it stands once.
+        """
+        audio = self._audio
+        if audio and all(one is audio[0] for one in audio):
+            audio = audio[:1]
+        if audio and _are_same(audio, self._stacked):
+            return
+        self._stacked = audio
+        longest = max((one.positions for one in audio), default=0)
+        for layer in self._layers:
+            keys = [one.keys[layer] for one in audio]
+            values = [one.values[layer] for one in audio]
+            self._cross[f"cross_key.{layer}"] = OrtValue.ortvalue_from_numpy(_padded(keys, longest))
+            self._cross[f"cross_value.{layer}"] = OrtValue.ortvalue_from_numpy(
+                _padded(values, longest)
+            )
+        mask = _cross_mask([one.positions for one in audio], longest)
+        self._cross["cross_mask"] = OrtValue.ortvalue_from_numpy(mask)
+
+
+def _are_same(one: Sequence[EncodedAudio], other: Sequence[EncodedAudio]) -> bool:
+    return len(one) == len(other) and all(a is b for a, b in zip(one, other, strict=True))
+
+
+def _cross_mask(positions: Sequence[int], longest: int) -> FloatArray:
+    """Return what is added to the scores of audio of so many positions each."""
+    if all(count == longest for count in positions):
+        return np.zeros((1, 1, 1, longest), np.float32)
+    mask = np.full((len(positions), 1, 1, longest), -np.inf, np.float32)
+    for row, count in enumerate(positions):
+        mask[row, ..., :count] = 0.0
+    return mask
 
 
 def _padded(arrays: list[FloatArray], longest: int) -> FloatArray:

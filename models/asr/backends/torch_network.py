@@ -120,9 +120,12 @@ class TorchNetwork:
             for block in self._model.decoder.blocks
         ]
 
-    def decoder(self, audio: Sequence[AudioKeys]) -> TorchDecoderBatch:
-        """Return a batch that begins."""
-        return TorchDecoderBatch(self._model.decoder, self._rules, self._heads, audio)
+    def decoder(
+        self, audio: Sequence[AudioKeys], *, wants_attention: bool = True
+    ) -> TorchDecoderBatch:
+        """Return a batch that begins; see `network.SpeechNetwork`."""
+        heads = self._heads if wants_attention else ()
+        return TorchDecoderBatch(self._model.decoder, self._rules, heads, audio)
 
 
 class TorchDecoderBatch:
@@ -170,7 +173,7 @@ class TorchDecoderBatch:
         )
 
     def keep(self, rows: Sequence[int]) -> None:
-        """Drop all utterances but these."""
+        """Go on with these utterances alone; see `network.DecoderBatch`."""
         chosen = list(rows)
         self._audio = [self._audio[row] for row in chosen]
         self._cross, self._cross_mask = _stack_audio(self._audio)

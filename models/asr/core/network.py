@@ -88,7 +88,7 @@ class DecoderBatch(Protocol):
         ...
 
     def keep(self, rows: Sequence[int]) -> None:
-        """Drop all utterances but these."""
+        """Go on with these utterances alone, in this order; one may go on several times."""
         ...
 
     def attention(self, row: int, columns: IntArray) -> FloatArray:
@@ -125,6 +125,11 @@ class SpeechNetwork(Protocol):
         """
         ...
 
-    def decoder(self, audio: Sequence[Any]) -> DecoderBatch:
-        """Return a batch that begins, of what ``encode`` returned."""
+    def decoder(self, audio: Sequence[Any], *, wants_attention: bool = True) -> DecoderBatch:
+        """Return a batch that begins.
+
+        Args:
+            audio: What ``encode`` returned, one for each utterance.
+            wants_attention: Whether the cross-attention will be asked for.
+        """
         ...

@@ -7,6 +7,8 @@ from typing import Protocol
 from models.asr.core.hypothesis import Hypothesis
 from models.audio.samples import FloatArray
 
+BEAM_SIZE = 5
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DecodeOptions:
@@ -18,12 +20,15 @@ class DecodeOptions:
         hot_words: Names and terms to favour; ignored by weights that take no prompt.
         word_times: Place the words in time; without it they are spread evenly.
         forced_tokens: Number of tokens to write, for measurements; 0 leaves it to the weights.
+        beam_size: Most hypotheses that an exact request is searched with; 1 takes the likeliest
+            token each time, as requests that share passes always do.
     """
 
     language: str | None = "en"
     hot_words: tuple[str, ...] = ()
     word_times: bool = True
     forced_tokens: int = 0
+    beam_size: int = BEAM_SIZE
 
 
 DEFAULT_OPTIONS = DecodeOptions()

@@ -1,7 +1,8 @@
 """A bias towards hot-words: bonuses for the tokens that begin or continue one of them.
 
 Source: contextual biasing by an Aho-Corasick automaton as in the shallow fusion of k2 and
-sherpa; here for greedy decoding, which has no rival hypothesis to return a bonus to.
+sherpa. A beam takes back the bonus of a phrase that breaks off; greedy decoding has no rival
+hypothesis that would gain by it.
 """
 
 from collections import deque
@@ -14,8 +15,21 @@ BEGIN_SHARE = 0.5
 
 @dataclass(slots=True)
 class _Node:
+    """A beginning of a hot-word.
+
+    Attributes:
+        children: Longer ones, by their last token.
+        fallback: The longest proper suffix of it that is one too.
+        is_whole: A hot-word ends with it.
+        given: Bonus of all of its tokens.
+        unearned: Of those since a hot-word last ended in it: lost if it breaks off here.
+    """
+
     children: dict[int, int] = field(default_factory=dict)
     fallback: int = ROOT
+    is_whole: bool = False
+    given: float = 0.0
+    unearned: float = 0.0
 
 
 class HotWordBias:
@@ -51,6 +65,7 @@ class HotWordBias:
             self._insert(sequence)
         self._link()
         self._bonuses: dict[int, dict[int, float]] = {}
+        self._changes: dict[int, tuple[float, dict[int, float]]] = {}
 
     def start(self) -> int:
         """Return the state before the first token."""
@@ -70,6 +85,25 @@ class HotWordBias:
             self._bonuses[state] = self._bonuses_of(state)
         return self._bonuses[state]
 
+    def changes(self, state: int) -> tuple[float, Mapping[int, float]]:
+        """Return what the next token changes in a hypothesis' bonus: most of them, and some.
+
+        A token that goes on with a hot-word adds its bonus; one with which it breaks off takes
+        back what was given for it, but for what then begins.
+        """
+        if state not in self._changes:
+            lost = -self._nodes[state].unearned
+            children = self._nodes[state].children
+            self._changes[state] = (
+                lost,
+                {
+                    token: bonus if token in children else lost + self._nodes[after].given
+                    for token, bonus in self.bonuses(state).items()
+                    for after in (self.advance(state, token),)
+                },
+            )
+        return self._changes[state]
+
     def _bonuses_of(self, state: int) -> dict[int, float]:
         bonuses = dict.fromkeys(self._nodes[ROOT].children, self._begin_bonus)
         while state != ROOT:
@@ -85,15 +119,25 @@ class HotWordBias:
                 children[token] = len(self._nodes)
                 self._nodes.append(_Node())
             state = children[token]
+        self._nodes[state].is_whole = state != ROOT
 
     def _link(self) -> None:
-        """Point each node to the longest proper suffix of its tokens that begins a hot-word."""
+        """Point each node to the longest proper suffix of its tokens that begins a hot-word.
+
+        Shorter ones come first, so that what a node takes from its parent and its suffix is known.
+        """
         queue = deque([ROOT])
         while queue:
             parent = queue.popleft()
-            for token, child in self._nodes[parent].children.items():
+            before = self._nodes[parent]
+            bonus = self._begin_bonus if parent == ROOT else self._bonus
+            for token, child in before.children.items():
+                node = self._nodes[child]
                 if parent != ROOT:
-                    self._nodes[child].fallback = self.advance(self._nodes[parent].fallback, token)
+                    node.fallback = self.advance(before.fallback, token)
+                node.is_whole |= self._nodes[node.fallback].is_whole
+                node.given = before.given + bonus
+                node.unearned = 0.0 if node.is_whole else before.unearned + bonus
                 queue.append(child)
 
 

@@ -12,9 +12,11 @@ from models.asr.core.dimensions import POSITION_MS, SAMPLES_PER_POSITION
 from models.asr.core.hypothesis import Hypothesis, compression_ratio
 from models.asr.core.requests import DEFAULT_OPTIONS, DecodeOptions, SpeechRequest
 from models.asr.decoding.alignment import align_tokens, timed_words
-from models.asr.decoding.greedy import DecodeTask, GreedyDecoder, Transcript
+from models.asr.decoding.beam import BeamDecoder
+from models.asr.decoding.greedy import GreedyDecoder
 from models.asr.decoding.hot_words import HotWordBias, hot_word_spellings
 from models.asr.decoding.log_mel import log_mel
+from models.asr.decoding.transcripts import DecodeTask, Transcript
 from models.asr.decoding.word_times import settle_times
 from models.audio.samples import SAMPLE_RATE_HZ, FloatArray, as_samples
 from models.languages import known_language
@@ -36,7 +38,7 @@ BIASES = 256  # sets of hot-words kept ready
 
 
 class WhisperEngine:
-    """Greedy Whisper.
+    """Whisper: a beam search for what is exact, greedy where requests share passes.
 
     Exact requests are decoded one at a time, so that nothing beside them can change a bit of
     their hypotheses; the others share the decoder's passes.
@@ -53,6 +55,7 @@ class WhisperEngine:
         self._network = network
         self._manifest = manifest
         self._greedy = GreedyDecoder(network.tokens)
+        self._beam = BeamDecoder(network)
         self._bias = lru_cache(maxsize=BIASES)(self._build_bias)
         self._takes_prompt = manifest.takes_prompt and network.tokens.start_of_previous >= 0
         self._check_manifest()
@@ -86,11 +89,11 @@ class WhisperEngine:
     def transcribe(
         self, samples: FloatArray, options: DecodeOptions = DEFAULT_OPTIONS
     ) -> Hypothesis:
-        """Return the greedy hypothesis: a pure function of audio, weights and options.
+        """Return the best hypothesis found: a pure function of audio, weights and options.
 
         Args:
             samples: Mono at 16 kHz in [-1, 1], shape (n_samples,); none give an empty hypothesis.
-            options: Language, hot-words, word times.
+            options: Language, hot-words, word times, size of the beam.
 
         Raises:
             AudioFormatError: Not one-dimensional.
@@ -111,11 +114,12 @@ class WhisperEngine:
             if not self._checked(request.samples):
                 hypotheses[number] = Hypothesis(language=self._stated_language(request) or ENGLISH)
             elif request.is_exact:
-                hypotheses[number] = self._decode([_without_draft(request)])[0]
+                size = request.options.beam_size
+                hypotheses[number] = self._decode([_without_draft(request)], size)[0]
             else:
                 shared.append(number)
         if shared:
-            decoded = self._decode([requests[number] for number in shared])
+            decoded = self._decode([requests[number] for number in shared], 1)
             hypotheses.update(zip(shared, decoded, strict=True))
         return [hypotheses[number] for number in range(len(requests))]
 
@@ -146,8 +150,8 @@ class WhisperEngine:
     def _pad_samples(self) -> int:
         return self._manifest.pad_ms * SAMPLE_RATE_HZ // 1000
 
-    def _decode(self, requests: Sequence[SpeechRequest]) -> list[Hypothesis]:
-        """Return hypotheses of requests that share the decoder's passes."""
+    def _decode(self, requests: Sequence[SpeechRequest], beam_size: int) -> list[Hypothesis]:
+        """Return hypotheses of requests: they share the decoder's passes unless there is a beam."""
         audio = [self._network.encode(self._spectrogram(request.samples)) for request in requests]
         languages = [
             self._stated_language(request) or self._detected(one)
@@ -157,7 +161,13 @@ class WhisperEngine:
             self._task(request, language)
             for request, language in zip(requests, languages, strict=True)
         ]
-        written = self._greedy.decode(self._network.decoder(audio), tasks)
+        if beam_size > 1:
+            written = [
+                self._beam.decode(one, task, beam_size)
+                for one, task in zip(audio, tasks, strict=True)
+            ]
+        else:
+            written = self._greedy.decode(self._network.decoder(audio), tasks)
         return [
             self._hypothesis(transcript, request, language, task)
             for transcript, request, language, task in zip(

@@ -7,7 +7,7 @@ of that audio meanwhile is the final, if the silence goes on; if not, it was a p
 from collections.abc import Sequence
 from dataclasses import replace
 
-from models.asr.core.requests import SpeechEngine
+from models.asr.core.requests import BEAM_SIZE, SpeechEngine
 from stream_app.calls.transcribe.recognition.requests import (
     FAILED,
     RecognitionRequest,
@@ -51,10 +51,12 @@ class Recognizer:
 
     Args:
         engine: Runs the weights.
+        beam_size: Most hypotheses that a final is searched with.
     """
 
-    def __init__(self, engine: SpeechEngine) -> None:
+    def __init__(self, engine: SpeechEngine, beam_size: int = BEAM_SIZE) -> None:
         self._engine = engine
+        self._beam_size = beam_size
         self._early: list[RecognitionResult] = []  # of the last run: finals go first in the next
 
     def run(self, requests: Sequence[RecognitionRequest]) -> list[RecognitionResult]:
@@ -65,7 +67,7 @@ class Recognizer:
         """
         known = [self._known(request) for request in requests]
         new = [r for r, result in zip(requests, known, strict=True) if result is None]
-        heard = iter(recognize(new, self._engine) if new else ())
+        heard = iter(recognize(new, self._engine, beam_size=self._beam_size) if new else ())
         results = [next(heard) if result is None else result for result in known]
         self._early = [result for result in results if result.request.is_early]
         return results

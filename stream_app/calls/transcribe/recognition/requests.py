@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from models.asr.core.hypothesis import Hypothesis
-from models.asr.core.requests import DecodeOptions, SpeechEngine, SpeechRequest
+from models.asr.core.requests import BEAM_SIZE, DecodeOptions, SpeechEngine, SpeechRequest
 from models.asr.guards import DEFAULT_GUARDS, GuardConfig, apply_guards
 from models.audio.samples import SAMPLE_RATE_HZ, FloatArray, no_samples
 from models.languages import primary_subtag
@@ -137,6 +137,8 @@ def recognize(
     requests: Sequence[RecognitionRequest],
     engine: SpeechEngine,
     guards: GuardConfig = DEFAULT_GUARDS,
+    *,
+    beam_size: int = BEAM_SIZE,
 ) -> list[RecognitionResult]:
     """Return one result for each request; exact requests of the same audio have equal results.
 
@@ -147,6 +149,7 @@ def recognize(
         requests: To decode.
         engine: Runs the weights.
         guards: Limits beyond which words are rejected.
+        beam_size: Most hypotheses that a final is searched with.
 
     Raises:
         InferenceError: The engine cannot decode a request.
@@ -154,7 +157,7 @@ def recognize(
     passages = [make_passage(r.passage, r.context, r.samples, guards) for r in requests]
     decoded = engine.transcribe_batch(
         [
-            _speech_request(request, passage.samples if passage else request.samples)
+            _speech_request(request, passage.samples if passage else request.samples, beam_size)
             for request, passage in zip(requests, passages, strict=True)
         ]
     )
@@ -166,7 +169,7 @@ def recognize(
     ]
     alone = [n for n, result in enumerate(results) if result is None]
     if alone:
-        again = [_speech_request(requests[n], requests[n].samples) for n in alone]
+        again = [_speech_request(requests[n], requests[n].samples, beam_size) for n in alone]
         for n, hypothesis in zip(alone, engine.transcribe_batch(again), strict=True):
             results[n] = _of_segment(requests[n], hypothesis, engine.name, guards)
     return [result for result in results if result is not None]
@@ -197,8 +200,14 @@ def _without_words(request: RecognitionRequest, model: str, reason: str) -> Reco
     return RecognitionResult(request=request, hypothesis=hypothesis, rejected=reason, model=model)
 
 
-def _speech_request(request: RecognitionRequest, audio: FloatArray) -> SpeechRequest:
-    options = DecodeOptions(language=request.language, hot_words=request.hot_words)
+def _speech_request(
+    request: RecognitionRequest, audio: FloatArray, beam_size: int
+) -> SpeechRequest:
+    options = DecodeOptions(
+        language=request.language,
+        hot_words=request.hot_words,
+        beam_size=beam_size if request.is_final or request.is_early else 1,
+    )
     return SpeechRequest(audio, options, draft=request.draft, is_exact=request.is_exact)
 
 
