@@ -18,8 +18,9 @@ from schemas.errors import ConfigurationError
 from stream_app.demo.session import DEMO_CALL
 
 MODEL_HELP = (
-    "Weights: MODEL[@CONTEXT][=BACKEND:PRECISION]; CONTEXT is 'full' or the silence after the "
-    "audio in ms, else as the manifest says. May be repeated; the first is the reference."
+    "Weights: MODEL[@CONTEXT][=BACKEND:PRECISION[:BEAM]]; CONTEXT is 'full' or the silence after "
+    "the audio in ms, else as the manifest says; a BEAM of 1 is greedy. May be repeated; the first "
+    "is the reference."
 )
 
 FULL_PRECISION = Backend("onnx", "fp32")

@@ -9,7 +9,7 @@ import msgspec
 import numpy as np
 
 from models.asr.core.hypothesis import Hypothesis
-from models.asr.core.requests import SpeechEngine
+from models.asr.core.requests import DEFAULT_OPTIONS, DecodeOptions, SpeechEngine
 from models.asr.guards import DEFAULT_GUARDS, apply_guards
 from models.audio.samples import FloatArray
 
@@ -48,6 +48,7 @@ def hear_all(
     engine: SpeechEngine,
     recordings: Sequence[Sequence[FloatArray]],
     *,
+    options: DecodeOptions = DEFAULT_OPTIONS,
     kept: Path | None = None,
     advance: Callable[[], object] = lambda: None,
 ) -> list[Heard]:
@@ -56,6 +57,7 @@ def hear_all(
     Args:
         engine: Loaded.
         recordings: The parts of each, mono at 16 kHz.
+        options: Of every decode.
         kept: File of an earlier run with the same system, taken if it is there and of the same
             audio, as far as that run came, and written on; None to decode in any case.
         advance: Called after each recording.
@@ -64,7 +66,7 @@ def hear_all(
     heard = _kept_before(kept, digest)
     for number, parts in enumerate(recordings[len(heard) :], start=len(heard) + 1):
         start_s = time.process_time()
-        hypotheses = tuple(engine.transcribe(samples) for samples in parts)
+        hypotheses = tuple(engine.transcribe(samples, options) for samples in parts)
         heard.append(Heard(hypotheses, time.process_time() - start_s))
         if kept is not None and (number % KEPT_EVERY == 0 or number == len(recordings)):
             kept.parent.mkdir(parents=True, exist_ok=True)

@@ -204,7 +204,13 @@ class _Measurement:
         task = self._progress.add_task(f"{system.label}: {what}", total=len(parts))
         kept = self._kept / f"{_key(system, what)}.json" if self._options.keeps else None
         try:
-            return hear_all(engine, parts, kept=kept, advance=lambda: self._progress.advance(task))
+            return hear_all(
+                engine,
+                parts,
+                options=system.options,
+                kept=kept,
+                advance=lambda: self._progress.advance(task),
+            )
         finally:
             self._progress.remove_task(task)
 
@@ -294,5 +300,7 @@ def _key(system: System, what: str) -> str:
     heard = system.context or f"{about.encoder_context} {about.pad_ms}"
     if about.speech != IDENTITY:
         heard += f" {about.speech}"
+    if system.beam_size > 1:
+        heard += f" {system.beam_size}"
     text = f"{weights.cache_key()}/{about.sha256}/{heard}/{system.backend.label}/{what}"
     return hashlib.sha256(text.encode()).hexdigest()[:24]

@@ -1,4 +1,4 @@
-"""What is compared: weights with an encoder context, a back-end and a precision."""
+"""What is compared: weights with an encoder context, a back-end, a precision and a beam."""
 
 import re
 from collections.abc import Sequence
@@ -7,10 +7,12 @@ from pathlib import Path
 import msgspec
 
 from benchmarks.core.backends import FULL, Backend, load_backend, parse_backends
-from models.asr.core.requests import SpeechEngine
+from models.asr.core.requests import BEAM_SIZE, DecodeOptions, SpeechEngine
 from schemas.errors import ConfigurationError
 
-_SYSTEM = re.compile(rf"(?P<model>.+?)(@(?P<context>{FULL}|\d+))?(=(?P<backend>\w+:\w+))?")
+_SYSTEM = re.compile(
+    rf"(?P<model>.+?)(@(?P<context>{FULL}|\d+))?(=(?P<backend>\w+:[a-z]\w+)(:(?P<beam>\d+))?)?"
+)
 
 
 class System(msgspec.Struct, frozen=True):
@@ -20,11 +22,18 @@ class System(msgspec.Struct, frozen=True):
         model: ``bundled``, or a path.
         backend: And precision.
         context: See `load_backend`.
+        beam_size: See `models.asr.core.requests.DecodeOptions`.
     """
 
     model: str
     backend: Backend
     context: str = ""
+    beam_size: int = BEAM_SIZE
+
+    @property
+    def options(self) -> DecodeOptions:
+        """Return how it decodes."""
+        return DecodeOptions(beam_size=self.beam_size)
 
     @property
     def label(self) -> str:
@@ -32,7 +41,8 @@ class System(msgspec.Struct, frozen=True):
         context = {"": "", FULL: " padded to 30 s"}.get(self.context, f" + {self.context} ms")
         path = Path(self.model)
         name = path.stem if path.suffix in {".pt", ".json"} else path.name
-        return f"{name}{context}, {self.backend.label}"
+        search = {BEAM_SIZE: "", 1: ", greedy"}.get(self.beam_size, f", beam of {self.beam_size}")
+        return f"{name}{context}, {self.backend.label}{search}"
 
     def load(self) -> SpeechEngine:
         """Return its engine, on one thread.
@@ -44,7 +54,7 @@ class System(msgspec.Struct, frozen=True):
 
 
 def parse_systems(models: Sequence[str], backends: Sequence[Backend]) -> tuple[System, ...]:
-    """Return the systems that ``MODEL[@CONTEXT][=BACKEND:PRECISION]`` name.
+    """Return the systems that ``MODEL[@CONTEXT][=BACKEND:PRECISION[:BEAM]]`` name.
 
     Args:
         models: Each on every back-end that ``backends`` lists, or on the one it names itself.
@@ -56,10 +66,11 @@ def parse_systems(models: Sequence[str], backends: Sequence[Backend]) -> tuple[S
     systems: list[System] = []
     for text in models:
         found = _SYSTEM.fullmatch(text)
-        if found is None:
-            raise ConfigurationError(f"'{text}' names no weights")
+        if found is None or found["beam"] == "0":
+            raise ConfigurationError(f"'{text}' names no weights, or a beam of nothing")
         own = parse_backends(found["backend"]) if found["backend"] else backends
-        systems += [System(found["model"], each, found["context"] or "") for each in own]
+        beam_size = int(found["beam"] or BEAM_SIZE)
+        systems += [System(found["model"], each, found["context"] or "", beam_size) for each in own]
     labels = [system.label for system in systems]
     if not systems or len(set(labels)) < len(labels):
         raise ConfigurationError("name weights and back-ends to compare, each once by its label")
