@@ -149,6 +149,25 @@ class AdaptationValidation(msgspec.Struct, frozen=True, forbid_unknown_fields=Tr
     tail_ms: int = 500
 
 
+class Blend(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Shares in the weights that are written; they keep some of what the learning forgot.
+
+    The rest is what was learnt. Source: Wortsman et al. 2022, arXiv:2109.01903.
+
+    Attributes:
+        start: Of what the learning parts began with.
+        teacher: Of the teacher's.
+    """
+
+    start: float = 0.0
+    teacher: float = 0.0
+
+    @property
+    def learnt(self) -> float:
+        """Return the share of what was learnt."""
+        return 1.0 - self.start - self.teacher
+
+
 class AdaptationRecipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Everything that decides the weights of a run.
 
@@ -157,9 +176,7 @@ class AdaptationRecipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         parts: What learns: beginnings of parameters' names in Hugging Face's network.
         tokens: Vocabulary that the student keeps, as `callstream train asr-export` chooses it; 0
             keeps it whole.
-        blend: Share of what was learnt in what is written; the rest keeps some of what the learning
-            forgot.
-        blend_with: Whose the rest is: the ``teacher``'s, or that of the ``start``.
+        blend: Of what was learnt with what was there before, in what is written.
         start: What the learning parts begin with: ``bundled`` or other weights, or a run's
             ``checkpoint.pt``, relative to the work folder; empty is ``teachers.model``, which
             everything else begins with, and which stays the teacher.
@@ -179,8 +196,7 @@ class AdaptationRecipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     validation: AdaptationValidation = AdaptationValidation()
     checkpoint_steps: int = 200
     report_steps: int = 25
-    blend: float = 1.0
-    blend_with: Literal["teacher", "start"] = "teacher"
+    blend: Blend = Blend()
     start: str = ""
     device: DeviceName = "auto"
 
@@ -260,10 +276,12 @@ def _broken_rules(recipe: AdaptationRecipe) -> list[str]:
         + hearing.joined_share
         > 1,
         "blend is for method 'full': half of two adapters is not half of their product": (
-            recipe.blend < 1 and recipe.method == "lora"
+            recipe.blend.learnt < 1 and recipe.method == "lora"
         ),
-        "blend must lie in (0, 1]": not 0 < recipe.blend <= 1,
-        "blend_with = 'start' needs a start": recipe.blend_with == "start" and not recipe.start,
+        "blend: shares of 0 or more must leave some for what was learnt": not (
+            recipe.blend.start >= 0 <= recipe.blend.teacher and recipe.blend.learnt > 0
+        ),
+        "blend.start needs a start": recipe.blend.start > 0 and not recipe.start,
         "pieces.corpora: one that is neither cut nor taken whole gives no pieces": any(
             not corpus.cut and not corpus.whole for corpus in pieces.corpora
         ),

@@ -111,8 +111,7 @@ def _prepared_loop(
     watch = Watch(recipe.validation, folders.real_test, student, speller)
     if recipe.start:
         begin_with(student, recipe.start, folders)
-        if recipe.blend_with == "start":
-            student.remember()
+        student.remember()
     return TrainingLoop(student, settings, folders.work / recipe.name, validate=watch)
 
 

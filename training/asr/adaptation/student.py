@@ -9,7 +9,7 @@ import msgspec
 import torch
 from torch.nn import functional
 
-from training.asr.adaptation.recipe import AdaptationRecipe
+from training.asr.adaptation.recipe import AdaptationRecipe, Blend
 from training.asr.finetuning.network import build_network, decoder_states, encode
 from training.asr.finetuning.tuner import add_adapters
 from training.asr.whisper.features import batch_log_mel, mel_filters
@@ -68,7 +68,7 @@ class Student:
         self._optimisers = Optimisers(self._learnt().items(), recipe.optimisation)
         self._filters = mel_filters(base.dims["n_mels"]).to(self.device)
         self._end = base.tokens.end_of_text
-        self._rest = self._copied()  # of a blend
+        self._teacher = self._start = self._copied()  # for a blend
         self._mean = self._copied()
         self.step = 0
 
@@ -129,17 +129,23 @@ class Student:
         self._mean = self._copied()
 
     def remember(self) -> None:
-        """Keep the present parameters as those that `blend` goes back towards."""
-        self._rest = self._copied()
+        """Keep the present parameters as those that the learning begins with."""
+        self._start = self._copied()
 
-    def blend(self, share: float) -> None:
-        """Bring the parameters nearer to the teacher's, or to those that were remembered.
+    def blend(self, shares: Blend) -> None:
+        """Mix the parameters with those from the beginning and with the teacher's.
 
         Args:
-            share: What the present ones count.
+            shares: Of each.
         """
-        learnt = self._learnt()
-        self.put({name: self._rest[name].lerp(p.detach(), share) for name, p in learnt.items()})
+        self.put(
+            {
+                name: shares.learnt * learnt.detach()
+                + shares.start * self._start[name]
+                + shares.teacher * self._teacher[name]
+                for name, learnt in self._learnt().items()
+            }
+        )
 
     def averaged(self) -> AbstractContextManager[None]:
         """Return a context in which the network has the mean of its parameters."""

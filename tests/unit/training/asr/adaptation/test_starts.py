@@ -12,6 +12,7 @@ import torch
 from tests.support.models.random_whisper import random_whisper, save_checkpoint
 from tests.support.speech_training.tiny_adaptation import tiny_adaptation
 from tests.support.speech_training.whisper_fixtures import random_tensors, tiny_dims
+from training.asr.adaptation.recipe import Blend
 from training.asr.adaptation.run import adapt, begin_with
 from training.asr.adaptation.student import Student
 from training.asr.finetuning.base import load_base
@@ -45,20 +46,21 @@ def test_a_run_begins_with_graphs_as_callstream_ships_them(
 
 
 @pytest.mark.parametrize("resume", [False, True])
-def test_a_blend_goes_back_to_the_start(
+def test_a_blend_has_what_was_learnt_the_start_and_the_teacher(
     tmp_path: Path, folders: SpeechFolders, *, resume: bool
 ) -> None:
-    """Also where the run goes on from a checkpoint, which does not have the start."""
+    """Also where the run goes on from a checkpoint, which has neither start nor teacher."""
     first = adapt(tiny_adaptation(tmp_path), folders, tmp_path / "first", resume=False)
     recipe = tiny_adaptation(tmp_path, name="further", start=str(first.weights), seed=6)
     whole = adapt(recipe, folders, tmp_path / "whole", resume=False)
 
-    changed = msgspec.structs.replace(recipe, blend=0.25, blend_with="start")
+    changed = msgspec.structs.replace(recipe, blend=Blend(start=0.5, teacher=0.25))
     blended = adapt(changed, folders, tmp_path / "blended", resume=resume)
 
     start, learnt, found = (load_base(str(w.weights)).tensors for w in (first, whole, blended))
+    teacher = load_base(recipe.teachers.model).tensors
     for name, tensor in found.items():
-        expected = start[name].lerp(learnt[name], 0.25)
+        expected = 0.5 * start[name] + 0.25 * teacher[name] + 0.25 * learnt[name]
         assert torch.allclose(tensor, expected, atol=2e-3 * float(expected.abs().max())), name
 
 
@@ -86,7 +88,9 @@ def test_a_blend_lies_between_the_teacher_and_what_was_learnt(
         str(adapt(tiny_adaptation(tmp_path), folders, tmp_path / "a", resume=False).weights)
     )
 
-    half = adapt(tiny_adaptation(tmp_path, blend=0.5), folders, tmp_path / "b", resume=False)
+    half = adapt(
+        tiny_adaptation(tmp_path, blend={"teacher": 0.5}), folders, tmp_path / "b", resume=False
+    )
 
     blended = load_base(str(half.weights)).tensors[name]
     assert torch.allclose(blended, (before + learnt.tensors[name]) / 2, atol=1e-3)
