@@ -6,7 +6,7 @@ hypotheses as it keeps, and the one with the highest mean log-probability is tak
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -177,13 +177,13 @@ class BeamDecoder:
         self, one: _Hypothesis, token: int, log_probability: float, task: DecodeTask
     ) -> _Hypothesis:
         total = one.total + log_probability
-        if token == self._table.end_of_text:
-            return _Hypothesis(one.tokens, one.log_probabilities, total, one.bonus, one.bias_state)
         state, bonus = one.bias_state, one.bonus
         if task.bias is not None:
             common, of_token = task.bias.changes(state)
             bonus += of_token.get(token, common)
             state = task.bias.advance(state, token)
+        if token == self._table.end_of_text:
+            return replace(one, total=total, bonus=bonus)
         return _Hypothesis(
             (*one.tokens, token), (*one.log_probabilities, log_probability), total, bonus, state
         )

@@ -10,7 +10,7 @@ import pytest
 
 from models.asr.core.hypothesis import Hypothesis, Word
 from models.asr.core.policy import DEFAULT_POLICY
-from models.asr.core.requests import DEFAULT_OPTIONS, DecodeOptions, SpeechRequest
+from models.asr.core.requests import BEAM_SIZE, DEFAULT_OPTIONS, DecodeOptions, SpeechRequest
 from models.audio.samples import SAMPLE_RATE_HZ, FloatArray
 from schemas.audio import AudioTopicMessage
 from schemas.base import CallContext
@@ -254,3 +254,21 @@ def test_the_settings_choose_the_engine(monkeypatch: pytest.MonkeyPatch) -> None
 
 def test_eight_partials_are_decoded_together_by_default() -> None:
     assert Settings().asr.max_batch == 8
+
+
+@pytest.mark.parametrize("deterministic", [False, True])
+def test_finals_alone_are_searched_with_the_beam_of_the_settings(
+    play: Play, *, deterministic: bool
+) -> None:
+    engine, durable = play(beam_size=3, deterministic=deterministic)
+
+    finals = of_type(durable, TranscriptFinal)
+    sizes = [asked.options.beam_size for asked in engine.asked]
+    assert set(sizes) == {1, 3}
+    assert sizes.count(3) >= len(finals) > 1
+    if not deterministic:
+        assert [asked.is_exact for asked in engine.asked] == [size == 3 for size in sizes]
+
+
+def test_the_beam_of_the_settings_is_that_of_the_engine() -> None:
+    assert Settings().asr.beam_size == DEFAULT_OPTIONS.beam_size == BEAM_SIZE

@@ -27,6 +27,9 @@ from training.core.errors import RecipeError
         ("hearing.line.min_peak=0", "hearing.line.min_peak must lie"),
         ("losses.end_weight=0", "losses.end_weight must be above 0"),
         ("tokens=-1", "tokens must be 0 or more"),
+        ("blend.teacher=-0.1", "blend: shares of 0 or more"),
+        ("blend={teacher=0.6, start=0.4}", "must leave some for what was learnt"),
+        ("method='lora'", "half of two adapters"),
         ("parts=[]", "parts names nothing that learns"),
         ("pieces.corpora=[{name='fsdd', weight=0}]", "'fsdd': weight must be 1 or more"),
         ("pieces.corpora=[{name='fsdd', cut=-1}]", "'fsdd': cut must be 0 or more"),
@@ -36,3 +39,8 @@ from training.core.errors import RecipeError
 def test_a_wrong_setting_is_named(change: str, complaint: str) -> None:
     with pytest.raises(RecipeError, match=complaint):
         read_adaptation_recipe(RECIPES / "adapt_tiny_en.toml", [change])
+
+
+def test_a_blend_with_a_start_needs_one() -> None:
+    with pytest.raises(RecipeError, match=r"blend\.start needs a start"):
+        read_adaptation_recipe(RECIPES / "adapt_tiny_en_encoder.toml", ["blend.start=0.2"])
