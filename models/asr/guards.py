@@ -18,6 +18,7 @@ from models.asr.loops import cut_loops
 from models.audio.dtmf import dtmf_share
 from models.audio.samples import SAMPLE_RATE_HZ, FloatArray
 from models.audio.tones import tone_shares
+from models.vad.presence import speech_peak
 
 RejectedReason = Literal[
     "quiet", "dtmf", "tone", "no_speech", "improbable", "too_fast", "repetitive"
@@ -57,6 +58,10 @@ class GuardConfig:
         few_words_ms: Longest audio of them.
         few_words_no_speech_probability: Refused above it if the words are improbable as well.
         few_words_log_probability: What counts as improbable for the line above.
+        few_words_speech_peak: Refused as well where no frame is speech with this probability, if
+            the words are improbable: music that voice activity detection takes for a voice now
+            and then. Below it are 3 of 605 pieces of real speech of up to 2 s.
+        few_words_peak_log_probability: What counts as improbable for the line above.
         stock_no_speech_probability: The same for one of `STOCK_PHRASES`.
         stock_log_probability: What counts as improbable for the line above.
         max_words_per_second: Refused above it; some words more are let pass. Three characters
@@ -78,6 +83,8 @@ class GuardConfig:
     few_words_ms: int = 2_000
     few_words_no_speech_probability: float = 0.55
     few_words_log_probability: float = -0.85
+    few_words_speech_peak: float = 0.92
+    few_words_peak_log_probability: float = -0.45
     stock_no_speech_probability: float = 0.5
     stock_log_probability: float = -0.6
     max_words_per_second: float = 10.0
@@ -118,7 +125,7 @@ def apply_guards(
         audio_reason(samples, config)
         or _lost_reason(hypothesis, shortened)
         or _text_reason(shortened, config)
-        or _few_words_reason(shortened, config)
+        or _few_words_reason(shortened, samples, config)
     )
     if reason is None:
         return GuardedHypothesis(shortened)
@@ -144,7 +151,9 @@ def _lost_reason(hypothesis: Hypothesis, shortened: Hypothesis) -> RejectedReaso
     return "repetitive" if is_spoken(hypothesis.text) else "no_speech"
 
 
-def _few_words_reason(hypothesis: Hypothesis, config: GuardConfig) -> RejectedReason | None:
+def _few_words_reason(
+    hypothesis: Hypothesis, samples: FloatArray, config: GuardConfig
+) -> RejectedReason | None:
     if len(hypothesis.words) > config.few_words or hypothesis.duration_ms > config.few_words_ms:
         return None
     max_no_speech = config.few_words_no_speech_probability
@@ -152,9 +161,12 @@ def _few_words_reason(hypothesis: Hypothesis, config: GuardConfig) -> RejectedRe
     if " ".join(map(bare_text, hypothesis.words)) in STOCK_PHRASES:
         max_no_speech = config.stock_no_speech_probability
         min_log_probability = config.stock_log_probability
+    log_probability = hypothesis.avg_log_probability
     is_refused = (
-        hypothesis.no_speech_probability > max_no_speech
-        and hypothesis.avg_log_probability < min_log_probability
+        hypothesis.no_speech_probability > max_no_speech and log_probability < min_log_probability
+    ) or (
+        log_probability < config.few_words_peak_log_probability
+        and speech_peak(samples) < config.few_words_speech_peak
     )
     return "no_speech" if is_refused else None
 

@@ -28,6 +28,16 @@ def no_samples() -> FloatArray:
     return np.empty(0, np.float32)
 
 
+def halved(samples: FloatArray) -> FloatArray:
+    """Return audio at half of its rate: the mean of each two samples, an odd last one left out.
+
+    Args:
+        samples: Mono, shape (n_samples,).
+    """
+    even = len(samples) // 2 * 2
+    return np.asarray((samples[:even:2] + samples[1:even:2]) / 2, dtype=np.float32)
+
+
 def to_pcm16(samples: FloatArray) -> npt.NDArray[np.int16]:
     """Return the nearest PCM16 values of samples in [-1, 1), clipped to the range."""
     scaled = np.rint(as_samples(samples).astype(np.float64) * FULL_SCALE)

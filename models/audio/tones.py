@@ -5,7 +5,7 @@ from functools import cache
 
 import numpy as np
 
-from models.audio.samples import SAMPLE_RATE_HZ, FloatArray
+from models.audio.samples import SAMPLE_RATE_HZ, FloatArray, halved
 
 RATE_HZ = SAMPLE_RATE_HZ // 2  # a telephone line carries nothing above 4 kHz
 BLOCK_SAMPLES = RATE_HZ * 96 // 1000  # a Hann window of it resolves the harmonics of 50 Hz
@@ -41,11 +41,10 @@ def tone_shares(samples: FloatArray) -> ToneShares:
     Args:
         samples: Mono at 16 kHz, shape (n_samples,); nothing is steady in less than 192 ms.
     """
-    even = len(samples) // 2 * 2
-    halved = (samples[:even:2] + samples[1:even:2]) / 2
-    if len(halved) < BLOCK_SAMPLES:
-        halved = np.pad(halved, (0, BLOCK_SAMPLES - len(halved)))
-    blocks = np.lib.stride_tricks.sliding_window_view(halved, BLOCK_SAMPLES)[::HOP_SAMPLES]
+    narrow = halved(samples)
+    if len(narrow) < BLOCK_SAMPLES:
+        narrow = np.pad(narrow, (0, BLOCK_SAMPLES - len(narrow)))
+    blocks = np.lib.stride_tricks.sliding_window_view(narrow, BLOCK_SAMPLES)[::HOP_SAMPLES]
     spectra = np.fft.rfft(blocks * _window(), axis=1)[:, _FIRST_BIN:]
     powers = np.square(spectra.real) + np.square(spectra.imag)
     magnitudes = np.sqrt(powers)

@@ -132,6 +132,31 @@ def test_a_calibrated_probability_tells_a_caller_from_gusts(
     assert judged.rejected_reason == reason
 
 
+@pytest.mark.parametrize(
+    ("peak", "log_probability", "words", "duration_ms", "reason"),
+    [
+        (0.91, -0.5, "Right.", 900, "no_speech"),
+        (0.91, -0.4, "Right.", 900, None),
+        (0.93, -0.5, "Right.", 900, None),
+        (0.91, -0.5, "Right. That is all.", 900, None),
+        (0.91, -0.5, "Right.", 2_100, None),
+    ],
+)
+def test_a_few_doubtful_words_need_a_moment_that_is_surely_speech(
+    monkeypatch: pytest.MonkeyPatch,
+    peak: float,
+    log_probability: float,
+    words: str,
+    duration_ms: int,
+    reason: str | None,
+) -> None:
+    """Music passes voice activity detection now and then."""
+    monkeypatch.setattr("models.asr.guards.speech_peak", lambda _: peak)
+    hypothesis = heard(words, log_probability=log_probability, duration_ms=duration_ms)
+
+    assert apply_guards(hypothesis, babble(duration_ms), DEFAULT_GUARDS).rejected_reason == reason
+
+
 def test_nothing_heard_is_nothing_rejected() -> None:
     guarded = apply_guards(Hypothesis(), silence(1_000), DEFAULT_GUARDS)
 
