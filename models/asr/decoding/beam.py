@@ -25,6 +25,9 @@ if TYPE_CHECKING:
     from models.audio.samples import FloatArray
 
 
+PART_TOKENS = 256
+
+
 @dataclass(frozen=True, slots=True)
 class _Hypothesis:
     """A transcript while it is searched for.
@@ -213,10 +216,15 @@ def _text_pass(tokens: Sequence[int], scored: Sequence[int], rules: Sequence[Rul
 
 
 def _best_places(scores: FloatArray, count: int) -> list[tuple[int, int]]:
-    """Return row and column of the highest finite scores, the best one first."""
+    """Return row and column of the highest finite scores, the best one first.
+
+    There are tens of thousands of tokens: what is not as high as so many parts' own maxima cannot
+    be among them, which leaves a few dozen to be sorted.
+    """
     flat = scores.ravel()
-    count = min(count, len(flat))
-    chosen = np.argpartition(flat, len(flat) - count)[len(flat) - count :]
-    order = chosen[np.lexsort((chosen, -flat[chosen]))]
+    parts = flat[: len(flat) // PART_TOKENS * PART_TOKENS].reshape(-1, PART_TOKENS).max(axis=1)
+    bound = np.partition(parts, -count)[-count] if len(parts) >= count else -np.inf
+    places = np.flatnonzero(flat >= bound)
+    best = places[np.lexsort((places, -flat[places]))][:count]
     width = scores.shape[1]
-    return [divmod(int(place), width) for place in order if np.isfinite(flat[place])]
+    return [divmod(int(place), width) for place in best if np.isfinite(flat[place])]
