@@ -176,15 +176,24 @@ async def _await_known_to(client: AIOKafkaClient, node: int, names: Sequence[str
 
 
 async def _ask_any(client: AIOKafkaClient, names: Sequence[str]) -> Layout:
-    """Return what the first broker says that answers."""
+    """Return what the first broker says that knows all topics, else the one that knows most.
+
+    A broker that has just started lags behind: what it does not know may be there all the same.
+    """
     failure: KafkaError = KafkaConnectionError("no broker is known")
+    layouts: list[Layout] = []
     brokers = list(client.cluster.brokers())
     for broker in random.sample(brokers, len(brokers)):
         try:
-            return await _ask(client, broker.nodeId, names)
+            layouts.append(await _ask(client, broker.nodeId, names))
         except KafkaError as error:
             failure = error
-    raise failure
+        else:
+            if len(layouts[-1]) == len(names):
+                break
+    if not layouts:
+        raise failure
+    return max(layouts, key=len)
 
 
 async def _ask(client: AIOKafkaClient, node: int, names: Sequence[str]) -> Layout:

@@ -1,6 +1,8 @@
 """What has become of topics is found by looking again, and believed when two looks agree."""
 
-from collections.abc import Iterable
+from collections.abc import AsyncIterator, Iterable, Sequence
+from contextlib import asynccontextmanager
+from types import SimpleNamespace
 
 import aiokafka.admin.client
 import aiokafka.client
@@ -9,8 +11,15 @@ from aiokafka.errors import KafkaConnectionError
 from aiokafka.protocol.metadata import MetadataRequest_v5
 
 from stream_app.settings import KafkaSettings
+from stream_app.transport import layout
 from stream_app.transport.clients import client_options
-from stream_app.transport.layout import Layout, TopicLayout, changes, watch_layout
+from stream_app.transport.layout import (
+    Layout,
+    TopicLayout,
+    changes,
+    read_layout,
+    watch_layout,
+)
 from stream_app.transport.metadata_requests import LayoutRequest
 
 BEFORE: Layout = {"a": TopicLayout(4, "id-a"), "b": TopicLayout(4, "id-b")}
@@ -99,3 +108,29 @@ def test_brokers_without_ids_are_asked_as_before() -> None:
 
     assert built.to_object() == {"topics": ["a"], "allow_auto_topic_creation": False}
     assert LayoutRequest(["a"]).prepare({3: (0, 12)}).API_VERSION == 10
+
+
+@pytest.mark.parametrize("lagging", [{}, GONE, KafkaConnectionError("starting")])
+async def test_what_a_broker_does_not_know_yet_is_asked_of_the_others(
+    monkeypatch: pytest.MonkeyPatch, lagging: Layout | KafkaConnectionError
+) -> None:
+    """Whichever is asked first; a topic that no broker knows is not there."""
+    answers: dict[int, Layout | KafkaConnectionError] = {1: lagging, 2: lagging, 3: BEFORE}
+
+    async def ask(_client: object, node: int, names: Sequence[str]) -> Layout:
+        answer = answers[node]
+        if isinstance(answer, KafkaConnectionError):
+            raise answer
+        return {name: topic for name, topic in answer.items() if name in names}
+
+    @asynccontextmanager
+    async def client(_: KafkaSettings) -> AsyncIterator[SimpleNamespace]:
+        brokers = [SimpleNamespace(nodeId=node) for node in answers]
+        yield SimpleNamespace(cluster=SimpleNamespace(brokers=lambda: brokers))
+
+    monkeypatch.setattr(layout, "_ask", ask)
+    monkeypatch.setattr(layout, "_client", client)
+
+    for _ in range(20):
+        assert await read_layout(KafkaSettings(), ["a", "b"]) == BEFORE
+        assert await read_layout(KafkaSettings(), ["a", "b", "c"]) == BEFORE
