@@ -43,7 +43,7 @@ from training.classification.experiment import (
 )
 from training.classification.export.exporter import ExportOptions
 from training.classification.export.graph import trace
-from training.classification.learning.inputs import read_calls
+from training.classification.learning.inputs import tokenized
 from training.classification.learning.network import new_network
 from training.classification.learning.recipe import HeadRecipe, Learning
 from training.classification.learning.start import read_start, started_network
@@ -144,9 +144,13 @@ def test_the_live_path_gives_the_labels_that_were_measured(manifest: Path) -> No
     """Of calls of one window and of several."""
     model, calibration = exported_model(manifest)
     rows = [*tiny_rows(12, seed=7), *tiny_rows(12, seed=8, words=90)]
-    calls, _ = read_calls(rows, model.tokenizer, model.label_set)
-    windows = score_calls(model.scorer, calls.ids, model.windows.room, calibration.overlap_tokens)
-    logits = aggregated(windows, model.tasks, calibration.aggregation)
+    calls = score_calls(
+        model.scorer,
+        tokenized(rows, model.tokenizer, model.label_set),
+        calibration.all_readings(model.windows.max_tokens),
+        model.windows.special.around,
+    )
+    logits = aggregated(calls, model.tasks, calibration.aggregation)
     measured = decide(
         probabilities_of(logits, model.tasks, calibration.temperatures), model.label_set, {}
     )
@@ -156,7 +160,7 @@ def test_the_live_path_gives_the_labels_that_were_measured(manifest: Path) -> No
         [[Passage(turn.text, turn.party) for turn in row.turns] for row in rows]
     )
 
-    assert max(map(len, windows)) > 1
+    assert max(len(call[0].logits) for call in calls) > 1
     for task in ("main", "sub"):
         names = model.label_set.task(task).names
         given = [
