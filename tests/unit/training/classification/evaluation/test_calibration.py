@@ -62,6 +62,18 @@ def test_temperatures_undo_overconfidence_in_both_modes() -> None:
         assert after < 0.03
 
 
+def test_temperatures_are_those_of_all_readings_together() -> None:
+    """Of one that is six times too certain and one that says nothing."""
+    calls, labels = overconfident(4000)
+    silent = Reading(16, 4)
+    both = [[*read(2.0 * call[0].logits), *read(0.0 * call[0].logits, silent)] for call in calls]
+
+    found = calibrate(both, labels, [ONE, MANY], [WHOLE, silent])
+
+    assert found.temperatures["one"] == pytest.approx(3.0, rel=0.1)
+    assert found.all_readings(32) == (WHOLE, silent)
+
+
 def test_a_task_without_labels_keeps_its_logits() -> None:
     calls, labels = overconfident(50)
     labels[:, 3:] = -1
