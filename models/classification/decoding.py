@@ -65,19 +65,6 @@ def columns_of(label_set: LabelSet) -> tuple[TaskColumns, ...]:
     return tuple(columns)
 
 
-def window_starts(tokens: int, room: int, overlap: int) -> list[int]:
-    """Return where the windows of a call begin: the last one ends with the call.
-
-    Args:
-        tokens: Of the call.
-        room: Tokens of a window.
-        overlap: Tokens that two windows share at least.
-    """
-    if tokens <= room:
-        return [0]
-    return [*range(0, tokens - room, room - overlap), tokens - room]
-
-
 def aggregated(
     calls: Sequence[Sequence[ReadLogits]], tasks: Sequence[TaskColumns], how: Aggregation
 ) -> FloatArray:

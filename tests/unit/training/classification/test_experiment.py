@@ -1,25 +1,22 @@
 from __future__ import annotations
 
-import shutil
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import msgspec
 import numpy as np
 import orjson
 import pytest
 from transformers import BertModel
 
 import training.classification
-from models.classification.classifier import Classifier, Passage
-from models.classification.decoding import aggregated, decide, probabilities_of
+from models.classification.decoding import decide
 from models.classification.label_set import load_label_set
 from models.classification.manifest import load_classification_manifest
-from models.classification.readings import Reading
 from models.onnx_session import open_session
 from models.store.manifest import verified_weights
 from schemas.errors import MissingExtraError
+from tests.support.classification.measured_as_live import check_measured_as_live
 from tests.support.classification.tiny import (
     LABEL_SET,
     learn_tiny,
@@ -30,17 +27,14 @@ from tests.support.classification.tiny import (
     write_splits,
 )
 from tests.support.models.tiny_trained_turns import bert_config, write_encoder
-from training.classification.continuous.comparison import measure_model
-from training.classification.corpus.rows import Row, RowTurn
 from training.classification.evaluation.evaluator import GENERATED, WRITTEN
 from training.classification.evaluation.held_out_rows import held_out_rows
-from training.classification.evaluation.measured import exported_model, trained_model
+from training.classification.evaluation.measured import trained_model
 from training.classification.evaluation.recipe import EvaluationRecipe, Target
 from training.classification.evaluation.results import read_evaluation
 from training.classification.evaluation.scoring import (
     GraphScorer,
     NetworkScorer,
-    score_calls,
 )
 from training.classification.experiment import (
     evaluate_classifier,
@@ -48,32 +42,26 @@ from training.classification.experiment import (
 )
 from training.classification.export.exporter import ExportOptions
 from training.classification.export.graph import trace
-from training.classification.learning.inputs import tokenized
 from training.classification.learning.network import new_network
 from training.classification.learning.recipe import HeadRecipe, Learning
 from training.classification.learning.start import read_start, started_network
 from training.classification.learning.trained import load_classifier
 from training.classification.recipe import read_recipe
-from training.core.errors import MissingDataError, RecipeError
+from training.core.errors import MissingDataError
 from training.text.encoder_base import MINILM
 from training.text.quantise import quantise
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable
 
     from click.testing import Result
 
-    from training.classification.corpus.rows import Split
 
 RECIPE = EvaluationRecipe(
     targets=(Target("main", "Time", "recall"),), overlap_tokens=8, resamples=100
 )
 OPTIONS = ExportOptions(name="tiny", least_agreement=0.5)
 ROOM = 30
-READINGS = (
-    Reading(32, 8, skips=("agent",), tasks=("main", "sub")),
-    Reading(16, 7, weight=0.5, min_call_tokens=31, max_call_tokens=110),
-)
 
 
 @pytest.fixture(scope="module")
@@ -91,35 +79,6 @@ def manifest(trained: Path) -> Path:
     """Return the manifest of its export."""
     exported = export_classifier(trained / "model", trained / "out", trained / "work", OPTIONS)
     return exported.manifest
-
-
-@pytest.fixture(scope="module")
-def read_thrice(trained: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return the manifest of an export whose calls are read in three ways."""
-    folder = tmp_path_factory.mktemp("thrice")
-    shutil.copytree(trained / "model", folder / "model")
-    splits: Mapping[Split, Sequence[Row]] = {
-        "train": tiny_rows(60, seed=1),
-        "validation": dialogues(24, seed=2),
-        "test": dialogues(24, seed=3),
-    }
-    write_splits(folder / "work", splits)
-    recipe = msgspec.structs.replace(RECIPE, readings=READINGS)
-    evaluate_classifier(folder / "model", folder / "work", recipe)
-    return export_classifier(folder / "model", folder / "out", folder / "work", OPTIONS).manifest
-
-
-def dialogues(count: int, *, seed: int) -> list[Row]:
-    """Return rows whose words are those of caller and agent by turns."""
-    found = []
-    for row in tiny_rows(count, seed=seed, words=90):
-        words = row.turns[0].text.split()
-        turns = tuple(
-            RowTurn("agent" if number % 2 else "customer", " ".join(words[start : start + 15]))
-            for number, start in enumerate(range(0, len(words), 15))
-        )
-        found.append(msgspec.structs.replace(row, turns=turns))
-    return found
 
 
 def windows(count: int) -> list[list[int]]:
@@ -180,70 +139,14 @@ def test_the_exported_graph_gives_the_labels_of_the_network(manifest: Path) -> N
     assert "mean accuracy" not in manifest.with_suffix(".md").read_text().splitlines()[0]
 
 
-@pytest.mark.parametrize(("export", "readings"), [("manifest", ()), ("read_thrice", READINGS)])
-def test_the_live_path_gives_the_labels_that_were_measured(
-    export: str, readings: tuple[Reading, ...], request: pytest.FixtureRequest
-) -> None:
-    """Of calls of one window and of several, read in one way and in three."""
-    manifest: Path = request.getfixturevalue(export)
-    model, calibration = exported_model(manifest)
-    rows = [*tiny_rows(12, seed=7), *tiny_rows(12, seed=8, words=90), *dialogues(12, seed=9)]
-    calls = score_calls(
-        model.scorer,
-        tokenized(rows, model.tokenizer, model.label_set),
-        calibration.all_readings(model.windows.max_tokens),
-        model.windows.special.around,
-    )
-    logits = aggregated(calls, model.tasks, calibration.aggregation)
-    measured = decide(
-        probabilities_of(logits, model.tasks, calibration.temperatures), model.label_set, {}
-    )
+def test_the_live_path_gives_the_labels_that_were_measured(manifest: Path) -> None:
+    """Of calls of one window and of several."""
+    rows = [*tiny_rows(12, seed=7), *tiny_rows(12, seed=8, words=90)]
 
-    classifier = Classifier.load(manifest)
-    live = classifier.classify(
-        [[Passage(turn.text, turn.party) for turn in row.turns] for row in rows]
-    )
+    calls = check_measured_as_live(manifest, rows)
 
-    assert load_classification_manifest(manifest).readings == calibration.readings == readings
     assert max(len(call[0].logits) for call in calls) > 1
-    assert {len(call) for call in calls} == ({1, 2, 3} if readings else {1})
-    for task in ("main", "sub"):
-        names = model.label_set.task(task).names
-        given = [
-            next(each for each in one.answers if each.task == task).labels[0].label for one in live
-        ]
-        assert given == [names[index] for index in measured.best[task]]
-        for row, one in enumerate(live):
-            assert np.allclose(one.probabilities[task], measured.probabilities[task][row])
-
-
-def test_the_report_says_in_which_ways_calls_are_read(read_thrice: Path) -> None:
-    report = read_thrice.with_suffix(".md").read_text()
-
-    assert (
-        "- all calls: the turns of all but agent, in windows of 32 tokens that share 8, weight 1"
-        in report
-    )
-    assert "- calls of 31 to 110 tokens: in windows of 16 tokens that share 7, weight 0.5" in report
-
-
-def test_readings_that_do_not_fit_a_model_are_refused(trained: Path, tmp_path: Path) -> None:
-    recipe = msgspec.structs.replace(RECIPE, readings=(Reading(64, 8),))
-    write_splits(tmp_path)
-
-    with pytest.raises(RecipeError, match="do not fit model: reading 1: max_tokens lies between"):
-        evaluate_classifier(trained / "model", tmp_path, recipe)
-
-
-def test_a_champion_without_a_task_is_measured_without_its_reading(trained: Path) -> None:
-    model = trained_model(trained / "model")
-    splits = {"validation": tiny_rows(24, seed=2)}
-    readings = (Reading(16, 4, tasks=("mood",)),)
-    recipe = msgspec.structs.replace(RECIPE, readings=readings)
-
-    found = measure_model(model, None, splits, model.label_set, recipe)
-
-    assert found == measure_model(model, None, splits, model.label_set, RECIPE)
+    assert {len(call) for call in calls} == {1}
 
 
 def test_an_int8_graph_gives_each_window_the_same_whatever_shares_its_batch(
