@@ -158,6 +158,18 @@ def test_the_evidence_is_of_the_label_that_the_readings_give_together(tmp_path: 
     assert plain.answers[1].evidence[0] in {1, 3}
 
 
+def test_the_evidence_is_looked_for_in_the_windows_of_all_turns(tmp_path: Path) -> None:
+    """However many windows other readings have."""
+    turns = ["um the week is on my week"] * 16
+    turns[14] = "my monday monday"
+    call = [Passage(text, "customer") for text in turns]
+
+    (found,) = classifier(tmp_path, NARROW).classify([call])
+
+    assert found.answers[1].labels[0].label == "Day"
+    assert found.answers[1].evidence == (14,)
+
+
 def test_a_call_in_several_readings_has_the_same_answer_whatever_shares_its_batch(
     tmp_path: Path,
 ) -> None:

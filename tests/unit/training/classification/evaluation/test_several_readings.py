@@ -7,18 +7,22 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import msgspec
+import numpy as np
 import pytest
 
+from models.classification.decoding import aggregated
 from models.classification.manifest import load_classification_manifest
 from models.classification.readings import Reading
+from models.classification.similarity import CENTRE_NAME
 from tests.support.classification.measured_as_live import check_measured_as_live
 from tests.support.classification.tiny import learn_well, tiny_rows, write_splits
 from training.classification.continuous.comparison import measure_model
 from training.classification.corpus.rows import Row, RowTurn
-from training.classification.evaluation.measured import trained_model
+from training.classification.evaluation.measured import exported_model, trained_model
 from training.classification.evaluation.recipe import EvaluationRecipe
 from training.classification.experiment import evaluate_classifier, export_classifier
 from training.classification.export.exporter import ExportOptions
+from training.classification.similarity.embeddings import write_embeddings
 from training.core.errors import RecipeError
 
 if TYPE_CHECKING:
@@ -77,6 +81,27 @@ def test_the_live_path_reads_calls_in_the_ways_that_were_measured(read_thrice: P
 
     assert load_classification_manifest(read_thrice).readings == READINGS
     assert {len(call) for call in calls} == {1, 2, 3}
+
+
+def test_category_embeddings_are_of_all_readings_together(
+    read_thrice: Path, tmp_path: Path
+) -> None:
+    shutil.copytree(read_thrice.parent, tmp_path / "out")
+    manifest = tmp_path / "out" / read_thrice.name
+    rows = [row for row in dialogues(30, seed=11) if "sub" in row.labels]
+    calls = check_measured_as_live(manifest, rows)
+    model, calibration = exported_model(manifest)
+
+    write_embeddings(manifest, rows)
+
+    logits = aggregated(calls, model.tasks, calibration.aggregation)
+    centre = np.load(tmp_path / "out" / "tiny.embeddings" / CENTRE_NAME)
+    assert np.allclose(centre, logits.mean(axis=0), atol=1e-5)
+    assert not np.allclose(
+        centre,
+        aggregated([call[:1] for call in calls], model.tasks, "mean").mean(axis=0),
+        atol=1e-5,
+    )
 
 
 def test_the_report_says_in_which_ways_calls_are_read(read_thrice: Path) -> None:
