@@ -11,13 +11,19 @@ from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
-from models.classification.decoding import aggregated, columns_of, decide, probabilities_of
+from models.classification.decoding import (
+    ReadLogits,
+    aggregated,
+    columns_of,
+    decide,
+    probabilities_of,
+)
 from models.classification.evidence import candidates, strongest
 from models.classification.label_set import load_label_set
 from models.classification.manifest import load_classification_manifest
+from models.classification.readings import TokenizedCall, read_windows
 from models.classification.rules import abstention, raised_labels
 from models.classification.similarity import CategoryEmbeddings
-from models.classification.windows import windows_of
 from models.onnx_session import ONNX_ERRORS, open_session
 from models.store.manifest import verified_weights
 from models.text.encoder import EncoderConfig, TextEncoder, load_tokenizer
@@ -35,8 +41,8 @@ if TYPE_CHECKING:
 
     from models.classification.label_set import LabelSet, Task
     from models.classification.manifest import ClassificationManifest
+    from models.classification.readings import ReadWindows
     from models.classification.rules import Raised
-    from models.classification.windows import Window
     from schemas.base import Party
     from schemas.classification import Abstention
 
@@ -97,7 +103,7 @@ class _Read:
         chosen: Indexes of the passages that are read.
         spoken: Their spoken forms.
         passages: Their token ids.
-        windows: Of all of them; none of a call that is not to be classified.
+        readings: Their windows; none of a call that is not to be classified.
     """
 
     chosen: tuple[int, ...]
@@ -105,7 +111,7 @@ class _Read:
     raised: Mapping[str, Raised]
     abstained: Abstention
     passages: Sequence[Sequence[int]]
-    windows: Sequence[Window]
+    readings: Sequence[ReadWindows]
 
 
 def classify_by_rules(
@@ -152,7 +158,7 @@ class Classifier:
         special = manifest.special_tokens
         self._before = [special.first] if special.first >= 0 else []
         self._after = [special.last] if special.last >= 0 else []
-        self._room = manifest.max_tokens - len(self._before) - len(self._after)
+        self._room = manifest.max_tokens - special.around
         self._encoder = TextEncoder(
             tokenizer,
             EncoderConfig(
@@ -209,12 +215,15 @@ class Classifier:
             InferenceError: The graph gives no finite logits.
         """
         read = [self._read(call) for call in calls]
-        ids = [window.ids for call in read for window in call.windows]
+        ids = [window.ids for call in read for each in call.readings for window in each.windows]
         logits = self._logits(ids)
         if not np.isfinite(logits).all():
             raise InferenceError(f"{self.name} gives no finite logits")
-        ends = np.cumsum([len(call.windows) for call in read])
-        parts = np.split(logits, ends[:-1]) if read else []
+        ends = np.cumsum([len(each.windows) for call in read for each in call.readings])
+        pieces = iter(np.split(logits, ends[:-1]))
+        parts = [
+            [ReadLogits(each.reading, next(pieces)) for each in call.readings] for call in read
+        ]
         found = [self._decided(call, part) for call, part in zip(read, parts, strict=True)]
         return self._with_evidence(read, parts, found)
 
@@ -227,8 +236,13 @@ class Classifier:
         passages = [] if abstained else self._tokens(spoken)
         if self.label_set.languages and self._are_unknown(passages):
             abstained, passages = "language", []
-        windows = windows_of(passages, self._room, self._manifest.overlap_tokens)
-        return _Read(chosen, spoken, raised, abstained, passages, windows)
+        parties = [call[index].party for index in chosen] if passages else []
+        readings = read_windows(
+            TokenizedCall(passages, parties),
+            self._manifest.all_readings,
+            self._manifest.special_tokens.around,
+        )
+        return _Read(chosen, spoken, raised, abstained, passages, readings)
 
     def _are_unknown(self, passages: Sequence[Sequence[int]]) -> bool:
         """Return whether most words are in letters that the model does not know."""
@@ -247,7 +261,7 @@ class Classifier:
             found[indexes] = self._session.run(["logits"], feed)[0]
         return found
 
-    def _decided(self, call: _Read, logits: FloatArray) -> Classification:
+    def _decided(self, call: _Read, logits: Sequence[ReadLogits]) -> Classification:
         if call.abstained:
             return Classification(
                 _raised_answers(self.label_set, call.raised, call.chosen), call.abstained
@@ -271,7 +285,8 @@ class Classifier:
             if task.name in tasks
         )
         reason: Abstention = "uncertain" if is_unsure else ""
-        return Classification(answers, reason, len(logits), second, probabilities)
+        windows = sum(len(each.logits) for each in logits)
+        return Classification(answers, reason, windows, second, probabilities)
 
     def _second_opinion(self, call: _Read, logits: FloatArray) -> str:
         if self._embeddings is None:
@@ -297,22 +312,23 @@ class Classifier:
     def _with_evidence(
         self,
         read: Sequence[_Read],
-        logits: Sequence[FloatArray],
+        logits: Sequence[Sequence[ReadLogits]],
         found: Sequence[Classification],
     ) -> list[Classification]:
         """Return the answers with the passages that carried their first labels.
 
-        Passages of the windows where a label is strongest are read once more, each alone.
+        Passages of the windows where a label is strongest are read once more, each alone: windows
+        of the reading that every call has, which leaves no passage out.
         """
         places = {task.name: slice(task.start, task.stop) for task in self._columns}
         looked_at: list[list[int]] = []
         for call, part, one in zip(read, logits, found, strict=True):
             strengths = [
-                part[:, places[answer.task]][:, self._first(answer)]
+                part[0].logits[:, places[answer.task]][:, self._first(answer)]
                 for answer in one.answers
-                if answer.labels and not answer.raised_by and len(part)
+                if answer.labels and not answer.raised_by and part
             ]
-            asked = candidates(call.windows, strengths) if strengths else []
+            asked = candidates(call.readings[0].windows, strengths) if strengths else []
             looked_at.append([index for index in asked if call.passages[index]])
         alone = self._logits(
             [

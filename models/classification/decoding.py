@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from models.classification.label_set import LabelSet
     from models.classification.manifest import Aggregation
+    from models.classification.readings import Reading
 
 FloatArray = npt.NDArray[np.floating]
 
@@ -43,6 +44,18 @@ class TaskColumns(NamedTuple):
         return np.asarray(raised / raised.sum(axis=-1, keepdims=True))
 
 
+class ReadLogits(NamedTuple):
+    """What the model says of a call by one reading.
+
+    Attributes:
+        reading: How the call was read.
+        logits: Of its windows, shape (windows, labels).
+    """
+
+    reading: Reading
+    logits: FloatArray
+
+
 def columns_of(label_set: LabelSet) -> tuple[TaskColumns, ...]:
     """Return where the labels of each task of a label set stand among the logits."""
     columns, start = [], 0
@@ -52,36 +65,40 @@ def columns_of(label_set: LabelSet) -> tuple[TaskColumns, ...]:
     return tuple(columns)
 
 
-def window_starts(tokens: int, room: int, overlap: int) -> list[int]:
-    """Return where the windows of a call begin: the last one ends with the call.
-
-    Args:
-        tokens: Of the call.
-        room: Tokens of a window.
-        overlap: Tokens that two windows share at least.
-    """
-    if tokens <= room:
-        return [0]
-    return [*range(0, tokens - room, room - overlap), tokens - room]
-
-
 def aggregated(
-    windows: Sequence[FloatArray], tasks: Sequence[TaskColumns], how: Aggregation
+    calls: Sequence[Sequence[ReadLogits]], tasks: Sequence[TaskColumns], how: Aggregation
 ) -> FloatArray:
     """Return one row of logits for each call, shape (calls, labels).
 
+    The windows of a reading become one row; those of several readings are averaged, by task, with
+    the weights of the readings that count for it.
+
     Args:
-        windows: Logits of each call's windows, each of shape (windows, labels).
+        calls: The readings of each, the first of which counts for all tasks.
         tasks: The columns of each.
-        how: ``mean`` or ``max`` of the logits, or ``weighted``: by task, the mean with the highest
-            probability of each window as its weight.
+        how: ``mean`` or ``max`` of the logits of windows, or ``weighted``: by task, the mean with
+            the highest probability of each window as its weight.
     """
-    if not windows:
+    if not calls:
         return np.zeros((0, tasks[-1].stop))
-    return np.stack([_of_call(each, tasks, how) for each in windows])
+    return np.stack([_of_call(each, tasks, how) for each in calls])
 
 
-def _of_call(windows: FloatArray, tasks: Sequence[TaskColumns], how: Aggregation) -> FloatArray:
+def _of_call(
+    call: Sequence[ReadLogits], tasks: Sequence[TaskColumns], how: Aggregation
+) -> FloatArray:
+    rows = [_of_reading(each.logits, tasks, how) for each in call]
+    if len(rows) == 1:
+        return rows[0]
+    found = np.empty(len(rows[0]))
+    for task in tasks:
+        weights = [each.reading.weight * each.reading.counts_for(task.name) for each in call]
+        own = np.stack([row[task.start : task.stop] for row in rows])
+        found[task.start : task.stop] = np.average(own, axis=0, weights=weights)
+    return found
+
+
+def _of_reading(windows: FloatArray, tasks: Sequence[TaskColumns], how: Aggregation) -> FloatArray:
     if len(windows) == 1:
         return np.asarray(windows[0])
     if how == "mean":

@@ -6,13 +6,13 @@ from typing import Literal
 
 import msgspec
 
+from models.classification.readings import LONGEST, SHORTEST, Reading, wrong_readings
 from models.store.manifest import WeightsManifest, load_manifest, sha256_of_fields
 from models.text.encoder import EncoderSetting, Padding, SpecialTokens
 from schemas.errors import ModelIntegrityError
 
 FORMAT = "callstream-classification-onnx"
 Aggregation = Literal["mean", "max", "weighted"]
-SHORTEST, LONGEST = 16, 512  # that max_tokens may be
 # Fields that tell how a model was made and what it reaches, and decide no answer
 _TOLD = frozenset({"name", "licence", "precision", "encoder", "agreement", "eval_avg_acc"})
 
@@ -35,6 +35,8 @@ class ClassificationManifest(WeightsManifest, frozen=True, kw_only=True):
         overlap_tokens: That two windows share.
         aggregation: How the windows of a call become one answer: ``mean`` or ``max`` of the
             logits, or ``weighted`` by the certainty of each window.
+        readings: In which a call is read beside that in windows of ``max_tokens``, which every
+            call has with the weight 1.
         padding: As `models.text.encoder.EncoderConfig` has it.
         embeddings_folder: Folder beside the manifest with the category embeddings, whose files are
             among ``other_files``; empty without.
@@ -53,12 +55,18 @@ class ClassificationManifest(WeightsManifest, frozen=True, kw_only=True):
     max_tokens: int = 128
     overlap_tokens: int = 32
     aggregation: Aggregation = "mean"
+    readings: tuple[Reading, ...] = ()
     padding: Padding = "bucket"
     embeddings_folder: str = ""
     precision: str = "fp32"
     encoder: dict[str, EncoderSetting] = msgspec.field(default_factory=dict)
     agreement: dict[str, float] = msgspec.field(default_factory=dict)
     eval_avg_acc: float = -1.0
+
+    @property
+    def all_readings(self) -> tuple[Reading, ...]:
+        """Return the ways in which a call is read, the one that every call has first."""
+        return Reading(self.max_tokens, self.overlap_tokens), *self.readings
 
     @property
     def content_sha256(self) -> str:
@@ -87,6 +95,10 @@ def load_classification_manifest(path: Path) -> ClassificationManifest:
         (
             not 0 <= manifest.overlap_tokens < manifest.max_tokens // 2,
             f"overlap_tokens {manifest.overlap_tokens}",
+        ),
+        *(
+            (True, complaint)
+            for complaint in wrong_readings(manifest.readings, manifest.tasks, manifest.max_tokens)
         ),
     )
     for is_wrong, reason in problems:

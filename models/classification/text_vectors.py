@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from models.classification.decoding import window_starts
+from models.classification.windows import window_starts
 from models.onnx_session import ONNX_ERRORS, open_session
 from models.text.encoder import EncoderConfig, SpecialTokens, TextEncoder, load_tokenizer
 from schemas.errors import ModelIntegrityError

@@ -6,8 +6,6 @@ from bisect import bisect_right
 from itertools import accumulate
 from typing import TYPE_CHECKING, NamedTuple
 
-from models.classification.decoding import window_starts
-
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -46,3 +44,16 @@ def windows_of(passages: Sequence[Sequence[int]], room: int, overlap: int) -> li
         )
         for start in window_starts(len(ids), room, overlap)
     ]
+
+
+def window_starts(tokens: int, room: int, overlap: int) -> list[int]:
+    """Return where the windows of a call begin: the last one ends with the call.
+
+    Args:
+        tokens: Of the call.
+        room: Tokens of a window.
+        overlap: Tokens that two windows share at least.
+    """
+    if tokens <= room:
+        return [0]
+    return [*range(0, tokens - room, room - overlap), tokens - room]

@@ -43,6 +43,11 @@ class SpecialTokens(msgspec.Struct, frozen=True):
     last: int
     padding: int
 
+    @property
+    def around(self) -> int:
+        """Return how many stand around a text."""
+        return (self.first >= 0) + (self.last >= 0)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EncoderConfig:

@@ -41,7 +41,7 @@ def read_recipe(path: Path, changes: Sequence[str] = ()) -> ClassificationRecipe
     wrong = [
         *wrong_name(recipe.name, "name"),
         *wrong_numbers(recipe),
-        *wrong_evaluation(recipe.evaluation, label_set),
+        *wrong_evaluation(recipe.evaluation, label_set, recipe.learning.max_tokens),
         *wrong_continuation(recipe.continuous),
     ]
     for complaint in wrong:

@@ -14,6 +14,7 @@ import onnx
 from models.classification.classifier import Passage
 from models.classification.label_set import load_label_set
 from models.classification.manifest import FORMAT, Aggregation, ClassificationManifest
+from models.classification.readings import Reading
 from models.text.encoder import SpecialTokens
 from tests.support.models.tiny_turns import PIECES, table_graph, tiny_tokenizer
 
@@ -117,6 +118,7 @@ def write_classifier(
     strength: float = STRENGTH,
     aggregation: Aggregation = "mean",
     max_tokens: int = 32,
+    readings: tuple[Reading, ...] = (),
 ) -> Path:
     """Return the manifest of a model; the files are replaced with the manifest last."""
     folder.mkdir(parents=True, exist_ok=True)
@@ -141,6 +143,7 @@ def write_classifier(
         max_tokens=max_tokens,
         overlap_tokens=8,
         aggregation=aggregation,
+        readings=readings,
     )
     path = folder / f"{name}.json"
     for file, content in (

@@ -48,7 +48,9 @@ def measure_model(
     targets = tuple(
         target for target in recipe.targets if target.label in names.get(target.task, ())
     )
-    found = evaluate(model, calibration, own, msgspec.structs.replace(recipe, targets=targets))
+    readings = tuple(each for each in recipe.readings if set(each.tasks) <= names.keys())
+    fitting = msgspec.structs.replace(recipe, targets=targets, readings=readings)
+    found = evaluate(model, calibration, own, fitting)
     metrics = dict(found.metrics)
     for name, rows in splits.items():
         prefix = _PREFIX if name == VALIDATION else name

@@ -10,6 +10,7 @@ import numpy as np
 
 from models.classification.decoding import aggregated, columns_of, rank_probability
 from models.classification.manifest import Aggregation
+from models.classification.readings import Reading
 from training.classification.learning.accuracy import AVERAGE, accuracies
 from training.classification.learning.losses import ABSENT
 from training.core.json_files import read_json, write_json
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 
     import numpy.typing as npt
 
-    from models.classification.decoding import TaskColumns
+    from models.classification.decoding import ReadLogits, TaskColumns
     from models.classification.label_set import LabelSet
 
     FloatArray = npt.NDArray[np.floating]
@@ -44,6 +45,7 @@ class Calibration(msgspec.Struct, frozen=True):
         overlap_tokens: That two windows share.
         eval_avg_acc: Mean accuracy of the tasks over whole calls.
         given_from: By task and label, as `models.classification.decoding.decide` takes it.
+        readings: Beside that in windows of the model's length.
     """
 
     aggregation: Aggregation
@@ -53,30 +55,39 @@ class Calibration(msgspec.Struct, frozen=True):
     overlap_tokens: int
     eval_avg_acc: float
     given_from: dict[str, dict[str, float]] = {}
+    readings: tuple[Reading, ...] = ()
+
+    def all_readings(self, max_tokens: int) -> tuple[Reading, ...]:
+        """Return the ways in which a call is read, the one that every call has first.
+
+        Args:
+            max_tokens: Longest window of the model.
+        """
+        return Reading(max_tokens, self.overlap_tokens), *self.readings
 
 
 def calibrate(
-    windows: Sequence[FloatArray],
+    calls: Sequence[Sequence[ReadLogits]],
     labels: FloatArray,
     tasks: Sequence[TaskColumns],
-    overlap: int,
+    readings: Sequence[Reading],
 ) -> Calibration:
     """Return what fits the validation set best.
 
     Args:
-        windows: Logits of each call's windows, each of shape (windows, labels).
+        calls: The readings of each.
         labels: Of each call, as `training.classification.learning.losses` has them.
         tasks: The columns of each.
-        overlap: Tokens that two windows share.
+        readings: The one that every call has, then further ones.
 
     Source: Guo et al. 2017, arXiv:1706.04599, temperature scaling.
     """
     trials = {
-        name: accuracies(aggregated(windows, tasks, name), labels, tasks)[AVERAGE]
+        name: accuracies(aggregated(calls, tasks, name), labels, tasks)[AVERAGE]
         for name in AGGREGATIONS
     }
     best = max(AGGREGATIONS, key=lambda name: trials[name])  # of equal ones the first
-    logits = aggregated(windows, tasks, best)
+    logits = aggregated(calls, tasks, best)
     temperatures, errors = {}, {}
     for task in tasks:
         held = labels[:, task.start : task.stop]
@@ -99,14 +110,15 @@ def calibrate(
         trials={name: round(value, 5) for name, value in trials.items()},
         temperatures=temperatures,
         errors=errors,
-        overlap_tokens=overlap,
+        overlap_tokens=readings[0].overlap_tokens,
         eval_avg_acc=round(trials[best], 5),
+        readings=tuple(readings[1:]),
     )
 
 
 def reaching(
     calibration: Calibration,
-    windows: Sequence[FloatArray],
+    calls: Sequence[Sequence[ReadLogits]],
     labels: FloatArray,
     label_set: LabelSet,
     wanted: Mapping[str, Mapping[str, float]],
@@ -115,13 +127,13 @@ def reaching(
 
     Args:
         calibration: Of the validation set.
-        windows: Logits of its calls, each of shape (windows, labels).
+        calls: The readings of each of its calls.
         labels: Of each call.
         label_set: Of the labels.
         wanted: Share of the calls of a label or a higher one that is to be given at least this
             label, by task and label.
     """
-    logits = aggregated(windows, columns_of(label_set), calibration.aggregation)
+    logits = aggregated(calls, columns_of(label_set), calibration.aggregation)
     given_from: dict[str, dict[str, float]] = {}
     for task in columns_of(label_set):
         held = labels[:, task.start : task.stop]

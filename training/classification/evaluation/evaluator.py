@@ -9,6 +9,7 @@ import numpy as np
 
 from models.classification.classifier import Passage
 from models.classification.decoding import aggregated
+from models.classification.readings import Reading, wrong_readings
 from models.classification.rules import raised_labels
 from models.classification.whole_phrases import whole_call
 from models.text.spoken_form import spoken_form
@@ -29,8 +30,13 @@ from training.classification.evaluation.results import (
     TaskResult,
 )
 from training.classification.evaluation.scoring import score_calls
-from training.classification.learning.inputs import classified_text, label_matrix, read_calls
-from training.core.errors import MissingDataError
+from training.classification.learning.inputs import (
+    classified_text,
+    label_matrix,
+    read_calls,
+    tokenized,
+)
+from training.core.errors import MissingDataError, RecipeError
 from training.measuring.reliability import calibration_error, reliability
 
 if TYPE_CHECKING:
@@ -49,21 +55,23 @@ WRITTEN, GENERATED = "written by people", "generated, or written by a language m
 
 
 class _ScoredSplit:
-    """The rows of a split with the logits of their windows.
+    """The rows of a split with what the model says of them.
 
     Args:
         name: Of the split.
         model: That scores them.
         rows: Of the split.
-        overlap: Tokens that two windows share.
+        readings: The one that every call has, then further ones.
     """
 
-    def __init__(self, name: str, model: ModelToMeasure, rows: Sequence[Row], overlap: int) -> None:
+    def __init__(
+        self, name: str, model: ModelToMeasure, rows: Sequence[Row], readings: Sequence[Reading]
+    ) -> None:
         calls, self.rows = read_calls(rows, model.tokenizer, model.label_set)
         self.name = name
         self.labels = calls.labels.numpy()
-        room = model.windows.room
-        self.windows = score_calls(model.scorer, calls.ids, room, overlap)
+        turns = tokenized(self.rows, model.tokenizer, model.label_set)
+        self.calls = score_calls(model.scorer, turns, readings, model.windows.special.around)
         self.texts = [classified_text(row, model.label_set) for row in self.rows]
         self.raised = [_raised(row, model.label_set) for row in self.rows]
         names = {name: number for number, name in enumerate({row.group for row in self.rows})}
@@ -87,13 +95,11 @@ def evaluate(
 
     Raises:
         MissingDataError: There are no validation rows to calibrate on.
+        RecipeError: Readings of the recipe do not fit the model.
     """
-    longest = model.windows.max_tokens // 2 - 1
-    overlap = min(
-        recipe.overlap_tokens if calibration is None else calibration.overlap_tokens, longest
-    )
+    readings = _readings(model, calibration, recipe)
     scored = {
-        name: _ScoredSplit(name, model, rows, overlap)
+        name: _ScoredSplit(name, model, rows, readings)
         for name, rows in splits.items()
         if name != TRAIN and rows
     }
@@ -101,8 +107,8 @@ def evaluate(
         if VALIDATION not in scored:
             raise MissingDataError("there are no validation rows, which decide the calibration")
         held_out = scored[VALIDATION]
-        known = held_out.windows, held_out.labels
-        calibration = calibrate(*known, model.tasks, overlap)
+        known = held_out.calls, held_out.labels
+        calibration = calibrate(*known, model.tasks, readings)
         calibration = reaching(calibration, *known, model.label_set, recipe.wanted)
     baseline = _baseline(model, splits[TRAIN]) if splits.get(TRAIN) else None
     measured = _Measuring(model, recipe, calibration, baseline)
@@ -117,6 +123,20 @@ def evaluate(
         abstention=least_threshold(curve, recipe.confident_accuracy),
         splits=results,
     )
+
+
+def _readings(
+    model: ModelToMeasure, calibration: Calibration | None, recipe: EvaluationRecipe
+) -> tuple[Reading, ...]:
+    """Return the ways in which calls are read: those of a calibration, or of the recipe."""
+    max_tokens = model.windows.max_tokens
+    if calibration is not None:
+        return calibration.all_readings(max_tokens)
+    tasks = {task.name: task.names for task in model.label_set.tasks}
+    for complaint in wrong_readings(recipe.readings, tasks, max_tokens):
+        raise RecipeError(f"evaluation.readings do not fit {model.name}: {complaint}")
+    overlap = min(recipe.overlap_tokens, max_tokens // 2 - 1)
+    return Reading(max_tokens, overlap), *recipe.readings
 
 
 def _raised(row: Row, label_set: LabelSet) -> dict[str, Raised]:
@@ -163,7 +183,7 @@ class _Measuring:
     def result(self, split: _ScoredSplit) -> SplitResult:
         """Return the figures of a split."""
         model, calibration = self._model, self._calibration
-        logits = aggregated(split.windows, model.tasks, calibration.aggregation)
+        logits = aggregated(split.calls, model.tasks, calibration.aggregation)
         found = answer(logits, split.labels, model.tasks, calibration, model.label_set)
         grouped = {
             name: task._replace(answers=task.answers._replace(groups=split.groups[task.rows]))
@@ -178,7 +198,7 @@ class _Measuring:
         return SplitResult(
             split=split.name,
             rows=len(split.rows),
-            long_calls=sum(len(each) > 1 for each in split.windows),
+            long_calls=sum(len(call[0].logits) > 1 for call in split.calls),
             avg_acc=mean_accuracy(
                 [task.answers for task in ruled.values()], resamples=self._recipe.resamples
             ),

@@ -89,6 +89,7 @@ def exported_model(path: Path) -> tuple[ModelToMeasure, Calibration]:
         given_from=manifest.given_from,
         errors={},
         overlap_tokens=manifest.overlap_tokens,
+        readings=manifest.readings,
         eval_avg_acc=manifest.eval_avg_acc,
     )
     scorer = GraphScorer(session, windows)

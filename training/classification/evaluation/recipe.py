@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Literal
 
 import msgspec
 
+from models.classification.readings import LONGEST, Reading, wrong_readings
+
 if TYPE_CHECKING:
     from models.classification.label_set import LabelSet
 
@@ -41,6 +43,7 @@ class EvaluationRecipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     Attributes:
         targets: Figures of single labels, beside those of every task.
         overlap_tokens: That two windows of a long call share.
+        readings: In which a call is read beside that in windows of the length that was trained.
         batch: Windows of one run.
         resamples: Of the bootstrap that gives the intervals.
         confident_accuracy: Accuracy that answers above the threshold for abstention should have.
@@ -48,6 +51,7 @@ class EvaluationRecipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     targets: tuple[Target, ...] = ()
     overlap_tokens: int = 32
+    readings: tuple[Reading, ...] = ()
     batch: int = 32
     resamples: int = 1000
     confident_accuracy: float = 0.9
@@ -62,8 +66,16 @@ class EvaluationRecipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         return found
 
 
-def wrong_evaluation(recipe: EvaluationRecipe, label_set: LabelSet) -> list[str]:
-    """Return what is wrong with the table, by setting."""
+def wrong_evaluation(
+    recipe: EvaluationRecipe, label_set: LabelSet, max_tokens: int = LONGEST
+) -> list[str]:
+    """Return what is wrong with the table, by setting.
+
+    Args:
+        recipe: The table.
+        label_set: Of the rows.
+        max_tokens: Longest window of the model.
+    """
     names = {task.name: task.names for task in label_set.tasks}
     wrong = [
         f"evaluation.targets: the label set has no {target.label!r} of {target.task!r}"
@@ -75,6 +87,10 @@ def wrong_evaluation(recipe: EvaluationRecipe, label_set: LabelSet) -> list[str]
         "ranked task without a parent can, between 0 and 1"
         for target in recipe.targets
         if target.least and not _can_be_wished(target, label_set)
+    ]
+    wrong += [
+        f"evaluation.readings, {complaint}"
+        for complaint in wrong_readings(recipe.readings, names, max_tokens)
     ]
     if recipe.batch < 1:
         wrong.append("evaluation.batch must be 1 or more")

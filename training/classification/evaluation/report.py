@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from pathlib import Path
 
+    from models.classification.readings import Reading
+    from training.classification.evaluation.calibration import Calibration
     from training.classification.evaluation.results import Evaluation, SplitResult
 
 REPORT_NAME = "report.md"
@@ -37,6 +39,29 @@ def report_lines(evaluation: Evaluation) -> Iterator[str]:
         yield from _split(split)
 
 
+def _readings(found: Calibration) -> Iterator[str]:
+    if not found.readings:
+        return
+    yield "Calls are read in further ways; the answers are averaged, that in windows of the whole"
+    yield "call with the weight 1:"
+    yield ""
+    for reading in found.readings:
+        turns = f"the turns of all but {' and '.join(reading.skips)}, " if reading.skips else ""
+        tasks = f", for {', '.join(reading.tasks)}" if reading.tasks else ""
+        yield (
+            f"- {_whose_length(reading)}: {turns}in windows of {reading.max_tokens} tokens that "
+            f"share {reading.overlap_tokens}, weight {reading.weight:g}{tasks}"
+        )
+    yield ""
+
+
+def _whose_length(reading: Reading) -> str:
+    least, most = reading.min_call_tokens, reading.max_call_tokens
+    if not most:
+        return f"calls of {least:,} tokens or more" if least else "all calls"
+    return f"calls of {least:,} to {most:,} tokens" if least else f"calls of up to {most:,} tokens"
+
+
 def _calibration(evaluation: Evaluation) -> Iterator[str]:
     found = evaluation.calibration
     if found.trials:
@@ -44,6 +69,7 @@ def _calibration(evaluation: Evaluation) -> Iterator[str]:
         yield f"Windows of a call, mean accuracy on the validation set: {trials}; "
         yield f"`{found.aggregation}` is used, with {found.overlap_tokens} tokens of overlap."
         yield ""
+    yield from _readings(found)
     head: tuple[str, ...] = ("task", "temperature")
     if found.errors:
         head += ("calibration error before", "after")

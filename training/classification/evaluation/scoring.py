@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 import torch
 
-from models.classification.decoding import window_starts
+from models.classification.decoding import ReadLogits
+from models.classification.readings import read_windows
 from models.text.encoder import BUCKETS, MAX_RUN_TOKENS
 from training.text.batches import by_length
 
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     import numpy.typing as npt
     import onnxruntime
 
+    from models.classification.readings import Reading, TokenizedCall
     from training.classification.learning.inputs import Windows
     from training.classification.learning.network import MultiTaskClassifier
 
@@ -93,13 +95,19 @@ class GraphScorer:
 
 
 def score_calls(
-    scorer: Scorer, calls: Sequence[Sequence[int]], room: int, overlap: int
-) -> list[FloatArray]:
-    """Return the logits of each call's windows, each of shape (windows, labels)."""
-    windows, counts = [], []
-    for ids in calls:
-        starts = window_starts(len(ids), room, overlap)
-        windows += [ids[start : start + room] for start in starts]
-        counts.append(len(starts))
-    logits = scorer.logits(windows)
-    return np.split(logits, np.cumsum(counts)[:-1]) if calls else []
+    scorer: Scorer, calls: Sequence[TokenizedCall], readings: Sequence[Reading], special: int
+) -> list[list[ReadLogits]]:
+    """Return what a model says of calls by each of their readings, as live calls are read.
+
+    Args:
+        scorer: The model.
+        calls: With tokens each.
+        readings: The one that every call has, then further ones.
+        special: Special tokens of a window.
+    """
+    read = [read_windows(call, readings, special) for call in calls]
+    every = [each for of_call in read for each in of_call]
+    logits = scorer.logits([window.ids for each in every for window in each.windows])
+    ends = np.cumsum([len(each.windows) for each in every])
+    pieces = iter(np.split(logits, ends[:-1]))
+    return [[ReadLogits(each.reading, next(pieces)) for each in of_call] for of_call in read]

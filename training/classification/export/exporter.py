@@ -181,6 +181,7 @@ class _Export:
             given_from=calibration.given_from,
             max_tokens=windows.max_tokens,
             overlap_tokens=calibration.overlap_tokens,
+            readings=calibration.readings,
             aggregation=calibration.aggregation,
             padding="full" if windows.is_full else "bucket",
             precision=precision,

@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from torch.utils.data import Dataset, Sampler
 
+from models.classification.readings import TokenizedCall
 from models.text.spoken_form import spoken_form
 from training.classification.learning.losses import ABSENT
 from training.core.errors import MissingDataError
@@ -56,7 +57,7 @@ class Windows(NamedTuple):
     @property
     def room(self) -> int:
         """Return the tokens of a call that fit into one window."""
-        return self.max_tokens - (self.special.first >= 0) - (self.special.last >= 0)
+        return self.max_tokens - self.special.around
 
     def input(self, ids: Sequence[int]) -> list[int]:
         """Return a window with its special tokens."""
@@ -97,6 +98,26 @@ def read_calls(
     labels = label_matrix([row.labels for row in kept], label_set)
     sources = [row.source for row in kept]
     return LabelledCalls([ids[index] for index in spoken], labels, sources), kept
+
+
+def tokenized(
+    rows: Sequence[Row], tokenizer: Tokenizer, label_set: LabelSet
+) -> list[TokenizedCall]:
+    """Return the token ids of rows turn by turn, as the live path has them of calls.
+
+    Args:
+        rows: Of any kind.
+        tokenizer: Of the network.
+        label_set: Decides whose turns are read.
+    """
+    found = []
+    for row in rows:
+        read = label_set.classified([turn.party for turn in row.turns])
+        texts = [spoken_form(row.turns[index].text) for index in read]
+        encoded = tokenizer.encode_batch_fast(texts, add_special_tokens=False)
+        parties = [row.turns[index].party for index in read]
+        found.append(TokenizedCall([each.ids for each in encoded], parties))
+    return found
 
 
 def classified_text(row: Row, label_set: LabelSet) -> str:

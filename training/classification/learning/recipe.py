@@ -6,7 +6,7 @@ from typing import Literal
 
 import msgspec
 
-from models.classification.manifest import LONGEST, SHORTEST
+from models.classification.readings import LONGEST, SHORTEST
 from training.core.devices import DeviceName
 from training.text.encoder_base import EncoderRecipe
 

@@ -27,10 +27,10 @@ from models.classification.similarity import (
 )
 from models.classification.text_vectors import TextVectors
 from models.store.manifest import sha256_of, write_manifest
-from models.text.spoken_form import spoken_form
-from training.classification.corpus.rows import spoken_text
+from training.classification.corpus.rows import Row, RowTurn, spoken_text
 from training.classification.evaluation.measured import exported_model
 from training.classification.evaluation.scoring import score_calls
+from training.classification.learning.inputs import tokenized
 from training.classification.similarity.encoder import export_encoder
 from training.core.json_files import write_json
 
@@ -40,7 +40,6 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
     from models.classification.label_set import LabelSet, Task
-    from training.classification.corpus.rows import Row
 
     FloatArray = npt.NDArray[np.floating]
 
@@ -49,9 +48,9 @@ _SEED = 0
 
 
 class Vectors(Protocol):
-    """Returns the vectors of texts in spoken form, shape (texts, width)."""
+    """Returns the vectors of rows, shape (rows, width)."""
 
-    def of_texts(self, texts: Sequence[str]) -> FloatArray:
+    def of_rows(self, rows: Sequence[Row]) -> FloatArray:
         """Return them."""
         ...
 
@@ -66,16 +65,33 @@ class LogitVectors:
     def __init__(self, manifest_path: Path) -> None:
         self._model, self._calibration = exported_model(manifest_path)
 
-    def of_texts(self, texts: Sequence[str]) -> FloatArray:
-        """Return the logits of texts in spoken form, shape (texts, logits)."""
-        encoded = self._model.tokenizer.encode_batch_fast(list(texts), add_special_tokens=False)
-        windows = score_calls(
-            self._model.scorer,
-            [each.ids for each in encoded],
-            self._model.windows.room,
-            self._calibration.overlap_tokens,
+    def of_rows(self, rows: Sequence[Row]) -> FloatArray:
+        """Return the logits of rows by all readings of the model, shape (rows, logits)."""
+        model, windows = self._model, self._model.windows
+        calls = score_calls(
+            model.scorer,
+            tokenized(rows, model.tokenizer, model.label_set),
+            self._calibration.all_readings(windows.max_tokens),
+            windows.special.around,
         )
-        return aggregated(windows, self._model.tasks, self._calibration.aggregation)
+        return aggregated(calls, model.tasks, self._calibration.aggregation)
+
+
+class EncoderVectors:
+    """What a sentence encoder makes of the words of rows.
+
+    Args:
+        vectors: The encoder.
+        label_set: Decides whose turns are read.
+    """
+
+    def __init__(self, vectors: TextVectors, label_set: LabelSet) -> None:
+        self._vectors = vectors
+        self._label_set = label_set
+
+    def of_rows(self, rows: Sequence[Row]) -> FloatArray:
+        """Return their vectors, shape (rows, width)."""
+        return self._vectors.of_texts([spoken_text(row, self._label_set) for row in rows])
 
 
 def write_embeddings(manifest_path: Path, rows: Iterable[Row], *, encoder: str = "") -> Path:
@@ -105,7 +121,8 @@ def write_embeddings(manifest_path: Path, rows: Iterable[Row], *, encoder: str =
         partial = Path(place) / name
         partial.mkdir()
         vectors, about = _source(manifest_path, partial, encoder)
-        _write_tasks(partial, tasks, vectors, {spoken_text(row, label_set): row for row in some})
+        differing = {spoken_text(row, label_set): row for row in some}
+        _write_tasks(partial, tasks, vectors, list(differing.values()))
         write_json(partial / ABOUT_NAME, about)
         bare = without_embeddings(manifest)
         if bare != manifest:
@@ -120,33 +137,35 @@ def write_embeddings(manifest_path: Path, rows: Iterable[Row], *, encoder: str =
 
 
 def _source(manifest_path: Path, folder: Path, encoder: str) -> tuple[Vectors, EmbeddingsAbout]:
+    manifest = load_classification_manifest(manifest_path)
+    label_set = load_label_set(manifest_path.parent / manifest.label_set_file)
     if encoder:
         about = export_encoder(encoder, folder)
-        return TextVectors.load(folder, about.special_tokens, about.max_tokens), about
-    manifest = load_classification_manifest(manifest_path)
+        vectors = TextVectors.load(folder, about.special_tokens, about.max_tokens)
+        return EncoderVectors(vectors, label_set), about
     width = sum(len(labels) for labels in manifest.tasks.values())
     return LogitVectors(manifest_path), EmbeddingsAbout(source="logits", width=width)
 
 
 def _write_tasks(
-    folder: Path, tasks: dict[str, Task], vectors: Vectors, rows: dict[str, Row]
+    folder: Path, tasks: dict[str, Task], vectors: Vectors, rows: Sequence[Row]
 ) -> None:
     """Write centre, embeddings and mappings.
 
     Args:
         folder: To write to.
         tasks: By the beginning of their files.
-        vectors: Of texts.
-        rows: By their spoken text.
+        vectors: Of rows.
+        rows: Of different words.
     """
-    calls = vectors.of_texts(list(rows))
-    defined = {part: vectors.of_texts(_definitions(task)) for part, task in tasks.items()}
+    calls = vectors.of_rows(rows)
+    defined = {part: vectors.of_rows(_definitions(task)) for part, task in tasks.items()}
     centre = (calls if rows else np.concatenate(list(defined.values()))).mean(axis=0)
     np.save(folder / CENTRE_NAME, centre.astype(np.float32))
     calls = directions(calls - centre)
     for part, task in tasks.items():
         found = directions(defined[part] - centre)
-        held = [row.labels.get(task.name, ()) for row in rows.values()]
+        held = [row.labels.get(task.name, ()) for row in rows]
         mapping = []
         for place, name in enumerate(task.names):
             own = [n for n, labels in enumerate(held) if name in labels]
@@ -157,8 +176,18 @@ def _write_tasks(
         write_json(folder / mapping_name(part), mapping)
 
 
-def _definitions(task: Task) -> list[str]:
-    return [spoken_form(f"{label.name}. {label.definition}") for label in task.labels]
+def _definitions(task: Task) -> list[Row]:
+    """Return what labels say of themselves, as calls of nobody in particular."""
+    return [
+        Row(
+            id=label.name,
+            source="definitions",
+            group=label.name,
+            turns=(RowTurn("unknown", f"{label.name}. {label.definition}"),),
+            labels={},
+        )
+        for label in task.labels
+    ]
 
 
 def _some_of_each(rows: Iterable[Row], task: Task, label_set: LabelSet) -> list[Row]:

@@ -8,8 +8,10 @@ import msgspec
 import pytest
 
 from models.classification.manifest import ClassificationManifest, load_classification_manifest
+from models.classification.readings import Reading
 from models.classification.store import ClassificationModels
 from models.store.layout import CHAMPION, SHADOW, point_alias
+from schemas.errors import ModelIntegrityError
 from tests.support.classification.tiny_classifier import LABEL_SET, write_classifier
 
 if TYPE_CHECKING:
@@ -31,6 +33,7 @@ def manifest(tmp_path: Path) -> ClassificationManifest:
         {"aggregation": "max"},
         {"overlap_tokens": 4},
         {"max_tokens": 64},
+        {"readings": (Reading(16, 4),)},
         {"padding": "full"},
         {"embeddings_folder": "tiny.embeddings"},
     ],
@@ -44,6 +47,26 @@ def test_a_model_that_answers_otherwise_has_another_name(
 
     assert other.versioned_name.startswith("tiny@")
     assert other.versioned_name != manifest.versioned_name
+
+
+def test_a_manifest_from_before_readings_has_one_and_keeps_its_name(tmp_path: Path) -> None:
+    path = write_classifier(tmp_path)
+    now = load_classification_manifest(path)
+    before = msgspec.json.decode(path.read_bytes())
+    del before["readings"]
+    path.write_bytes(msgspec.json.encode(before))
+
+    found = load_classification_manifest(path)
+
+    assert found.all_readings == (Reading(32, 8),)
+    assert found.versioned_name == now.versioned_name
+
+
+def test_a_manifest_with_a_reading_that_cannot_be_is_refused(tmp_path: Path) -> None:
+    path = write_classifier(tmp_path, readings=(Reading(64, 8),))
+
+    with pytest.raises(ModelIntegrityError, match="reading 1: max_tokens lies between 16 and"):
+        load_classification_manifest(path)
 
 
 def test_what_is_told_of_a_model_changes_no_name(manifest: ClassificationManifest) -> None:

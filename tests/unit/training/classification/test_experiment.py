@@ -10,13 +10,13 @@ import pytest
 from transformers import BertModel
 
 import training.classification
-from models.classification.classifier import Classifier, Passage
-from models.classification.decoding import aggregated, decide, probabilities_of
+from models.classification.decoding import decide
 from models.classification.label_set import load_label_set
 from models.classification.manifest import load_classification_manifest
 from models.onnx_session import open_session
 from models.store.manifest import verified_weights
 from schemas.errors import MissingExtraError
+from tests.support.classification.measured_as_live import check_measured_as_live
 from tests.support.classification.tiny import (
     LABEL_SET,
     learn_tiny,
@@ -29,13 +29,12 @@ from tests.support.classification.tiny import (
 from tests.support.models.tiny_trained_turns import bert_config, write_encoder
 from training.classification.evaluation.evaluator import GENERATED, WRITTEN
 from training.classification.evaluation.held_out_rows import held_out_rows
-from training.classification.evaluation.measured import exported_model, trained_model
+from training.classification.evaluation.measured import trained_model
 from training.classification.evaluation.recipe import EvaluationRecipe, Target
 from training.classification.evaluation.results import read_evaluation
 from training.classification.evaluation.scoring import (
     GraphScorer,
     NetworkScorer,
-    score_calls,
 )
 from training.classification.experiment import (
     evaluate_classifier,
@@ -43,7 +42,6 @@ from training.classification.experiment import (
 )
 from training.classification.export.exporter import ExportOptions
 from training.classification.export.graph import trace
-from training.classification.learning.inputs import read_calls
 from training.classification.learning.network import new_network
 from training.classification.learning.recipe import HeadRecipe, Learning
 from training.classification.learning.start import read_start, started_network
@@ -57,6 +55,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from click.testing import Result
+
 
 RECIPE = EvaluationRecipe(
     targets=(Target("main", "Time", "recall"),), overlap_tokens=8, resamples=100
@@ -142,29 +141,12 @@ def test_the_exported_graph_gives_the_labels_of_the_network(manifest: Path) -> N
 
 def test_the_live_path_gives_the_labels_that_were_measured(manifest: Path) -> None:
     """Of calls of one window and of several."""
-    model, calibration = exported_model(manifest)
     rows = [*tiny_rows(12, seed=7), *tiny_rows(12, seed=8, words=90)]
-    calls, _ = read_calls(rows, model.tokenizer, model.label_set)
-    windows = score_calls(model.scorer, calls.ids, model.windows.room, calibration.overlap_tokens)
-    logits = aggregated(windows, model.tasks, calibration.aggregation)
-    measured = decide(
-        probabilities_of(logits, model.tasks, calibration.temperatures), model.label_set, {}
-    )
 
-    classifier = Classifier.load(manifest)
-    live = classifier.classify(
-        [[Passage(turn.text, turn.party) for turn in row.turns] for row in rows]
-    )
+    calls = check_measured_as_live(manifest, rows)
 
-    assert max(map(len, windows)) > 1
-    for task in ("main", "sub"):
-        names = model.label_set.task(task).names
-        given = [
-            next(each for each in one.answers if each.task == task).labels[0].label for one in live
-        ]
-        assert given == [names[index] for index in measured.best[task]]
-        for row, one in enumerate(live):
-            assert np.allclose(one.probabilities[task], measured.probabilities[task][row])
+    assert max(len(call[0].logits) for call in calls) > 1
+    assert {len(call) for call in calls} == {1}
 
 
 def test_an_int8_graph_gives_each_window_the_same_whatever_shares_its_batch(
@@ -317,6 +299,19 @@ def _own_calls(folder: Path) -> Path:
             'evaluation.targets=[{task="priority",label="High",measure="precision",least=0.9}]',
             "precision of High (priority) cannot be wished for",
         ),
+        (
+            "evaluation.readings=[{max_tokens=256,overlap_tokens=32}]",
+            "evaluation.readings, reading 1: max_tokens lies between 16 and the model's 128",
+        ),
+        (
+            'evaluation.readings=[{max_tokens=64,overlap_tokens=8,tasks=["mood"]}]',
+            "evaluation.readings, reading 1: the label set has no task 'mood'",
+        ),
+        (
+            'evaluation.readings=[{max_tokens=64,overlap_tokens=8,skips=["callers"]}]',
+            "Invalid enum value 'callers'",
+        ),
+        ("evaluation.readings=[{max_tokens=64}]", "missing required field `overlap_tokens`"),
         ("base.positions=64", "must not be below learning.max_tokens"),
     ],
 )

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from models.classification.decoding import (
+    ReadLogits,
     TaskColumns,
     aggregated,
     columns_of,
@@ -13,6 +14,7 @@ from models.classification.decoding import (
     probabilities_of,
 )
 from models.classification.label_set import load_label_set
+from models.classification.readings import Reading
 from training.classification.evaluation.calibration import (
     Calibration,
     calibrate,
@@ -28,9 +30,15 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 ONE, MANY = TaskColumns("one", "single", 0, 3), TaskColumns("many", "multi", 3, 5)
+WHOLE = Reading(32, 8)
 
 
-def overconfident(rows: int) -> tuple[list[np.ndarray], np.ndarray]:
+def read(windows: np.ndarray, reading: Reading = WHOLE) -> list[ReadLogits]:
+    """Return what one reading says of a call."""
+    return [ReadLogits(reading, windows)]
+
+
+def overconfident(rows: int) -> tuple[list[list[ReadLogits]], np.ndarray]:
     """Return logits three times too large for how often their labels hold, one window a row."""
     random = np.random.default_rng(1)
     honest = random.normal(size=(rows, 5)) * 1.5
@@ -39,13 +47,13 @@ def overconfident(rows: int) -> tuple[list[np.ndarray], np.ndarray]:
     drawn = (chances.cumsum(axis=1) > random.random((rows, 1))).argmax(axis=1)
     labels[np.arange(rows), drawn] = 1
     labels[:, 3:] = random.random((rows, 2)) < MANY.probabilities(honest[:, 3:])
-    return list(3.0 * honest[:, None, :]), labels
+    return [read(3.0 * row[None, :]) for row in honest], labels
 
 
 def test_temperatures_undo_overconfidence_in_both_modes() -> None:
-    windows, labels = overconfident(4000)
+    calls, labels = overconfident(4000)
 
-    found = calibrate(windows, labels, [ONE, MANY], overlap=8)
+    found = calibrate(calls, labels, [ONE, MANY], [WHOLE])
 
     for task in ("one", "many"):
         before, after = found.errors[task]
@@ -54,11 +62,23 @@ def test_temperatures_undo_overconfidence_in_both_modes() -> None:
         assert after < 0.03
 
 
+def test_temperatures_are_those_of_all_readings_together() -> None:
+    """Of one that is six times too certain and one that says nothing."""
+    calls, labels = overconfident(4000)
+    silent = Reading(16, 4)
+    both = [[*read(2.0 * call[0].logits), *read(0.0 * call[0].logits, silent)] for call in calls]
+
+    found = calibrate(both, labels, [ONE, MANY], [WHOLE, silent])
+
+    assert found.temperatures["one"] == pytest.approx(3.0, rel=0.1)
+    assert found.all_readings(32) == (WHOLE, silent)
+
+
 def test_a_task_without_labels_keeps_its_logits() -> None:
-    windows, labels = overconfident(50)
+    calls, labels = overconfident(50)
     labels[:, 3:] = -1
 
-    found = calibrate(windows, labels, [ONE, MANY], overlap=8)
+    found = calibrate(calls, labels, [ONE, MANY], [WHOLE])
 
     assert set(found.temperatures) == set(found.errors) == {"one"}
 
@@ -66,10 +86,10 @@ def test_a_task_without_labels_keeps_its_logits() -> None:
 def test_the_way_to_join_windows_is_the_one_that_answers_best() -> None:
     """The label is in one window of three, and the others say another with less force."""
     loud, quiet = [0.0, 9.0, 0.0, 0.0, 0.0], [6.0, 0.0, 0.0, 0.0, 0.0]
-    windows = [np.array([quiet, loud, quiet], np.float32)] * 20
+    calls = [read(np.array([quiet, loud, quiet], np.float32))] * 20
     labels = np.tile(np.array([0, 1, 0, -1, -1], np.float32), (20, 1))
 
-    found = calibrate(windows, labels, [ONE, MANY], overlap=8)
+    found = calibrate(calls, labels, [ONE, MANY], [WHOLE])
 
     assert found.trials["mean"] == 0.0
     assert found.trials["max"] == found.eval_avg_acc == 1.0
@@ -80,14 +100,14 @@ def test_the_way_to_join_windows_is_the_one_that_answers_best() -> None:
 def test_one_window_is_the_call(how: str) -> None:
     window = np.array([[0.5, -1.0, 2.0, 0.0, 1.0]])
 
-    assert aggregated([window], [ONE, MANY], how).tolist() == window.tolist()  # type: ignore[arg-type]
+    assert aggregated([read(window)], [ONE, MANY], how).tolist() == window.tolist()  # type: ignore[arg-type]
 
 
 def test_certain_windows_weigh_more() -> None:
     certain, even = [8.0, 0.0, 0.0, 0, 0], [0.0, 0.1, 0.0, 0, 0]
     call = np.array([certain, even])
 
-    mean, weighted = (aggregated([call], [ONE, MANY], how)[0] for how in ("mean", "weighted"))
+    mean, weighted = (aggregated([read(call)], [ONE, MANY], how)[0] for how in ("mean", "weighted"))
 
     assert mean[0] == pytest.approx(4.0)
     assert 5.0 < weighted[0] < 8.0
@@ -125,10 +145,10 @@ def test_a_label_is_given_from_a_probability_that_finds_enough_of_its_calls() ->
     ranks = np.repeat([0, 2], 100)
     labels[np.arange(200), column.start + ranks] = 1
     logits[:, column.start + 2] = np.where(ranks == 2, 0.5, -3.0) + random.normal(size=200)
-    windows = [row[np.newaxis] for row in logits]
+    calls = [read(row[np.newaxis]) for row in logits]
     plain = Calibration("mean", {}, {"priority": 1.3}, {}, 32, 0.5)
 
-    found = reaching(plain, windows, labels, label_set, {"priority": {"High": 0.95}})
+    found = reaching(plain, calls, labels, label_set, {"priority": {"High": 0.95}})
     probabilities = probabilities_of(logits, columns_of(label_set), found.temperatures)
     before, after = (
         decide(probabilities, label_set, given_from).best["priority"]
@@ -139,4 +159,4 @@ def test_a_label_is_given_from_a_probability_that_finds_enough_of_its_calls() ->
     assert (after[ranks == 2] == 2).mean() == pytest.approx(0.95, abs=0.011)
     assert (after[ranks == 0] == 2).mean() < 0.3
     assert (after >= before).all()
-    assert reaching(plain, windows, labels, label_set, {}) == plain
+    assert reaching(plain, calls, labels, label_set, {}) == plain

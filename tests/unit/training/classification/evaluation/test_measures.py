@@ -8,7 +8,7 @@ from sklearn.metrics import (  # type: ignore[import-untyped]
     precision_recall_fscore_support,
 )
 
-from models.classification.decoding import window_starts
+from models.classification.windows import window_starts
 from training.classification.evaluation.abstention import NONE, least_threshold, thresholds
 from training.classification.evaluation.measures import (
     Answers,
