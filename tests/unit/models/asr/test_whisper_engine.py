@@ -20,7 +20,6 @@ from models.asr.core.hypothesis import Hypothesis
 from models.asr.core.requests import BEAM_SIZE, DecodeOptions, SpeechRequest
 from models.asr.decoding import whisper_engine
 from models.asr.decoding.whisper_engine import (
-    MAX_FOREIGN_TOKENS_PER_SECOND,
     MAX_TOKENS_PER_SECOND,
     SPARE_TOKENS,
     WhisperEngine,
@@ -30,8 +29,6 @@ from models.audio.samples import FloatArray
 from schemas.errors import InferenceError
 from tests.support.models.random_whisper import (
     ENGLISH_VOCABULARY,
-    MULTILINGUAL_VOCABULARY,
-    random_whisper,
     save_checkpoint,
 )
 from tests.support.models.synthetic_audio import babble, noise, silence, tones
@@ -334,75 +331,3 @@ def test_hot_words_are_favoured_by_weights_that_take_no_prompt(cut_engine: Whisp
         return sum(table.text([token]).strip() in hot_words for token in tokens) / len(tokens)
 
     assert share(DecodeOptions(hot_words=tuple(hot_words))) > share(DecodeOptions()) + 0.05
-
-
-def test_english_weights_decode_as_english_whatever_is_asked(cut_engine: WhisperEngine) -> None:
-    german = cut_engine.transcribe(UTTERANCES[0], DecodeOptions(language="de"))
-
-    assert german == cut_engine.transcribe(UTTERANCES[0])
-    assert german.language == "en"
-
-
-@pytest.fixture(scope="module")
-def many_languages(
-    tmp_path_factory: pytest.TempPathFactory, backend: Backend
-) -> tuple[Whisper, WhisperEngine]:
-    folder = tmp_path_factory.mktemp("languages")
-    model = random_whisper(vocabulary=MULTILINGUAL_VOCABULARY)
-    checkpoint = save_checkpoint(model, folder / "many.pt")
-    return model, load_engine(str(checkpoint), backend=backend, precision="fp32", cache=folder)
-
-
-@pytest.mark.parametrize("language", ["de", None])
-def test_multilingual_weights_take_or_detect_the_language(
-    many_languages: tuple[Whisper, WhisperEngine], language: str | None
-) -> None:
-    multilingual, engine = many_languages
-    samples = UTTERANCES[0]
-    mel = log_mel_spectrogram(pad_or_trim(samples))
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ResourceWarning)  # it leaves its vocabulary file open
-        get_tokenizer(multilingual=True)
-    timestamps = range(50_363, MULTILINGUAL_VOCABULARY)
-
-    hypothesis = engine.transcribe(samples, DecodeOptions(language=language, beam_size=1))
-
-    expected = whisper.decode(
-        multilingual,
-        mel,
-        DecodingOptions(
-            language=language,
-            without_timestamps=True,
-            fp16=False,
-            sample_len=int(1.5 * MAX_FOREIGN_TOKENS_PER_SECOND) + SPARE_TOKENS,
-            suppress_tokens=[-1, *timestamps],
-        ),
-    )
-    assert hypothesis.language == expected.language
-    assert hypothesis.text == expected.text
-
-
-@pytest.mark.parametrize(
-    ("tag", "code"), [("de-AT", "de"), (" DE ", "de"), ("deu", "de"), ("en_US", "en")]
-)
-def test_a_tag_is_read_as_the_language_that_it_stands_for(
-    many_languages: tuple[Whisper, WhisperEngine], tag: str, code: str
-) -> None:
-    _, engine = many_languages
-
-    tagged = engine.transcribe(UTTERANCES[0], DecodeOptions(language=tag))
-
-    assert tagged == engine.transcribe(UTTERANCES[0], DecodeOptions(language=code))
-    assert tagged.language == code
-
-
-@pytest.mark.parametrize("tag", ["tlh", "xx", "", "?"])
-def test_a_language_that_whisper_lacks_is_detected(
-    many_languages: tuple[Whisper, WhisperEngine], tag: str
-) -> None:
-    _, engine = many_languages
-
-    unknown = engine.transcribe(UTTERANCES[0], DecodeOptions(language=tag))
-
-    assert unknown == engine.transcribe(UTTERANCES[0], DecodeOptions(language=None))
-    assert unknown.language
