@@ -29,7 +29,7 @@ from benchmarks.engine.cases import (
     cells,
 )
 from benchmarks.engine.plot import plot
-from models.asr.core.requests import DecodeOptions, SpeechEngine, SpeechRequest
+from models.asr.core.requests import BEAM_SIZE, DecodeOptions, SpeechEngine, SpeechRequest
 from models.audio.samples import SAMPLE_RATE_HZ, FloatArray
 from models.console import WorkProgress
 from schemas.errors import CallstreamError, ConfigurationError
@@ -152,16 +152,17 @@ def load_subject(
 
 
 def _stream(samples: FloatArray, options: EngineOptions, *, is_random: bool) -> Stream:
-    def request(audio: FloatArray) -> SpeechRequest:
+    def request(audio: FloatArray, beam_size: int = 1) -> SpeechRequest:
         seconds = len(audio) / SAMPLE_RATE_HZ
         forced = round(seconds * TOKENS_PER_SECOND) if is_random else 0
-        return SpeechRequest(audio, DecodeOptions(forced_tokens=forced), is_exact=False)
+        options = DecodeOptions(forced_tokens=forced, beam_size=beam_size)
+        return SpeechRequest(audio, options, is_exact=False)
 
     lengths = [options.window_s]
     if options.shape == "growing":
         lengths = [*np.arange(1.0, options.window_s, 1.0).tolist(), options.window_s]
     updates = [request(samples[: int(length * SAMPLE_RATE_HZ)]) for length in lengths]
-    return Stream(updates, SpeechRequest(samples, request(samples).options))
+    return Stream(updates, SpeechRequest(samples, request(samples, BEAM_SIZE).options))
 
 
 def measure_round(subject: Subject, ways: Sequence[Cell], *, is_warm_up: bool) -> None:

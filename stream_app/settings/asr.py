@@ -29,7 +29,7 @@ class AsrSettings(Part):
             ``cuda:1``), ``gpu`` on MLX; one that the back-end cannot use here is refused.
         threads: Of one process; several processes of one thread each serve more calls.
         beam_size: Most hypotheses that a final is searched with; 1 takes the likeliest word piece
-            each time, as partials always do and CTranslate2 too: half the work of a final, and more
+            each time, as partials always do and CTranslate2 too: less work for a final, and more
             errors.
         partial_interval_ms: New audio between two partials of a segment; stretches under overload.
         max_batch: Most requests in one call of the model.
@@ -54,7 +54,7 @@ class AsrSettings(Part):
     precision: Precision = "auto"
     device: str = "cpu"
     threads: int = Field(default=1, ge=1)
-    beam_size: int = Field(default=5, ge=1, le=20)
+    beam_size: int = Field(default=3, ge=1, le=20)
     partial_interval_ms: int = Field(default=500, ge=100)
     max_batch: int = Field(default=8, ge=1)
     policy: Policy = "auto"
