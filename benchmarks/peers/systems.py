@@ -20,6 +20,7 @@ from models.audio.samples import SAMPLE_RATE_HZ, FloatArray
 
 MEL_HOP = 160
 LIVEKIT_TRIM_S = 15.0  # its default
+SHIPPED_BEAM = 5  # of faster-whisper
 
 
 class PeerSystem(Protocol):
@@ -108,6 +109,8 @@ class StockWhisper(_Redecoding):
 class FasterWhisper(_Redecoding):
     """faster-whisper's own `transcribe`: CTranslate2 int8, padded to 30 s.
 
+    Updates are greedy; the end is decoded with its beam of five, as it ships.
+
     Args:
         converted: Folder of the weights in CTranslate2's format.
         forced_tokens: Number of tokens to write; 0 leaves it to the weights.
@@ -122,12 +125,16 @@ class FasterWhisper(_Redecoding):
             end_of_text = self.model.hf_tokenizer.token_to_id("<|endoftext|>")
             self._options = {"max_new_tokens": forced_tokens, "suppress_tokens": [-1, end_of_text]}
 
-    def decode(self, samples: FloatArray) -> str:
+    def finish(self, samples: FloatArray) -> str:
+        """Return the text of all audio."""
+        return self.decode(samples, 1 if self._options else SHIPPED_BEAM)
+
+    def decode(self, samples: FloatArray, beam_size: int = 1) -> str:
         """Return the text of some audio."""
         segments, _ = self.model.transcribe(
             samples,
             language="en",
-            beam_size=1,
+            beam_size=beam_size,
             temperature=0.0,
             without_timestamps=True,
             condition_on_previous_text=False,
