@@ -54,7 +54,7 @@ class AsrSettings(Part):
     precision: Precision = "auto"
     device: str = "cpu"
     threads: int = Field(default=1, ge=1)
-    beam_size: int = Field(default=3, ge=1, le=20)
+    beam_size: int = Field(default=5, ge=1, le=20)
     partial_interval_ms: int = Field(default=500, ge=100)
     max_batch: int = Field(default=8, ge=1)
     policy: Policy = "auto"

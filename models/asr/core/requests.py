@@ -7,7 +7,7 @@ from typing import Protocol
 from models.asr.core.hypothesis import Hypothesis
 from models.audio.samples import FloatArray
 
-BEAM_SIZE = 3
+BEAM_SIZE = 5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

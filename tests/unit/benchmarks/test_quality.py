@@ -267,7 +267,7 @@ def test_nothing_to_measure_is_refused(tmp_path: Path) -> None:
 
 def test_systems_are_weights_with_context_and_back_end() -> None:
     systems = parse_systems(
-        ["a/tiny.pt@full=onnx:fp32:1", "a/tiny.pt@5000", "bundled", "bundled=onnx:fp32:5"],
+        ["a/tiny.pt@full=onnx:fp32:1", "a/tiny.pt@5000", "bundled", "bundled=onnx:fp32:3"],
         parse_backends("onnx:int8,torch:fp32"),
     )
 
@@ -277,9 +277,9 @@ def test_systems_are_weights_with_context_and_back_end() -> None:
         "tiny + 5000 ms, torch fp32",
         "bundled, onnx int8",
         "bundled, torch fp32",
-        "bundled, onnx fp32, beam of 5",
+        "bundled, onnx fp32, beam of 3",
     ]
-    assert [system.options.beam_size for system in systems] == [1, 3, 3, 3, 3, 5]
+    assert [system.options.beam_size for system in systems] == [1, 5, 5, 5, 5, 3]
 
 
 @pytest.mark.parametrize(
