@@ -18,7 +18,7 @@ from benchmarks.core.spread import percentiles
 from benchmarks.core.word_matching import match_words
 from models.asr.core.hypothesis import Hypothesis, Word
 from models.asr.core.policy import PolicyConfig
-from models.asr.core.requests import SpeechEngine, SpeechRequest
+from models.asr.core.requests import GREEDY, SpeechEngine, SpeechRequest
 from models.asr.partials.policies import make_policy
 from models.audio.samples import SAMPLE_RATE_HZ
 from models.text.word_errors import WordErrors
@@ -95,10 +95,13 @@ def shorten(utterance: HeldOut, longest_ms: int) -> list[HeldOut]:
 
 
 def grow(utterance: HeldOut, engine: SpeechEngine) -> GrowingUtterance:
-    """Return the hypotheses of an utterance as it grows; exact ones, so that they repeat."""
+    """Return the hypotheses of an utterance as it grows: exact ones, so that they repeat.
+
+    Its beginnings are decoded as partials are, the whole as finals are.
+    """
     step = STEP_MS * SAMPLE_RATE_HZ // 1000
     lengths = range(step, len(utterance.samples), step)
-    requests = [SpeechRequest(utterance.samples[:length]) for length in lengths]
+    requests = [SpeechRequest(utterance.samples[:length], GREEDY) for length in lengths]
     whole = SpeechRequest(utterance.samples)
     *partials, final = engine.transcribe_batch([*requests, whole])
     return GrowingUtterance(utterance.true_words, tuple(partials), final)

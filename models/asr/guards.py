@@ -60,7 +60,8 @@ class GuardConfig:
         few_words_log_probability: What counts as improbable for the line above.
         few_words_speech_peak: Refused as well where no frame is speech with this probability, if
             the words are improbable: music that voice activity detection takes for a voice now
-            and then. Below it are 3 of 605 pieces of real speech of up to 2 s.
+            and then. Below it are 5 of 605 pieces of real speech of up to 2 s, of which one loses
+            its word.
         few_words_peak_log_probability: What counts as improbable for the line above.
         stock_no_speech_probability: The same for one of `STOCK_PHRASES`.
         stock_log_probability: What counts as improbable for the line above.

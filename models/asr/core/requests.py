@@ -32,6 +32,7 @@ class DecodeOptions:
 
 
 DEFAULT_OPTIONS = DecodeOptions()
+GREEDY = DecodeOptions(beam_size=1)  # as partials are decoded
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -19,7 +19,7 @@ from benchmarks.engine.cases import (
 )
 from benchmarks.engine.measurement import Subject, check_options, measure, measure_round
 from models.asr.core.hypothesis import Hypothesis
-from models.asr.core.requests import DEFAULT_OPTIONS, DecodeOptions, SpeechRequest
+from models.asr.core.requests import BEAM_SIZE, DEFAULT_OPTIONS, DecodeOptions, SpeechRequest
 from models.audio.samples import FloatArray
 from schemas.errors import CallstreamError, ConfigurationError
 
@@ -134,6 +134,8 @@ def test_streams_are_decoded_together_and_finals_alone(fake: _FakeEngine) -> Non
     assert all(batch[0].is_exact and not batch[0].draft for batch in finals)
     assert len(updates) == 8
     assert all(not one.is_exact for one in updates)
+    assert all(one.options.beam_size == 1 for one in updates)
+    assert all(batch[0].options.beam_size == BEAM_SIZE for batch in finals)
 
 
 def test_drafts_of_real_weights_are_what_was_heard_a_second_before(fake: _FakeEngine) -> None:

@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -21,7 +22,7 @@ from benchmarks.peers.streams import (
     right_words,
     settled_delays,
 )
-from benchmarks.peers.systems import CallstreamTogether
+from benchmarks.peers.systems import CallstreamTogether, FasterWhisper
 from benchmarks.peers.weights import _byte_texts, merged_pairs, peer_module, stock_checkpoint
 from models.asr.core.hypothesis import Hypothesis
 from models.asr.core.requests import DEFAULT_OPTIONS, DecodeOptions, SpeechRequest
@@ -137,6 +138,29 @@ def test_streams_together_share_calls_of_the_engine_and_bring_their_drafts() -> 
     assert [len(batch) for batch in finals] == [2, 1]
     assert all(not one.draft and len(one.samples) == 40_000 for b in finals for one in b)
     assert [one.errors for one in figures.errors] == [1, 1, 1]  # two words in 2.5 s
+
+
+@pytest.mark.parametrize(("forced_tokens", "sizes"), [(0, [1, 1, 5]), (7, [1, 1, 1])])
+def test_faster_whisper_ends_with_its_beam_unless_tokens_are_forced(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, forced_tokens: int, sizes: list[int]
+) -> None:
+    asked = []
+
+    class Model:
+        hf_tokenizer = SimpleNamespace(token_to_id=len)
+
+        def transcribe(self, _: FloatArray, **options: object) -> tuple[list[object], None]:
+            asked.append(options["beam_size"])
+            return [SimpleNamespace(text=" good"), SimpleNamespace(text=" morning")], None
+
+    monkeypatch.setattr("benchmarks.peers.systems.load_faster_whisper", lambda _: Model())
+    system = FasterWhisper(tmp_path, forced_tokens)
+
+    system.update(UTTERANCE.samples)
+    system.update(UTTERANCE.samples)
+
+    assert system.finish(UTTERANCE.samples) == " good morning"
+    assert asked == sizes
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,7 @@ from io import StringIO
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import numpy as np
 import pytest
 from rich.console import Console
@@ -32,7 +33,7 @@ from benchmarks.quality.systems import System, parse_systems
 from benchmarks.quality.word_rates import is_runaway
 from models.asr.core.hypothesis import Hypothesis, Word
 from models.asr.core.policy import PolicyConfig
-from models.asr.core.requests import DEFAULT_OPTIONS, DecodeOptions, SpeechRequest
+from models.asr.core.requests import BEAM_SIZE, DEFAULT_OPTIONS, DecodeOptions, SpeechRequest
 from models.audio.samples import FloatArray
 from schemas.errors import ConfigurationError
 from stream_app.demo.session import DEMO_CALL
@@ -71,6 +72,7 @@ class _Oracle:
         return Hypothesis(text=text, words=tuple(words), duration_ms=now_ms)
 
     def transcribe_batch(self, requests: Sequence[SpeechRequest]) -> list[Hypothesis]:
+        self.beam_sizes = [request.options.beam_size for request in requests]
         return [self.transcribe(request.samples) for request in requests]
 
 
@@ -86,6 +88,16 @@ class _Deaf(_Oracle):
 
 def grown() -> GrowingUtterance:
     return grow(UTTERANCE, _Oracle())
+
+
+def test_beginnings_are_decoded_as_partials_are() -> None:
+    oracle = _Oracle()
+
+    grow(UTTERANCE, oracle)
+
+    *partials, final = oracle.beam_sizes
+    assert set(partials) == {1}
+    assert final == BEAM_SIZE
 
 
 def case(name: Any, *, guard_ms: int = 400, interval_ms: int = 250) -> PolicyCase:
@@ -223,6 +235,21 @@ def test_what_was_heard_is_kept_and_not_decoded_again(
 
     assert again["error_rates"] == first["error_rates"]
     assert quality.measure(options(tmp_path), out=tmp_path)["error_rates"] != first["error_rates"]
+
+
+def test_what_was_heard_with_another_beam_is_not_taken(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    settings = options(tmp_path, keeps=True, policy_limit=0)
+    monkeypatch.setattr(System, "load", lambda _: _Oracle())
+    first = quality.measure(settings, out=tmp_path)
+
+    monkeypatch.setattr(System, "load", lambda _: _Deaf())
+    systems = parse_systems(["bundled=onnx:int8:1"], ())
+    greedy = quality.measure(msgspec.structs.replace(settings, systems=systems), out=tmp_path)
+
+    (rates, *_), (own, *_) = first["error_rates"], greedy["error_rates"]
+    assert rates["word_error_rate"] != own["word_error_rate"]
 
 
 def test_int8_is_held_against_the_same_weights_in_full_precision(

@@ -41,6 +41,9 @@ if TYPE_CHECKING:
 log = structlog.get_logger(__name__)
 _MAX_WORDS_PER_SECOND = 7.0
 _SPARE_WORDS = 3
+_OPTIONS = DecodeOptions(
+    word_times=False, beam_size=1
+)  # the least log-probability is of greedy texts
 _KEY_LETTERS = 12  # of the hash, in a folder's name
 _CUTTING = 2  # which way of cutting made the pieces: those of another one are made again
 
@@ -113,7 +116,7 @@ class Writer:
             return ""
         if log_probability > self._min_log_probability:
             return written
-        heard = self._peer.transcribe(samples, DecodeOptions(word_times=False))
+        heard = self._peer.transcribe(samples, _OPTIONS)
         return written if _words(heard.text) == words else ""
 
     @cached_property
@@ -125,8 +128,7 @@ class Writer:
         return load_engine(self._teachers.model, precision="int8")
 
     def _write(self, samples: FloatArray) -> tuple[str, float]:
-        options = DecodeOptions(language="en", word_times=False)
-        hypothesis = self._writer.transcribe(samples, options)
+        hypothesis = self._writer.transcribe(samples, _OPTIONS)
         return hypothesis.text, hypothesis.avg_log_probability
 
 

@@ -12,7 +12,7 @@ import numpy as np
 import soxr
 
 from models.asr.core.hypothesis import Hypothesis, Word
-from models.asr.core.requests import SpeechEngine, SpeechRequest
+from models.asr.core.requests import DEFAULT_OPTIONS, GREEDY, SpeechEngine, SpeechRequest
 from models.asr.guards import DEFAULT_GUARDS, apply_guards, audio_reason
 from models.audio.samples import SAMPLE_RATE_HZ
 from models.text.spoken_form import spoken_parts
@@ -22,6 +22,7 @@ from training.asr.speech.utterances import SAMPLE_RATE_HZ as SOURCE_RATE_HZ
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from models.asr.core.requests import DecodeOptions
     from models.audio.samples import FloatArray
     from training.asr.speech.non_speech import NonSpeechClip
     from training.asr.speech.utterances import Recording
@@ -102,11 +103,14 @@ def _wide(samples: FloatArray) -> FloatArray:
 
 def _beginnings(engine: SpeechEngine, piece: FloatArray) -> tuple[Hypothesis, ...]:
     step = SAMPLE_RATE_HZ * PARTIAL_INTERVAL_MS // 1000
-    return tuple(_decode(engine, piece[:end]) for end in range(step, len(piece), step))
+    return tuple(_decode(engine, piece[:end], GREEDY) for end in range(step, len(piece), step))
 
 
-def _decode(engine: SpeechEngine, samples: FloatArray) -> Hypothesis:
-    (hypothesis,) = engine.transcribe_batch([SpeechRequest(np.ascontiguousarray(samples))])
+def _decode(
+    engine: SpeechEngine, samples: FloatArray, options: DecodeOptions = DEFAULT_OPTIONS
+) -> Hypothesis:
+    request = SpeechRequest(np.ascontiguousarray(samples), options)
+    (hypothesis,) = engine.transcribe_batch([request])
     return apply_guards(hypothesis, samples, DEFAULT_GUARDS).hypothesis
 
 

@@ -17,7 +17,7 @@ from whisper.model import Whisper, disable_sdpa
 from whisper.tokenizer import Tokenizer, get_tokenizer
 
 from models.asr.core.hypothesis import Hypothesis
-from models.asr.core.requests import BEAM_SIZE, DecodeOptions, SpeechRequest
+from models.asr.core.requests import BEAM_SIZE, GREEDY, DecodeOptions, SpeechRequest
 from models.asr.decoding import whisper_engine
 from models.asr.decoding.whisper_engine import (
     MAX_TOKENS_PER_SECOND,
@@ -34,7 +34,6 @@ from tests.support.models.random_whisper import (
 from tests.support.models.synthetic_audio import babble, noise, silence, tones
 
 UTTERANCES = [babble(1_500 + 300 * seed, seed=seed) for seed in range(6)]
-GREEDY = DecodeOptions(beam_size=1)
 BEAMS = {1: None, 5: 5}  # what whisper.decode calls them
 
 

@@ -10,7 +10,7 @@ from models.asr.checkpoints.weights import SpeechManifest, find_weights
 from models.asr.core.confidence import IDENTITY, ConfidenceCurve
 from models.asr.core.hypothesis import Hypothesis, Word
 from models.asr.core.policy import DEFAULT_POLICY
-from models.asr.core.requests import DEFAULT_OPTIONS, DecodeOptions, SpeechRequest
+from models.asr.core.requests import BEAM_SIZE, DEFAULT_OPTIONS, DecodeOptions, SpeechRequest
 from models.audio.samples import FloatArray
 from tests.support.models.micro import MICRO
 from training.asr.evaluation.calibrate import Calibration, Unheard, calibrate, uncalibrated
@@ -56,8 +56,12 @@ class EarlyEngine:
             language=options.language or "en",
         )
 
+    def __init__(self) -> None:
+        self.asked: list[tuple[int, int]] = []  # samples and size of the beam
+
     def transcribe_batch(self, requests: Sequence[SpeechRequest]) -> list[Hypothesis]:
         """Return each alone."""
+        self.asked += [(len(one.samples), one.options.beam_size) for one in requests]
         return [self.transcribe(request.samples, request.options) for request in requests]
 
 
@@ -102,6 +106,16 @@ def test_a_calibration_finds_the_shift_and_says_what_it_rests_on() -> None:
     assert calibration.times.words == 5
     assert calibration.fit_words == calibration.check_words == 8
     assert len(calibration.trials) > 2
+
+
+def test_beginnings_are_decoded_as_partials_are_and_pieces_as_finals() -> None:
+    engine = EarlyEngine()
+
+    calibration_of(engine)
+
+    longest = max(samples for samples, _ in engine.asked)
+    assert {size for samples, size in engine.asked if samples < longest} == {1}
+    assert {size for samples, size in engine.asked if samples == longest} == {BEAM_SIZE}
 
 
 def test_what_is_found_fits_into_the_manifest() -> None:
