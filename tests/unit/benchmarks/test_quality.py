@@ -252,6 +252,24 @@ def test_what_was_heard_with_another_beam_is_not_taken(
     assert rates["word_error_rate"] != own["word_error_rate"]
 
 
+def test_a_system_is_decoded_with_its_beam(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    sizes = set()
+
+    class Noting(_Deaf):
+        def transcribe(
+            self, samples: FloatArray, options: DecodeOptions = DEFAULT_OPTIONS
+        ) -> Hypothesis:
+            sizes.add(options.beam_size)
+            return super().transcribe(samples)
+
+    monkeypatch.setattr(System, "load", lambda _: Noting())
+    systems = parse_systems(["bundled=onnx:int8:3"], ())
+    settings = msgspec.structs.replace(options(tmp_path, policy_limit=0), systems=systems)
+    quality.measure(settings, out=tmp_path)
+
+    assert sizes == {3}
+
+
 def test_int8_is_held_against_the_same_weights_in_full_precision(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
