@@ -310,31 +310,6 @@ def test_nothing_to_measure_is_refused(tmp_path: Path) -> None:
         quality.measure(options(tmp_path, limit=0), out=tmp_path)
 
 
-def test_systems_are_weights_with_context_and_back_end() -> None:
-    systems = parse_systems(
-        ["a/tiny.pt@full=onnx:fp32:1", "a/tiny.pt@5000", "bundled", "bundled=onnx:fp32:3"],
-        parse_backends("onnx:int8,torch:fp32"),
-    )
-
-    assert [system.label for system in systems] == [
-        "tiny padded to 30 s, onnx fp32, greedy",
-        "tiny + 5000 ms, onnx int8",
-        "tiny + 5000 ms, torch fp32",
-        "bundled, onnx int8",
-        "bundled, torch fp32",
-        "bundled, onnx fp32, beam of 3",
-    ]
-    assert [system.options.beam_size for system in systems] == [1, 5, 5, 5, 5, 3]
-
-
-@pytest.mark.parametrize(
-    "models", [[], ["bundled", "bundled"], ["bundled=onnx:fp64"], ["bundled=onnx:fp32:0"], [""]]
-)
-def test_systems_that_cannot_be_compared_are_refused(models: list[str]) -> None:
-    with pytest.raises(ConfigurationError):
-        parse_systems(models, parse_backends("onnx:int8"))
-
-
 def test_a_context_replaces_that_of_the_manifest() -> None:
     backend = Backend("onnx", "int8")
     engines = [load_backend(MICRO, backend, context=text) for text in ("", "full", "5000")]
