@@ -12,6 +12,8 @@ import numpy as np
 import onnx
 from onnx import helper, numpy_helper
 
+from models.row_codes import CODE_BITS, CODED_PARTS, LEVELS, LOW_BITS, encode_rows
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -26,6 +28,8 @@ IR_VERSION = 10
 EPSILON = 1e-5  # of every layer norm
 INT8_MAX = 127
 FLOAT = onnx.TensorProto.FLOAT
+INT32 = onnx.TensorProto.INT32
+NO_ROWS = range(0)
 Shape = tuple[int | str, ...]
 
 
@@ -102,16 +106,18 @@ class GraphBuilder:
         product = self.node("MatMul", x, self.constant(np.ascontiguousarray(weight.T)))
         return product if bias is None else self.add(product, self.constant(bias))
 
-    def embed(self, weight: npt.NDArray[Any], tokens: str) -> str:
+    def embed(self, weight: npt.NDArray[Any], tokens: str, coded: range = NO_ROWS) -> str:
         """Return rows of a matrix that `linear` multiplies with too; int8 keeps it once.
 
         Args:
             weight: Shape (tokens, width).
             tokens: Rows to take, shape (batch, n).
+            coded: Rows that int8 holds in 4 bits, an even number of them; ONNX Runtime widens them
+                when it loads the graph.
         """
         if self.precision != "int8":
             return self.rows_of(weight, tokens)
-        columns, scale = self._quantised(weight)
+        columns, scale = self._coded(weight, coded) if coded else self._quantised(weight)
         self._embedded.append((weight, columns, scale))
         chosen = self.node(
             "Transpose", self.node("Gather", columns, tokens, axis=1), perm=[1, 2, 0]
@@ -119,6 +125,23 @@ class GraphBuilder:
         scales = self.node("Gather", scale, tokens, axis=0)
         widened = self.node("Unsqueeze", scales, self.ints(-1))
         return self.node("Mul", self.node("Cast", chosen, to=FLOAT), widened)
+
+    def _coded(self, weight: npt.NDArray[Any], coded: range) -> tuple[str, str]:
+        """Return the int8 columns of a weight and their scales, some held in 4 bits."""
+        before, scales_before = quantise_columns(weight[: coded.start].T)
+        after, scales_after = quantise_columns(weight[coded.stop :].T)
+        codes, scales = encode_rows(weight[coded.start : coded.stop].astype(np.float32))
+        parts = [
+            self.constant(part, name)
+            for part, name in zip((before, codes, after), CODED_PARTS, strict=True)
+        ]
+        low = self.node("BitwiseAnd", parts[1], self.constant(np.array(LOW_BITS, np.uint8)))
+        shift = self.constant(np.array(CODE_BITS, np.uint8))
+        high = self.node("BitShift", parts[1], shift, direction="RIGHT")
+        places = self.node("Cast", self.node("Concat", low, high, axis=1), to=INT32)
+        levels = self.node("Gather", self.constant(LEVELS), places)
+        columns = self.node("Concat", parts[0], levels, parts[2], axis=1)
+        return columns, self.constant(np.concatenate((scales_before, scales, scales_after)))
 
     def _quantised(self, weight: npt.NDArray[Any]) -> tuple[str, str]:
         """Return the int8 columns of a weight, shape (outputs, inputs), and their scales."""

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from models.asr.checkpoints.checkpoint import read_checkpoint
-from models.asr.core.network import Scores, rule_table
+from models.asr.core.network import Scores, writing_rules
 from models.asr.decoding.whisper_engine import WhisperEngine
 from models.extras.mlx import core as mx
 from schemas.errors import ConfigurationError
@@ -60,7 +60,8 @@ class MlxNetwork:
         self._device = DEVICES[device]
         with mx.stream(self._device):
             self._layers = _Layers(checkpoint, DTYPES[precision])
-            self._rules = mx.array(rule_table(self.tokens))
+            ruled, added = writing_rules(self.tokens)
+            self._rules = (mx.array(ruled), mx.array(added))
             mx.eval(self._rules)
 
     def encode(self, mel: FloatArray) -> AudioKeys:
@@ -107,14 +108,14 @@ class MlxDecoderBatch:
     def __init__(
         self,
         layers: _Layers,
-        rules: Array,
+        rules: tuple[Array, Array],
         heads: tuple[tuple[int, int], ...],
         audio: Sequence[AudioKeys],
         *,
         device: Any,
     ) -> None:
         self._layers = layers
-        self._rules = rules
+        self._ruled, self._rules = rules
         self._heads = heads
         self._device = device
         self._queries: dict[int, list[Array]] = {layer: [] for layer, _ in heads}
@@ -137,10 +138,9 @@ class MlxDecoderBatch:
                 x = x + layers.mlp(f"decoder.blocks.{number}", x)
             scored = x.reshape(-1, x.shape[-1])[mx.array(step.scored)]
             logits = (layers.normed("decoder.ln", scored) @ embedding.T).astype(mx.float32)
-            logits = logits + self._rules[mx.array(step.rules)]
+            logits = logits.at[:, self._ruled].add(self._rules[mx.array(step.rules)])
             log_probabilities = logits - mx.logsumexp(logits, axis=-1, keepdims=True)
-            best = mx.argmax(log_probabilities, axis=-1)
-            best_values = mx.take_along_axis(log_probabilities, best[:, None], axis=-1)[:, 0]
+            best, best_values = _highest(log_probabilities, step.count)
             mx.eval(best, best_values, log_probabilities, self._past, self._queries)
         return Scores(
             np.array(best).astype(np.int64),
@@ -270,6 +270,14 @@ def _attended(query: Array, key: Array, value: Array, mask: Array | None = None)
     scale = query.shape[-1] ** -0.5
     mixed = mx.fast.scaled_dot_product_attention(query, key, value, scale=scale, mask=mask)
     return mixed.transpose(0, 2, 1, 3).flatten(2)
+
+
+def _highest(x: Array, count: int) -> tuple[Array, Array]:
+    """Return places and values of the highest of each row, the highest first."""
+    places = mx.argpartition(-x, count - 1, axis=-1)[:, :count]
+    values = mx.take_along_axis(x, places, axis=-1)
+    order = mx.argsort(-values, axis=-1)
+    return mx.take_along_axis(places, order, axis=-1), mx.take_along_axis(values, order, axis=-1)
 
 
 def _split(x: Array, heads: int) -> Array:

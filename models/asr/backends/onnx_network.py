@@ -9,7 +9,7 @@ import numpy as np
 import onnxruntime
 from onnxruntime import OrtValue
 
-from models.asr.checkpoints.onnx_store import FORMAT, GraphManifest, find_graphs
+from models.asr.checkpoints.onnx_store import EXPORT_VERSION, FORMAT, GraphManifest, find_graphs
 from models.asr.core.network import Scores
 from models.asr.decoding.whisper_engine import WhisperEngine
 from models.asr.exporting.on_demand import export_on_demand
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from models.asr.core.tokens import TokenTable
     from models.audio.samples import FloatArray
 
-SCORED_OUTPUTS = ("best", "best_log_probability")
+SCORED_OUTPUTS = ("best", "best_log_probabilities")
 ALL_OUTPUT = "log_probabilities"
 
 
@@ -119,6 +119,7 @@ class OnnxDecoderBatch:
         feeds.update(zip(self._past_names, self._past, strict=True))
         for name in ("tokens", "positions", "mask", "scored", "rules"):
             feeds[name] = OrtValue.ortvalue_from_numpy(getattr(step, name))
+        feeds["count"] = OrtValue.ortvalue_from_numpy(np.array([step.count]))
         names = [*self._outputs, ALL_OUTPUT] if step.wants_all else self._outputs
         outputs = self._session.run_with_ort_values(names, feeds)
         cached = len(self._past)
@@ -126,8 +127,8 @@ class OnnxDecoderBatch:
         for number, layer in enumerate(self._aligned):
             self._queries[layer].append(outputs[cached + number].numpy())
         scores = outputs[cached + len(self._aligned) :]
-        best, log_probability = (value.numpy() for value in scores[:2])
-        return Scores(best, log_probability, scores[2].numpy() if step.wants_all else None)
+        best, log_probabilities = (value.numpy() for value in scores[:2])
+        return Scores(best, log_probabilities, scores[2].numpy() if step.wants_all else None)
 
     def keep(self, rows: Sequence[int]) -> None:
         """Go on with these utterances alone; see `network.DecoderBatch`."""
@@ -217,11 +218,16 @@ def load_graphs(path: Path, *, device: str, threads: int) -> OnnxNetwork:
 
     Raises:
         ModelNotFoundError: A file is missing.
-        ModelIntegrityError: A file is damaged, or the manifest is not one of these.
+        ModelIntegrityError: A file is damaged, or the graphs are not of this version.
     """
     manifest = load_manifest(path, GraphManifest)
     if manifest.format != FORMAT:
         raise ModelIntegrityError(f"{path}: format {manifest.format!r}, not {FORMAT!r}")
+    if manifest.export_version != EXPORT_VERSION:
+        raise ModelIntegrityError(
+            f"{path}: graphs of version {manifest.export_version}, this callstream runs "
+            f"version {EXPORT_VERSION}: export them again from their checkpoint"
+        )
     encoder_path = verified_weights(path, manifest)
     encoder, decoder = (
         open_session(file, device=device, threads=threads)

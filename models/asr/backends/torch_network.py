@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from models.asr.checkpoints.checkpoint import read_checkpoint
-from models.asr.core.network import Scores, rule_table
+from models.asr.core.network import Scores, writing_rules
 from models.asr.decoding.whisper_engine import WhisperEngine
 from models.extras.torch import functional, torch, whisper
 from schemas.errors import ConfigurationError
@@ -87,7 +87,9 @@ class TorchNetwork:
         self._device = usable_device(device)
         self._dtype = DTYPES[precision]
         self._model: Any = self._loaded(checkpoint)  # openai-whisper is untyped
-        self._rules = torch.from_numpy(rule_table(self.tokens)).to(self._device)
+        ruled, added = writing_rules(self.tokens)
+        self._ruled = torch.from_numpy(ruled).to(self._device)
+        self._rules = torch.from_numpy(added).to(self._device)
 
     def _loaded(self, checkpoint: WhisperCheckpoint) -> Any:
         dims = {**checkpoint.dims_as_dict(), "n_vocab": len(checkpoint.tokens.pieces)}
@@ -125,7 +127,8 @@ class TorchNetwork:
     ) -> TorchDecoderBatch:
         """Return a batch that begins; see `network.SpeechNetwork`."""
         heads = self._heads if wants_attention else ()
-        return TorchDecoderBatch(self._model.decoder, self._rules, heads, audio)
+        rules = (self._ruled, self._rules)
+        return TorchDecoderBatch(self._model.decoder, rules, heads, audio)
 
 
 class TorchDecoderBatch:
@@ -134,12 +137,12 @@ class TorchDecoderBatch:
     def __init__(
         self,
         decoder: Any,
-        rules: Tensor,
+        rules: tuple[Tensor, Tensor],
         heads: tuple[tuple[int, int], ...],
         audio: Sequence[AudioKeys],
     ) -> None:
         self._decoder = decoder
-        self._rules = rules
+        self._ruled, self._rules = rules
         self._heads = heads
         self._aligned = sorted({layer for layer, _ in heads})
         self._queries: dict[int, list[Tensor]] = {layer: [] for layer in self._aligned}
@@ -163,9 +166,9 @@ class TorchDecoderBatch:
             x = x + block.mlp(block.mlp_ln(x))
         output = decoder.ln(x.flatten(0, 1)[scored])
         logits = functional.linear(output, decoder.token_embedding.weight).float()
-        logits += self._rules[rules]
+        logits[:, self._ruled] += self._rules[rules]
         log_probabilities = logits.log_softmax(dim=-1)
-        best = log_probabilities.max(dim=-1)
+        best = log_probabilities.topk(step.count, dim=-1)
         return Scores(
             best.indices.cpu().numpy(),
             best.values.cpu().numpy(),

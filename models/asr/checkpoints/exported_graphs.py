@@ -15,6 +15,7 @@ from onnx import numpy_helper
 from models.asr.checkpoints.onnx_store import EMBEDDING_FACTORS, EXPORT_VERSION, GraphManifest
 from models.asr.core.dimensions import KERNEL
 from models.asr.core.positions import sinusoids
+from models.row_codes import CODED_PARTS, widened_columns
 from models.store.manifest import load_manifest, verified_weights
 from schemas.errors import ModelIntegrityError
 
@@ -69,8 +70,17 @@ class _Weights:
         self._arrays |= {
             to: self._arrays[name] for to, name in widened.items() if name in self._arrays
         }
+        self._arrays |= self._widened_rows(model)
         self._products = self._layers(model, _PRODUCT)
         self._norms = self._layers(model, _NORM)
+
+    def _widened_rows(self, model: onnx.ModelProto) -> dict[str, npt.NDArray[Any]]:
+        """Return the weight of which some rows are coded, under the name of its node."""
+        if CODED_PARTS[0] not in self._arrays:
+            return {}
+        name = next(n.output[0] for n in model.graph.node if n.input[:1] == [CODED_PARTS[0]])
+        before, codes, after = (self._arrays[part] for part in CODED_PARTS)
+        return {name: np.concatenate((before, widened_columns(codes), after), axis=1)}
 
     def table(self, *shape: int) -> Array | None:
         """Return the floating constant of this shape, if any."""

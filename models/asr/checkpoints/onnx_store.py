@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from models.asr.checkpoints.weights import SpeechWeights
 
 FORMAT = GRAPH_FORMAT
-EXPORT_VERSION = 3  # of the graphs: a cache of another version is exported again
+EXPORT_VERSION = 4  # of the graphs: a cache of another version is exported again
 EMBEDDING_FACTORS = "embedding.factors"  # of int8 decoders: a constant, shape (width,)
 
 

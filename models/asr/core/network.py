@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import IntEnum
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 import numpy as np
 
@@ -21,27 +21,38 @@ if TYPE_CHECKING:
 
 
 class Rule(IntEnum):
-    """What may be written at a position: the rows of ``rule_table``."""
+    """What may be written at a position: the rows of the rules of writing."""
 
     TEXT = 0
     FIRST = 1  # as TEXT, but neither a blank nor the end
     ANYTHING = 2
-    LANGUAGE = 3
-    UNENDING = 4  # as TEXT, but not the end
+    UNENDING = 3  # as TEXT, but not the end
 
 
-def rule_table(table: TokenTable) -> FloatArray:
-    """Return what is added to the logits, shape (rules, tokens): 0 or -inf."""
-    rules = np.zeros((len(Rule), len(table.pieces)), dtype=np.float32)
-    suppressed = list(table.suppressed)
-    for rule in (Rule.TEXT, Rule.FIRST, Rule.UNENDING):
-        rules[rule, suppressed] = -np.inf
-    rules[Rule.FIRST, list(table.suppressed_first)] = -np.inf
-    rules[Rule.UNENDING, table.end_of_text] = -np.inf
-    if table.languages:
-        rules[Rule.LANGUAGE] = -np.inf
-        rules[Rule.LANGUAGE, list(table.languages.values())] = 0.0
-    return rules
+class WritingRules(NamedTuple):
+    """What is added to the logits of some tokens; no others are ruled.
+
+    Attributes:
+        tokens: Those that some rule forbids, ascending, shape (ruled,).
+        added: 0 or -inf, shape (rules, ruled).
+    """
+
+    tokens: IntArray
+    added: FloatArray
+
+
+def writing_rules(table: TokenTable) -> WritingRules:
+    """Return what each `Rule` forbids."""
+    never = {*table.suppressed}
+    forbidden = {
+        Rule.TEXT: never,
+        Rule.FIRST: never | {*table.suppressed_first},
+        Rule.ANYTHING: set[int](),
+        Rule.UNENDING: never | {table.end_of_text},
+    }
+    tokens = np.array(sorted(set().union(*forbidden.values())), np.int64)
+    added = [np.where(np.isin(tokens, sorted(forbidden[rule])), -np.inf, 0.0) for rule in Rule]
+    return WritingRules(tokens, np.array(added, np.float32))
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,13 +60,13 @@ class Scores:
     """What the output layer says at the positions asked for.
 
     Attributes:
-        best: Most probable token under the rule, shape (m,).
-        best_log_probability: Its log-probability among what the rule allows, shape (m,).
+        best: Most probable tokens under the rule, the most probable one first, shape (m, count).
+        best_log_probabilities: Theirs, among what the rule allows, shape (m, count).
         log_probabilities: Of all tokens, shape (m, tokens); None unless wanted.
     """
 
     best: IntArray
-    best_log_probability: FloatArray
+    best_log_probabilities: FloatArray
     log_probabilities: FloatArray | None
 
 
@@ -69,6 +80,7 @@ class Pass:
         mask: Added to the self-attention's scores, shape (batch or 1, 1, n, past + n).
         scored: Which of the batch * n outputs to score, shape (m,).
         rules: For each of them, shape (m,).
+        count: How many of the most probable tokens are wanted; no more than there are.
         wants_all: Whether the log-probabilities of all tokens are needed.
     """
 
@@ -77,6 +89,7 @@ class Pass:
     mask: FloatArray
     scored: IntArray
     rules: IntArray
+    count: int = 1
     wants_all: bool = False
 
 

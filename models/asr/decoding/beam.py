@@ -7,11 +7,11 @@ hypotheses as it keeps, and the one with the highest mean log-probability is tak
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from models.asr.core.network import Pass, Rule
+from models.asr.core.network import Pass, Rule, Scores
 from models.asr.decoding.hot_words import ROOT
 from models.asr.decoding.transcripts import Transcript
 from schemas.errors import InferenceError
@@ -19,8 +19,9 @@ from schemas.errors import InferenceError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from models.asr.core.network import DecoderBatch, SpeechNetwork
+    from models.asr.core.network import DecoderBatch, IntArray, SpeechNetwork
     from models.asr.core.tokens import TokenTable
+    from models.asr.decoding.hot_words import HotWordBias
     from models.asr.decoding.transcripts import DecodeTask
     from models.audio.samples import FloatArray
 
@@ -115,16 +116,19 @@ class BeamDecoder:
     def _begin(self, batch: DecoderBatch, task: DecodeTask, beam_size: int) -> tuple[_Beam, float]:
         """Give the prompt; return the beam of the first tokens, and that nobody speaks."""
         last = len(task.prompt) - 1
-        scores = batch.advance(
-            _text_pass(task.prompt, [task.start, last], [Rule.ANYTHING, Rule.FIRST])
-        )
+        step = _text_pass(task.prompt, [task.start, last], [Rule.ANYTHING, Rule.FIRST])
+        scores = batch.advance(replace(step, count=self._candidates(beam_size), wants_all=True))
         assert scores.log_probabilities is not None
-        at_opening, at_text = scores.log_probabilities
         no_speech = self._table.no_speech
+        at_opening = scores.log_probabilities[0]
         probability = float(np.exp(at_opening[no_speech])) if no_speech >= 0 else 0.0
         beam = _Beam([_Hypothesis()], [0], [])
-        self._extend(beam, at_text[None], task, beam_size)
+        self._extend(beam, _of_rows(scores, [1]), task, beam_size)
         return beam, probability
+
+    def _candidates(self, beam_size: int) -> int:
+        """Return how many tokens of a row can be among the next ones: half of them may be ends."""
+        return min(2 * beam_size, len(self._table.pieces))
 
     def _go_on(self, batch: DecoderBatch, beam: _Beam, task: DecodeTask, beam_size: int) -> None:
         """Write one more token of every hypothesis."""
@@ -139,33 +143,26 @@ class BeamDecoder:
                 mask=np.zeros((1, 1, 1, position + 1), np.float32),
                 scored=np.arange(count),
                 rules=np.full(count, int(rule)),
-                wants_all=True,
+                count=self._candidates(beam_size),
+                wants_all=task.bias is not None,
             )
         )
-        assert scores.log_probabilities is not None
-        self._extend(beam, scores.log_probabilities, task, beam_size)
+        self._extend(beam, scores, task, beam_size)
 
-    def _extend(
-        self, beam: _Beam, log_probabilities: FloatArray, task: DecodeTask, beam_size: int
-    ) -> None:
+    def _extend(self, beam: _Beam, scores: Scores, task: DecodeTask, beam_size: int) -> None:
         """Replace hypotheses by the best of those that are one token longer.
 
         Args:
             beam: To change.
-            log_probabilities: Of the next token of each, shape (hypotheses, tokens).
+            scores: Of the next token of each.
             task: With the hot-words.
             beam_size: Most hypotheses that go on.
         """
-        scores = np.array([one.score for one in beam.going])[:, None] + log_probabilities
-        if task.bias is not None:
-            for row, one in enumerate(beam.going):
-                common, of_token = task.bias.changes(one.bias_state)
-                scores[row] += common
-                for token, change in of_token.items():
-                    scores[row, token] += change - common
+        found = _next_tokens(scores, beam.going, task.bias)
         going, rows = [], []
-        for row, token in _best_places(scores, 2 * beam_size):  # ends are at most half of them
-            log_probability = float(log_probabilities[row, token])
+        for row, column in found.best_places(2 * beam_size):
+            token = int(found.tokens[row, column])
+            log_probability = float(found.log_probabilities[row, column])
             longer = self._longer(beam.going[row], token, log_probability, task)
             if token == self._table.end_of_text:
                 beam.ended += [longer] * (len(beam.ended) < beam_size)
@@ -215,16 +212,67 @@ def _text_pass(tokens: Sequence[int], scored: Sequence[int], rules: Sequence[Rul
     )
 
 
-def _best_places(scores: FloatArray, count: int) -> list[tuple[int, int]]:
-    """Return row and column of the highest finite scores, the best one first.
+class _NextTokens(NamedTuple):
+    """The tokens that a hypothesis may go on with, a row for each, shape (hypotheses, count).
+
+    Attributes:
+        tokens: The best one first.
+        log_probabilities: Theirs.
+        totals: Score of the hypothesis with each of them.
+    """
+
+    tokens: IntArray
+    log_probabilities: FloatArray
+    totals: FloatArray
+
+    def best_places(self, count: int) -> list[tuple[int, int]]:
+        """Return row and column of the highest finite totals, the best one first."""
+        order = np.argsort(-self.totals, axis=None, kind="stable")[:count]
+        places = (divmod(int(place), self.totals.shape[1]) for place in order)
+        return [place for place in places if np.isfinite(self.totals[place])]
+
+
+def _next_tokens(
+    scores: Scores, going: Sequence[_Hypothesis], bias: HotWordBias | None
+) -> _NextTokens:
+    before = np.array([one.score for one in going])[:, None]
+    if bias is None:
+        log_probabilities = scores.best_log_probabilities
+        return _NextTokens(scores.best, log_probabilities, before + log_probabilities)
+    assert scores.log_probabilities is not None
+    favoured = scores.log_probabilities.copy()
+    for row, one in enumerate(going):
+        common, of_token = bias.changes(one.bias_state)
+        favoured[row] += common
+        for token, change in of_token.items():
+            favoured[row, token] += change - common
+    count = scores.best.shape[1]
+    tokens = np.array([_highest(row, count) for row in favoured])
+    return _NextTokens(
+        tokens,
+        np.take_along_axis(scores.log_probabilities, tokens, axis=1),
+        before + np.take_along_axis(favoured, tokens, axis=1),
+    )
+
+
+def _highest(row: FloatArray, count: int) -> IntArray:
+    """Return the places of the highest of a row, the highest first.
 
     There are tens of thousands of tokens: what is not as high as so many parts' own maxima cannot
     be among them, which leaves a few dozen to be sorted.
     """
-    flat = scores.ravel()
-    parts = flat[: len(flat) // PART_TOKENS * PART_TOKENS].reshape(-1, PART_TOKENS).max(axis=1)
+    parts = row[: len(row) // PART_TOKENS * PART_TOKENS].reshape(-1, PART_TOKENS).max(axis=1)
     bound = np.partition(parts, -count)[-count] if len(parts) >= count else -np.inf
-    places = np.flatnonzero(flat >= bound)
-    best = places[np.lexsort((places, -flat[places]))][:count]
-    width = scores.shape[1]
-    return [divmod(int(place), width) for place in best if np.isfinite(flat[place])]
+    places = np.flatnonzero(row >= bound)
+    return places[np.lexsort((places, -row[places]))][:count]
+
+
+def _of_rows(scores: Scores, rows: Sequence[int]) -> Scores:
+    """Return what is said at some of the positions."""
+    every = scores.log_probabilities
+    chosen = list(rows)
+    return Scores(
+        scores.best[chosen],
+        scores.best_log_probabilities[chosen],
+        None if every is None else every[chosen],
+    )

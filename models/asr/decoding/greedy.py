@@ -101,9 +101,12 @@ class GreedyDecoder:
             positions=np.zeros((count, 1), np.int64),
             mask=np.zeros((1, 1, 1, 1), np.float32),
             scored=np.arange(count),
-            rules=np.full(count, int(Rule.LANGUAGE)),
+            rules=np.full(count, int(Rule.ANYTHING)),
+            wants_all=True,
         )
-        return [codes[int(token)] for token in batch.advance(step).best]
+        log_probabilities = batch.advance(step).log_probabilities
+        assert log_probabilities is not None
+        return [codes[max(codes, key=row.__getitem__)] for row in log_probabilities]
 
     def _read_prompts(self, batch: DecoderBatch, rows: list[_Row]) -> FloatArray:
         """Give every utterance its prompt and draft; return the mask of the positions in use."""
@@ -185,8 +188,8 @@ class GreedyDecoder:
         return memory
 
     def _take_best(self, row: _Row, scores: Scores, index: int) -> int:
-        token = int(scores.best[index])
-        log_probability = float(scores.best_log_probability[index])
+        token = int(scores.best[index, 0])
+        log_probability = float(scores.best_log_probabilities[index, 0])
         if row.task.bias is not None and scores.log_probabilities is not None:
             token, log_probability = _favoured(row, scores.log_probabilities[index])
         row.take(token, log_probability, self._table.end_of_text)

@@ -8,10 +8,11 @@ import onnx
 
 from models.asr.checkpoints.checkpoint import read_checkpoint
 from models.asr.checkpoints.onnx_store import FORMAT, GraphManifest, cached_graphs
-from models.asr.core.network import rule_table
+from models.asr.core.network import writing_rules
 from models.asr.exporting.partial_files import partial_folder
-from models.asr.exporting.whisper_graphs import decoder_model, encoder_model
+from models.asr.exporting.whisper_graphs import OutputLayer, decoder_model, encoder_model
 from models.audio.samples import SAMPLE_RATE_HZ
+from models.onnx_graph import NO_ROWS
 from models.store.manifest import sha256_of, write_manifest
 
 if TYPE_CHECKING:
@@ -41,7 +42,12 @@ def export_weights(weights: SpeechWeights, precision: Precision, cache: Path) ->
 
 
 def export_graphs(
-    checkpoint: WhisperCheckpoint, name: str, precision: Precision, path: Path
+    checkpoint: WhisperCheckpoint,
+    name: str,
+    precision: Precision,
+    path: Path,
+    *,
+    coded: range = NO_ROWS,
 ) -> Path:
     """Write the graphs of a checkpoint and, last, their manifest; return its path.
 
@@ -50,6 +56,7 @@ def export_graphs(
         name: Of the weights.
         precision: Of the products with weights.
         path: Of the manifest; the graphs take its stem.
+        coded: Tokens whose rows of the embedding int8 holds in 4 bits, an even number.
     """
     aligned = sorted({layer for layer, _ in checkpoint.alignment_heads})
     encoder = encoder_model(checkpoint.tensors, checkpoint.dims, precision)
@@ -57,7 +64,7 @@ def export_graphs(
         checkpoint.tensors,
         checkpoint.dims,
         precision,
-        rules=rule_table(checkpoint.tokens),
+        output=OutputLayer(writing_rules(checkpoint.tokens), coded),
         aligned_layers=aligned,
     )
     names = [f"{path.stem}.{part}.onnx" for part in ("encoder", "decoder")]

@@ -1,14 +1,14 @@
 """Whisper as two ONNX graphs: audio to cross-attention keys and values; tokens to the next ones.
 
 Weights come under openai-whisper's names. The graphs take any length of audio and of text, keep
-the decoder's cache layer by layer, and do what a greedy step needs themselves: rules of writing,
-log-softmax, the best token.
+the decoder's cache layer by layer, and do what a step needs themselves: rules of writing,
+log-softmax, the best tokens.
 Source: Radford et al. 2022, arXiv:2212.04356, section 2.2; openai-whisper ``model.py``.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import onnx
@@ -17,7 +17,7 @@ from models.asr.checkpoints.onnx_store import EMBEDDING_FACTORS
 from models.asr.core.dimensions import KERNEL
 from models.asr.core.positions import inverse_timescales, sinusoids
 from models.asr.exporting.balance import balance_decoder
-from models.onnx_graph import GraphBuilder, stacked
+from models.onnx_graph import NO_ROWS, GraphBuilder, stacked
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -26,11 +26,24 @@ if TYPE_CHECKING:
     from onnx import ModelProto
 
     from models.asr.core.dimensions import WhisperDimensions
+    from models.asr.core.network import WritingRules
     from models.onnx_graph import Precision
 
     Tensors = Mapping[str, npt.NDArray[Any]]
 
 INT64 = onnx.TensorProto.INT64
+
+
+class OutputLayer(NamedTuple):
+    """How a decoder's tokens are held and scored.
+
+    Attributes:
+        rules: Added to the logits.
+        coded: Tokens whose rows of the embedding int8 holds in 4 bits, an even number.
+    """
+
+    rules: WritingRules
+    coded: range = NO_ROWS
 
 
 def encoder_model(tensors: Tensors, dims: WhisperDimensions, precision: Precision) -> ModelProto:
@@ -57,34 +70,35 @@ def decoder_model(
     dims: WhisperDimensions,
     precision: Precision,
     *,
-    rules: npt.NDArray[np.float32],
+    output: OutputLayer,
     aligned_layers: Sequence[int],
 ) -> ModelProto:
     """Return the graph of one pass of the decoder over a batch of utterances.
 
-    Inputs: ``tokens`` and ``positions`` (batch, n); ``mask`` (batch, 1, n, past + n) and
-    ``cross_mask`` (batch, 1, 1, frames), added to the scores; ``past_key.i``, ``past_value.i``
-    (batch, heads, past, d); ``cross_key.i``, ``cross_value.i`` (batch, heads, frames, d);
-    ``scored`` (m,): which of the batch * n outputs to score; ``rules`` (m,): the row of the rules
-    of writing for each.
+    Inputs: ``tokens`` and ``positions`` (batch, n); ``mask`` (batch, 1, n, past + n), added to the
+    scores; ``past_key.i``, ``past_value.i`` (batch, heads, past, d); ``cross_key.i``,
+    ``cross_value.i`` (audio, heads, frames, d) and ``cross_mask`` (audio or 1, 1, 1, frames), where
+    audio is batch, or 1 if all hear the same; ``scored`` (m,): which of the batch * n outputs to
+    score; ``rules`` (m,): the row of the rules of writing for each; ``count`` (1,).
 
-    Outputs: ``best`` (m,) and its ``best_log_probability``; ``log_probabilities`` (m, tokens);
-    ``present_key.i``, ``present_value.i``; ``query.i`` (batch, heads, n, d) of aligned layers.
+    Outputs: ``best`` (m, count) and their ``best_log_probabilities``; ``log_probabilities``
+    (m, tokens); ``present_key.i``, ``present_value.i``; ``query.i`` (batch, heads, n, d) of aligned
+    layers.
 
     Args:
         tensors: Weights; the embedding holds only the tokens that can be written.
         dims: Sizes.
         precision: Of the products with weights.
-        rules: Added to the logits, shape (rules, tokens).
+        output: How tokens are held and scored.
         aligned_layers: Layers whose cross-attention places words in time.
     """
     graph = GraphBuilder(precision)
     factors = None
     if precision == "int8":
         tensors, factors = balance_decoder(tensors, dims)
-    x = _embed(graph, tensors, factors)
+    x = _embed(graph, tensors, factors, output.coded)
     mask = graph.input("mask", ("mask_batch", 1, "n", "total"))
-    cross_mask = graph.input("cross_mask", ("cross_mask_batch", 1, 1, "frames"))
+    cross_mask = graph.input("cross_mask", ("cross_mask_audio", 1, 1, "frames"))
     for layer in range(dims.n_text_layer):
         prefix = f"decoder.blocks.{layer}"
         x = _attend_past(graph, x, tensors, prefix, (layer, dims.n_text_head, mask))
@@ -92,7 +106,7 @@ def decoder_model(
         heads = dims.n_text_head
         x = _attend_audio(graph, x, tensors, prefix, (layer, heads, cross_mask, is_aligned))
         x = _mlp(graph, x, tensors, prefix)
-    _score(graph, x, tensors, rules)
+    _score(graph, x, tensors, output.rules)
     return graph.model("decoder")
 
 
@@ -195,10 +209,12 @@ def _project_audio(graph: GraphBuilder, x: str, tensors: Tensors, dims: WhisperD
         graph.output(graph.split_heads(part, dims.n_text_head), name, shape)
 
 
-def _embed(graph: GraphBuilder, tensors: Tensors, factors: npt.NDArray[Any] | None) -> str:
+def _embed(
+    graph: GraphBuilder, tensors: Tensors, factors: npt.NDArray[Any] | None, coded: range
+) -> str:
     tokens = graph.input("tokens", ("batch", "n"), INT64)
     positions = graph.input("positions", ("batch", "n"), INT64)
-    embedding = graph.embed(tensors["decoder.token_embedding.weight"], tokens)
+    embedding = graph.embed(tensors["decoder.token_embedding.weight"], tokens, coded)
     if factors is not None:
         embedding = graph.node("Mul", embedding, graph.constant(factors, EMBEDDING_FACTORS))
     return graph.add(embedding, graph.rows_of(tensors["decoder.positional_embedding"], positions))
@@ -227,35 +243,45 @@ def _attend_past(
 def _attend_audio(
     graph: GraphBuilder, x: str, tensors: Tensors, prefix: str, block: tuple[int, int, str, bool]
 ) -> str:
+    """Return x with what it takes from the audio.
+
+    Queries of one audio stand side by side, so that several hypotheses of an utterance read its
+    keys and values once.
+    """
     layer, heads, mask, is_aligned = block
     name = f"{prefix}.cross_attn"
     width = tensors[f"{name}.out.bias"].shape[0]
     scale = np.float32((width // heads) ** -0.5)
     normed = _norm(graph, x, tensors, f"{name}_ln")
     weight, bias = tensors[f"{name}.query.weight"], tensors[f"{name}.query.bias"]
-    query = graph.split_heads(graph.linear(normed, weight * scale, bias * scale), heads)
+    query = graph.linear(normed, weight * scale, bias * scale)
     if is_aligned:
         shape = ("batch", heads, "n", width // heads)
-        query = graph.output(query, f"query.{layer}", shape)
-    shape = ("batch", heads, "frames", width // heads)
+        graph.output(graph.split_heads(query, heads), f"query.{layer}", shape)
+    shape = ("audio", heads, "frames", width // heads)
     key = graph.input(f"cross_key.{layer}", shape)
     value = graph.input(f"cross_value.{layer}", shape)
-    mixed = graph.join_heads(graph.attend(query, key, value, mask), width)
+    audio = graph.node("Shape", key, end=1)
+    beside = graph.node("Concat", audio, graph.ints(-1, width), axis=0)
+    queries = graph.split_heads(graph.node("Reshape", query, beside), heads)
+    mixed = graph.join_heads(graph.attend(queries, key, value, mask), width)
+    mixed = graph.node("Reshape", mixed, graph.node("Shape", normed))
     return graph.add(x, _linear(graph, mixed, tensors, f"{name}.out"))
 
 
-def _score(graph: GraphBuilder, x: str, tensors: Tensors, rules: npt.NDArray[np.float32]) -> None:
+def _score(graph: GraphBuilder, x: str, tensors: Tensors, rules: WritingRules) -> None:
     embedding = tensors["decoder.token_embedding.weight"]
     flat = graph.reshape(x, -1, embedding.shape[1])
     chosen = graph.node("Gather", flat, graph.input("scored", ("m",), INT64), axis=0)
     logits = graph.linear(_norm(graph, chosen, tensors, "decoder.ln"), embedding, None)
-    table = graph.constant(rules)
-    allowed = graph.node("Gather", table, graph.input("rules", ("m",), INT64), axis=0)
-    log_probabilities = graph.node("LogSoftmax", graph.add(logits, allowed), axis=-1)
+    rows = graph.input("rules", ("m",), INT64)
+    added = graph.node("Gather", graph.constant(rules.added), rows, axis=0)
+    ruled = graph.node("Expand", graph.constant(rules.tokens[None]), graph.node("Shape", added))
+    allowed = graph.node("ScatterElements", logits, ruled, added, axis=1, reduction="add")
+    log_probabilities = graph.node("LogSoftmax", allowed, axis=-1)
     shape = ("m", embedding.shape[0])
     log_probabilities = graph.output(log_probabilities, "log_probabilities", shape)
-    best = graph.node("ArgMax", log_probabilities, axis=-1, keepdims=1)
-    chosen = graph.node("GatherElements", log_probabilities, best, axis=-1)
-    last = graph.ints(-1)
-    graph.output(graph.node("Squeeze", best, last), "best", ("m",), INT64)
-    graph.output(graph.node("Squeeze", chosen, last), "best_log_probability", ("m",))
+    count = graph.input("count", (1,), INT64)
+    values, best = graph.nodes_of("TopK", 2, log_probabilities, count, axis=-1)
+    graph.output(best, "best", ("m", "count"), INT64)
+    graph.output(values, "best_log_probabilities", ("m", "count"))

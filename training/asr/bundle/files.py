@@ -21,9 +21,11 @@ if TYPE_CHECKING:
 
     from models.asr.checkpoints.checkpoint import WhisperCheckpoint
     from models.asr.checkpoints.weights import SpeechManifest, SpeechWeights
+    from models.asr.core.tokens import TokenTable
     from models.onnx_graph import Precision
 
 PRECISION: Precision = "int8"
+EXACT_ROWS = 8_192  # of the embedding: tokens that are written more often keep 8 bits
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +82,9 @@ def write_bundle(source: str, text_folder: Path, out: Path, settings: BundleSett
         checkpoint = cut_vocabulary(checkpoint, kept)
     out.mkdir(parents=True, exist_ok=True)
     graphs = out / f"{settings.name}.{PRECISION}.json"
-    export_graphs(checkpoint, settings.name, PRECISION, graphs)
+    export_graphs(
+        checkpoint, settings.name, PRECISION, graphs, coded=_rare_tokens(checkpoint.tokens)
+    )
     manifest = _manifest(weights, checkpoint, graphs, settings)
     path = out / f"{settings.name}.json"
     origin = {"name": weights.manifest.name, "sha256": checkpoint.sha256}
@@ -88,6 +92,13 @@ def write_bundle(source: str, text_folder: Path, out: Path, settings: BundleSett
     write_json(path, values)
     size_bytes = sum(file.stat().st_size for file in (path, *out.glob(f"{graphs.stem}.*")))
     return Bundle(path, len(checkpoint.tokens.pieces), size_bytes)
+
+
+def _rare_tokens(table: TokenTable) -> range:
+    """Return an even number of rare tokens: those of GPT-2 are numbered by their frequency."""
+    spelling = [number for number, piece in enumerate(table.pieces) if piece]
+    count = max(0, spelling[-1] + 1 - EXACT_ROWS)
+    return range(EXACT_ROWS, EXACT_ROWS + count // 2 * 2)
 
 
 def _manifest(

@@ -11,19 +11,24 @@ import pytest
 import torch
 from whisper.model import Whisper
 
+from models.asr.backends.onnx_network import load_graphs
 from models.asr.checkpoints.checkpoint import EMBEDDING, WhisperCheckpoint, read_checkpoint
 from models.asr.checkpoints.exported_graphs import read_graphs
 from models.asr.checkpoints.onnx_store import GraphManifest
 from models.asr.checkpoints.weights import GRAPH_FORMAT, SpeechManifest, find_weights
+from models.asr.core.network import Pass, Rule
 from models.asr.engine import Backend, load_engine
 from models.asr.exporting.balance import balance_decoder
 from models.asr.exporting.onnx_export import export_graphs
 from models.audio.samples import FloatArray
+from models.onnx_graph import NO_ROWS
 from models.store.manifest import load_manifest, sha256_of, write_manifest
 from schemas.errors import ModelIntegrityError
 from tests.support.models.random_whisper import random_whisper, save_checkpoint
 from tests.support.models.synthetic_audio import noise
 
+POSITIONS = "decoder.positional_embedding"
+CODED = range(8_000, 50_000)
 TOKENS = torch.tensor([[50_257, 50_362, 11, 5_000, 42, 321]])
 
 
@@ -54,13 +59,32 @@ def _uneven(network: Whisper) -> Whisper:
 
 
 def _outputs(tensors: dict[str, FloatArray]) -> FloatArray:
-    """Return the logits of openai-whisper's own forward pass."""
+    """Return the log-probabilities of openai-whisper's own forward pass."""
     model = random_whisper()
     model.load_state_dict({name: torch.from_numpy(array) for name, array in tensors.items()})
     mel = torch.randn(1, 80, 3_000, generator=torch.Generator().manual_seed(1))
     with torch.inference_mode():
-        logits: FloatArray = model(mel, TOKENS).numpy()
-    return logits
+        log_probabilities: FloatArray = model(mel, TOKENS).log_softmax(dim=-1).numpy()
+    return log_probabilities
+
+
+def _graph_outputs(path: Path) -> FloatArray:
+    """Return the log-probabilities of the graphs for the same audio and tokens."""
+    network = load_graphs(path, device="cpu", threads=1)
+    mel = torch.randn(1, 80, 3_000, generator=torch.Generator().manual_seed(1))
+    batch = network.decoder([network.encode(mel[0].T.numpy().copy())])
+    length = TOKENS.shape[1]
+    step = Pass(
+        tokens=TOKENS.numpy(),
+        positions=np.arange(length)[None],
+        mask=np.triu(np.full((1, 1, length, length), -np.inf, np.float32), 1),
+        scored=np.arange(length),
+        rules=np.full(length, int(Rule.ANYTHING)),
+        wants_all=True,
+    )
+    log_probabilities = batch.advance(step).log_probabilities
+    assert log_probabilities is not None
+    return log_probabilities[None]
 
 
 def _distance(one: FloatArray, other: FloatArray) -> float:
@@ -68,15 +92,21 @@ def _distance(one: FloatArray, other: FloatArray) -> float:
 
 
 def test_the_tensors_are_those_of_the_checkpoint(known: WhisperCheckpoint, graphs: Path) -> None:
-    """All that is not balanced, and the embedding with its norm, but for the rounding."""
+    """All that is not balanced, and the embedding with its norm, but for the rounding.
+
+    What the rows of the embedding have in common is in the positions.
+    """
     manifest, tensors = read_graphs(graphs)
 
     assert (manifest.dims, manifest.tokens) == (known.dims, known.tokens)
     assert tensors.keys() == known.tensors.keys()
     balanced = balance_decoder(known.tensors, known.dims).tensors
-    own = (EMBEDDING, "decoder.ln.weight", "decoder.ln.bias")
+    mean = known.tensors[EMBEDDING].mean(axis=0)
+    own = {name: known.tensors[name] for name in ("decoder.ln.weight", "decoder.ln.bias")}
+    own[EMBEDDING] = known.tensors[EMBEDDING] - mean
+    own[POSITIONS] = known.tensors[POSITIONS] + mean
     for name, tensor in tensors.items():
-        expected = (known.tensors if name in own else balanced)[name]
+        expected = (balanced | own)[name]
         assert tensor.shape == expected.shape, name
         assert np.isfinite(tensor).all(), name
         if expected.any():
@@ -104,11 +134,12 @@ def test_a_balanced_decoder_computes_the_same(known: WhisperCheckpoint) -> None:
     assert _distance(_outputs(undone), _outputs(known.tensors)) < 1e-4
 
 
+@pytest.mark.parametrize("coded", [NO_ROWS, CODED])
 def test_every_backend_takes_graphs_in_other_precisions(
-    known: WhisperCheckpoint, tmp_path: Path, backend: Backend
+    known: WhisperCheckpoint, tmp_path: Path, backend: Backend, coded: range
 ) -> None:
     """fp32 of what was rounded once: the same text from the graphs and from what is read back."""
-    folder = _shipped(known, tmp_path)
+    folder = _shipped(known, tmp_path, coded)
     _, tensors = read_graphs(folder / "shipped.int8.json")
     model = random_whisper()
     model.load_state_dict({name: torch.from_numpy(array) for name, array in tensors.items()})
@@ -124,11 +155,27 @@ def test_every_backend_takes_graphs_in_other_precisions(
     assert text
 
 
-def _shipped(known: WhisperCheckpoint, folder: Path) -> Path:
+def test_rows_in_four_bits_are_read_back_as_the_graph_multiplies_them(
+    known: WhisperCheckpoint, tmp_path: Path
+) -> None:
+    path = export_graphs(known, "coded", "int8", tmp_path / "coded.int8.json", coded=CODED)
+    _, tensors = read_graphs(path)
+    whole = balance_decoder(known.tensors, known.dims)
+    centred = whole.tensors[EMBEDDING] * whole.embedding_factors
+
+    errors = np.linalg.norm(tensors[EMBEDDING] - centred, axis=1)
+    shares = errors / np.linalg.norm(centred, axis=1)
+    assert shares[CODED].mean() == pytest.approx(0.1, abs=0.03)  # of normally distributed numbers
+    assert np.delete(shares, CODED).max() < 0.03
+
+    assert _distance(_graph_outputs(path), _outputs(tensors)) < 0.1
+
+
+def _shipped(known: WhisperCheckpoint, folder: Path, coded: range = NO_ROWS) -> Path:
     """Return a folder of weights as callstream ships them."""
     folder = folder / "shipped"
     folder.mkdir()
-    graphs = export_graphs(known, "shipped", "int8", folder / "shipped.int8.json")
+    graphs = export_graphs(known, "shipped", "int8", folder / "shipped.int8.json", coded=coded)
     manifest = SpeechManifest(
         name="shipped",
         format=GRAPH_FORMAT,

@@ -57,7 +57,8 @@ class Bigrams:
         found = self._log_probabilities[step.tokens.ravel()[step.scored]].copy()
         found[:, START] = NEVER
         found[np.isin(step.rules, (Rule.FIRST, Rule.UNENDING)), END] = NEVER
-        return Scores(found.argmax(axis=1), found.max(axis=1), found)
+        best = np.argsort(-found, axis=1, kind="stable")[:, : step.count]
+        return Scores(best, np.take_along_axis(found, best, axis=1), found)
 
     def keep(self, rows: Sequence[int]) -> None:
         """Go on with rows."""
