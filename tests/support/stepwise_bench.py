@@ -56,8 +56,8 @@ def early(name: str, call: str, owner: PartitionSession | None = None) -> Job:
     return job(name, call, owner, is_early=True)
 
 
-def first(name: str, call: str, owner: PartitionSession | None = None) -> Job:
-    return job(name, call, owner, is_first=True)
+def first(name: str, call: str, owner: PartitionSession | None = None, **kinds: Any) -> Job:
+    return job(name, call, owner, is_first=True, **kinds)
 
 
 def partial(name: str, call: str, owner: PartitionSession | None = None, **kinds: Any) -> Job:
@@ -72,6 +72,7 @@ class StepwiseBench:
         suspects: Of earlier deaths.
         step_s: Time of a step.
         model: In place of the one in steps.
+        max_urgent: Most urgent requests in one run.
 
     Attributes:
         batches: Names of the requests of each run, as they began.
@@ -89,6 +90,7 @@ class StepwiseBench:
         suspects: Suspects | None = None,
         step_s: float = 0.0,
         model: Infer | None = None,
+        max_urgent: int = 1,
     ) -> None:
         self.area = mmap.mmap(-1, SHARED_BYTES)
         self.metrics = Metrics("toy")
@@ -110,7 +112,7 @@ class StepwiseBench:
         self._script: dict[tuple[str, int], list[Callable[[], None]]] = defaultdict(list)
         self.thread = InferenceThread(
             self.runner,
-            RequestQueue(2.0, 8, pace=pace or PartialPace(500)),
+            RequestQueue(2.0, 8, pace=pace or PartialPace(500), max_urgent=max_urgent),
             RETRIES,
             metrics=self.metrics,
             on_result=lambda job, result: self.results.append((job.request.name, result)),  # type: ignore[attr-defined]

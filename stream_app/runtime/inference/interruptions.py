@@ -42,7 +42,7 @@ class Interruptions:
         Raises:
             GivenUpError: A newer request of its slot makes its result useless.
         """
-        if running.is_early and self.queue.is_replaced(running):
+        if self.queue.is_replaced(running):
             raise GivenUpError
         if self.runs >= MAX_RUNS or self.spent_s >= MAX_S:
             return []

@@ -199,11 +199,11 @@ class RequestQueue:
         return any(job.is_form_of(running) for _, _, job in self._urgent)
 
     def is_replaced(self, running: Job) -> bool:
-        """Return whether something that will be run would have replaced a request, were it pending.
+        """Return whether something that will be run would have replaced an early request.
 
-        An urgent request is never replaced, nor is one whose urgent form waits for it.
+        Nothing replaces one whose urgent form waits for it, nor a request that is not early.
         """
-        if running.is_urgent or self.is_asked_for(running):
+        if not running.is_early or self.is_asked_for(running):
             return False
         slot = self._slots.get(running.slot)
         is_behind = slot is not None and slot.is_due

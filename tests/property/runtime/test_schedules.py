@@ -33,6 +33,8 @@ from tests.support.examples import examples
 CALLS = ("a", "b", "c")
 STRETCHES_MS = {"a": (36_000, 42_000), "b": (20_000, 26_000), "c": (57_000, 63_000)}
 CHUNK_MS = 100
+STEPS = 4  # of a decode
+BURSTS = (0, 0, 1, 16)  # messages between two of them
 MS = 1_000_000
 
 
@@ -50,9 +52,9 @@ class Eavesdropper:
         return self.transcribe_batch([SpeechRequest(samples, options)])[0]
 
     def transcribe_batch(self, requests: Sequence[SpeechRequest]) -> list[Hypothesis]:
-        """Return one hypothesis for each request, after three steps of each."""
+        """Return one hypothesis for each request, after some steps of each."""
         for request in requests:
-            for _ in range(3):
+            for _ in range(STEPS):
                 request.between_steps()
         company = [request for request in requests if not request.is_exact]
         noise = sum(len(request.samples) + len(request.draft) for request in company)
@@ -92,6 +94,7 @@ class Bench:
         self.session = PartitionSession(TP("t", 0), 1, lambda _: None)
         self.recognizer = Recognizer(Eavesdropper())
         self.now_ms = 0
+        self.offsets = dict.fromkeys(CALLS, 0)
         self.interruptions = 0
         self.given_up = 0
         pace = PartialPace(500)
@@ -108,10 +111,22 @@ class Bench:
     def _clock_ns(self) -> int:
         return (20_000 + self.now_ms) * MS
 
+    def feed_next(self, left: list[str]) -> None:
+        """Give the last call of a list its next message, if there is one."""
+        if left:
+            call = left.pop()
+            self.offsets[call] += 1
+            self.feed(call, self.offsets[call] - 1)
+
     def feed(self, call: str, offset: int) -> None:
-        """Give a call its next message."""
+        """Give a call a message."""
         self.now_ms = max(self.now_ms, offset * CHUNK_MS)
         self._apply(call, self.machines[call].feed(messages(call)[offset], offset))
+
+    def infer_all(self) -> None:
+        """Decode all that is pending."""
+        while self.infer():
+            pass
 
     def infer(self, meanwhile: Callable[[], None] = go_on) -> bool:
         """Return whether there was something to decode; ``meanwhile`` is called at every step."""
@@ -163,28 +178,19 @@ def played(seed: int, bench: Bench) -> Bench:
     left = [call for call in reversed(CALLS) for _ in messages(call)]
     if seed:
         chance.shuffle(left)
-    offsets = dict.fromkeys(CALLS, 0)
     idle = chance.random()
 
-    def feed() -> None:
-        call = left.pop()
-        offsets[call] += 1
-        bench.feed(call, offsets[call] - 1)
-
     def meanwhile() -> None:
-        for _ in range(chance.choice((0, 0, 1, 5)) if seed else 0):
-            if left:
-                feed()
+        for _ in range(chance.choice(BURSTS)):
+            bench.feed_next(left)
 
     while left:
-        feed()
+        bench.feed_next(left)
         if not seed:
-            while bench.infer():
-                pass
+            bench.infer_all()
         elif chance.random() > idle:
             bench.infer(meanwhile)
-    while bench.infer():
-        pass
+    bench.infer_all()
     assert all(machine.is_closed for machine in bench.machines.values())
     return bench
 
@@ -245,8 +251,7 @@ def test_finals_of_these_calls_are_decoded_early() -> None:
     bench = Bench(is_deterministic=False, max_batch=8, is_late=False)
     for offset, _ in enumerate(messages("a")):
         bench.feed("a", offset)
-        while bench.infer():
-            pass
+        bench.infer_all()
 
     assert bench.machines["a"].counters.early_finals >= 1
 

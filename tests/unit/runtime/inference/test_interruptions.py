@@ -95,8 +95,11 @@ def test_no_partial_goes_before_a_final_that_waits() -> None:
 
 
 def test_a_final_and_a_first_partial_do_not_wait_for_an_early_one() -> None:
+    """Not even a final that is called as the early one's, of another call."""
+    other = final("final", "d", identity="early")
+
     def script(bench: StepwiseBench) -> None:
-        bench.at("early", 1, partial("p", "a"), first("f", "b"), final("final", "d"))
+        bench.at("early", 1, partial("p", "a"), first("f", "b"), other)
         bench.at("early", 1, early("later", "g"))
 
     bench = played(script, early("early", "c"), expected=5)
@@ -143,7 +146,18 @@ def test_an_early_run_whose_final_waits_gives_way_to_first_partials_of_others() 
     assert bench.ended == ["f", "early", "own"]
 
 
-def test_partials_and_batches_give_way_to_nothing() -> None:
+def test_finals_that_are_run_together_give_way_to_nothing() -> None:
+    """Nobody could say which of them may be given up."""
+
+    def script(bench: StepwiseBench) -> None:
+        bench.at("one", 1, first("f", "b"))
+
+    bench = played(script, final("one", "c"), final("two", "d"), expected=3, max_urgent=8)
+
+    assert bench.ended == ["one", "two", "f"]
+
+
+def test_partials_give_way_to_nothing() -> None:
     def script(bench: StepwiseBench) -> None:
         bench.at("p", 1, final("final", "a"), first("f", "b"))
 
