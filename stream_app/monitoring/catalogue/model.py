@@ -32,8 +32,8 @@ STRETCHED_REQUESTS = Metric(
 INTERRUPTIONS = Metric(
     "interruptions",
     "counter",
-    "Runs of the model between two steps of a longer one: first partials during a final, both "
-    "during a final that is decoded early.",
+    "Runs of the model between two steps of a longer one: first partials within a final, first "
+    "partials and finals within a final that is decoded early.",
     "None while finals come: partials stretch, or the back-end has no steps.",
 )
 GIVEN_UP_SEARCHES = Metric(

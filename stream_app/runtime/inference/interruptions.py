@@ -47,7 +47,7 @@ class Interruptions:
         if self.runs >= MAX_RUNS or self.spent_s >= MAX_S:
             return []
         if running.is_early and not self.queue.is_asked_for(running):
-            urgent = self.queue.pop_urgent()
+            urgent = self.queue.pop_urgent(1)
             if urgent:
                 return urgent
         if running.is_early or running.is_urgent:

@@ -164,22 +164,17 @@ class RequestQueue:
 
     def pop(self) -> list[Job]:
         """Return a batch, all urgent or none, of sessions that still hold."""
+        return self.pop_urgent(self.max_urgent) or self._pop_others()
+
+    def pop_urgent(self, limit: int) -> list[Job]:
+        """Return a batch of urgent requests, none if none is pending."""
         self._take_up_failed()
         batch: list[Job] = []
-        while self._urgent and len(batch) < self.max_urgent:
+        while self._urgent and len(batch) < limit:
             job = heapq.heappop(self._urgent)[2]
             if job.session.is_current:
                 batch.append(job)
-        return batch or self._pop_others()
-
-    def pop_urgent(self) -> list[Job]:
-        """Return the next urgent request of a session that still holds, alone; none if none is."""
-        self._take_up_failed()
-        while self._urgent:
-            job = heapq.heappop(self._urgent)[2]
-            if job.session.is_current:
-                return [job]
-        return []
+        return batch
 
     def pop_first(self, limit: int, running: Job) -> list[Job]:
         """Return a batch of first requests that need not wait for the one that is run.

@@ -167,7 +167,7 @@ class UnderWay:
             marks: Of the work.
             within: Marks of the work that waits for it meanwhile; they stay.
         """
-        self._write(area, (*marks, *within))
+        self._write(area, (*within, *marks))
         yield
         self._write(area, within)
         self._suspected.difference_update(marks)

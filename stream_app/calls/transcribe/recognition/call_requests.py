@@ -111,18 +111,17 @@ class CallRequests:
         return self._due_partial(channel, source.segmenter)
 
     def _due_early(self, channel: int, source: Channel, end_ms: int) -> "_Audio | None":
-        """Return the audio that a pause would leave, up to ``end_ms``; once for each silence."""
+        """Return the audio that a pause would leave, up to ``end_ms``."""
         segmenter, partials = source.segmenter, self._partials_of(channel)
         start_ms = segmenter.open_start_ms
         if start_ms is None or not partials.takes_early:
             return None
         if segmenter.heard_ms < segmenter.reported_ms:
             return None  # this silence was heard before a takeover
-        if not self._early.ask(channel, start_ms, end_ms):
-            return None
         segment = source.foreseen()
         if segment is None:
             return None
+        self._early.note_asked(channel, start_ms, end_ms)
         partials.ask_early(start_ms, end_ms)
         return replace(_finished(segment), is_final=False, is_early=True)
 

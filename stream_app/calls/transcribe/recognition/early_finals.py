@@ -26,15 +26,12 @@ class EarlyFinals:
         self._asked: dict[int, tuple[int, int]] = {}
         self._results: dict[int, RecognitionResult] = {}
 
-    def ask(self, channel: int, start_ms: int, end_ms: int) -> bool:
-        """Return whether an open segment that would end there has not been asked for yet."""
-        if self.is_asked(channel, start_ms, end_ms):
-            return False
+    def note_asked(self, channel: int, start_ms: int, end_ms: int) -> None:
+        """Take in that an open segment was asked for as it would end in this silence."""
         self._asked[channel] = (start_ms, end_ms)
-        return True
 
     def is_asked(self, channel: int, start_ms: int, end_ms: int) -> bool:
-        """Return whether the silence of an open segment that would end there was asked for."""
+        """Return whether an open segment that would end there was asked for."""
         return self._asked.get(channel) == (start_ms, end_ms)
 
     def keep(self, result: RecognitionResult) -> None:

@@ -4,7 +4,7 @@ from collections import Counter
 
 import pytest
 
-from stream_app.runtime.memory.under_way import MAX_MARKS, Suspects, UnderWay, read_marks
+from stream_app.runtime.memory.under_way import Suspects, read_marks
 from tests.support.stepwise_bench import StepwiseBench, early, final, first, played
 
 
@@ -92,17 +92,3 @@ def test_a_suspect_once_run_keeps_nobody_from_giving_way() -> None:
 
     assert bench.batches == [["suspect"], ["next"], ["f"], ["g"]]
     assert bench.ended == ["suspect", "f", "g", "next"]
-
-
-def test_of_too_many_marks_those_of_the_inner_work_stay() -> None:
-    under_way = UnderWay()
-    inner, outer = [b"i" * 16], [b"o" * 16] * MAX_MARKS
-
-    with (
-        under_way.marked("requests", outer),
-        under_way.marked("requests", inner, within=outer),
-    ):
-        marks = read_marks(under_way._shared)["requests"]
-
-    assert len(marks) == MAX_MARKS
-    assert marks[0] == inner[0]
