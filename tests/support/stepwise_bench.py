@@ -4,7 +4,7 @@ import asyncio
 import mmap
 import time
 from collections import Counter, defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -62,6 +62,10 @@ def first(name: str, call: str, owner: PartitionSession | None = None, **kinds: 
 
 def partial(name: str, call: str, owner: PartitionSession | None = None, **kinds: Any) -> Job:
     return job(name, call, owner, **kinds)
+
+
+def names(jobs: Iterable[Job]) -> list[str]:
+    return [each.request.name for each in jobs]  # type: ignore[attr-defined]
 
 
 class StepwiseBench:
@@ -147,25 +151,25 @@ class StepwiseBench:
         self.thread.submit(each)
 
     def _run(self, requests: Sequence[Any], between_steps: Callable[[], None]) -> Sequence[Any]:
-        names = [request.name for request in requests]
-        self.batches.append(names)
+        called = [request.name for request in requests]
+        self.batches.append(called)
         self._running += 1
         self.depth = max(self.depth, self._running)
         try:
             for step in range(1, STEPS + 1):
-                self._step(names, step)
+                self._step(called, step)
                 between_steps()
-            for name in names:
+            for name in called:
                 if name in self.errors and self._runs_of(name) <= self.heals_after:
                     raise self.errors[name]
         finally:
             self._running -= 1
-        self.ended += names
-        return names
+        self.ended += called
+        return called
 
-    def _step(self, names: Sequence[str], step: int) -> None:
+    def _step(self, called: Sequence[str], step: int) -> None:
         simulate_inference(self._step_s)
-        for name in names:
+        for name in called:
             self.steps[name] = step
             marks = read_marks(self.area)["requests"]
             self.marks[name, step] = sorted(self._names[mark] for mark in marks)

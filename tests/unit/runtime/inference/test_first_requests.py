@@ -2,7 +2,7 @@
 
 from stream_app.agents.partial_pace import PartialPace
 from stream_app.runtime.inference.queue import Job, RequestQueue
-from tests.support.stepwise_bench import early, final, first, partial, session
+from tests.support.stepwise_bench import early, final, first, names, partial, session
 
 MAX_BATCH = 4
 
@@ -19,7 +19,7 @@ def taken(queue: RequestQueue) -> list[list[str]]:
     """Return the names of all batches."""
     batches: list[list[str]] = []
     while batch := queue.pop():
-        batches.append([job.request.name for job in batch])  # type: ignore[attr-defined]
+        batches.append(names(batch))
     return batches
 
 
@@ -71,7 +71,7 @@ def test_first_requests_are_shed_as_others_are() -> None:
     queue.push(first("newer", "new", owner, arrived_ns=now_ns))
 
     running = final("final", "c")
-    assert [job.request.name for job in queue.pop_first(2, running)] == ["newer"]  # type: ignore[attr-defined]
+    assert names(queue.pop_first(2, running)) == ["newer"]
     assert queue.shed == 2
     assert queue.pop() == []
 

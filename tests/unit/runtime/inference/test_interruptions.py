@@ -17,6 +17,7 @@ from tests.support.stepwise_bench import (
     early,
     final,
     first,
+    names,
     partial,
     played,
     session,
@@ -50,7 +51,7 @@ def test_a_final_gives_way_a_few_times_and_then_goes_on() -> None:
 
     assert bench.ended.index("final") == 2 * MAX_RUNS
     assert bench.count("interruptions") == MAX_RUNS
-    assert Counter(bench.ended) == Counter([job.request.name for job in asked] + ["final"])
+    assert Counter(bench.ended) == Counter([*names(asked), "final"])
 
 
 def test_a_run_that_gave_way_for_long_goes_on() -> None:
