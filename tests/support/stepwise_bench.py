@@ -19,9 +19,10 @@ from stream_app.runtime.inference.runs import ModelRunner
 from stream_app.runtime.inference.thread import InferenceThread
 from stream_app.runtime.memory.sessions import PartitionSession
 from stream_app.runtime.memory.under_way import SHARED_BYTES, Suspects, UnderWay, read_marks
-from tests.support.waiting import simulate_inference, until
+from tests.support.waiting import until
 
 STEPS = 6  # of every run
+STEP_S = 0.5
 RETRIES = RetryPolicy(max_attempts=3, first_backoff_s=0.001, max_backoff_s=0.002)
 Infer = Callable[[Sequence[Any]], Sequence[Any]]
 
@@ -74,11 +75,11 @@ class StepwiseBench:
     Args:
         pace: Of the partials.
         suspects: Of earlier deaths.
-        step_s: Time of a step.
         model: In place of the one in steps.
         max_urgent: Most urgent requests in one run.
 
     Attributes:
+        now_s: A clock that only goes on with the steps; the thread has half of it in CPU time.
         batches: Names of the requests of each run, as they began.
         ended: Names of the requests that were run to their end, in that order.
         steps: Steps of each request.
@@ -92,14 +93,18 @@ class StepwiseBench:
         self,
         pace: PartialPace | None = None,
         suspects: Suspects | None = None,
-        step_s: float = 0.0,
         model: Infer | None = None,
         max_urgent: int = 1,
     ) -> None:
         self.area = mmap.mmap(-1, SHARED_BYTES)
         self.metrics = Metrics("toy")
+        self.now_s = 100.0
         self.runner = ModelRunner(
-            model or Stepwise(self._run), self.metrics, UnderWay(self.area, suspects)
+            model or Stepwise(self._run),
+            self.metrics,
+            UnderWay(self.area, suspects),
+            clock_s=lambda: self.now_s,
+            cpu_clock_s=lambda: self.now_s / 2,
         )
         self.results: list[tuple[str, Any]] = []
         self.failures: list[BaseException] = []
@@ -111,7 +116,6 @@ class StepwiseBench:
         self.heals_after = 1_000
         self.depth = 0
         self._running = 0
-        self._step_s = step_s
         self._names: dict[bytes, str] = {}
         self._script: dict[tuple[str, int], list[Callable[[], None]]] = defaultdict(list)
         self.thread = InferenceThread(
@@ -168,7 +172,7 @@ class StepwiseBench:
         return called
 
     def _step(self, called: Sequence[str], step: int) -> None:
-        simulate_inference(self._step_s)
+        self.now_s += STEP_S
         for name in called:
             self.steps[name] = step
             marks = read_marks(self.area)["requests"]

@@ -55,6 +55,8 @@ class ModelRunner:
         infer: See `AgentDefinition.infer`.
         metrics: Takes the time of the model.
         under_way: Where the requests of the present batch are marked.
+        clock_s: The monotonic clock.
+        cpu_clock_s: Of the calling thread.
 
     Attributes:
         busy_since_s: When the present run of the model began, by the monotonic clock; 0 for none.
@@ -66,11 +68,16 @@ class ModelRunner:
         infer: Callable[[Sequence[Any]], Sequence[Any]],
         metrics: Metrics,
         under_way: UnderWay,
+        *,
+        clock_s: Callable[[], float] = time.monotonic,
+        cpu_clock_s: Callable[[], float] = time.thread_time,
     ) -> None:
         self.busy_since_s = 0.0
         self._infer = infer
         self._metrics = metrics
         self._under_way = under_way
+        self._clock_s = clock_s
+        self._cpu_clock_s = cpu_clock_s
         self._runs: list[_Run] = []
 
     def run(self, batch: Sequence[Job], between_steps: BetweenSteps | None = None) -> list[Any]:
@@ -142,13 +149,13 @@ class ModelRunner:
         return self._infer.run(requests, partial(between_steps, batch[0]))
 
     def _begin(self, marks: Sequence[bytes]) -> None:
-        run = _Run(marks, time.monotonic(), time.thread_time())
+        run = _Run(marks, self._clock_s(), self._cpu_clock_s())
         self._runs.append(run)
         self.busy_since_s = run.began_s
 
     def _end(self) -> None:
         run = self._runs.pop()
-        elapsed_s, cpu_s = time.monotonic() - run.began_s, time.thread_time() - run.began_cpu_s
+        elapsed_s, cpu_s = self._clock_s() - run.began_s, self._cpu_clock_s() - run.began_cpu_s
         self._metrics.inference_seconds.observe(elapsed_s)
         self._metrics.inference_cpu_s.inc(cpu_s)
         if not self._runs:

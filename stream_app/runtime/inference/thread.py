@@ -124,7 +124,6 @@ class InferenceThread:
             except GivenUpError:
                 self._metrics.given_up_searches.inc()
                 raise
-            self._count()
         if not batch:
             return
         began_s = time.monotonic()

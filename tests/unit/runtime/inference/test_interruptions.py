@@ -2,7 +2,6 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable
 
 import pytest
 
@@ -12,11 +11,13 @@ from stream_app.runtime.inference.interruptions import MAX_RUNS, MAX_S, GivenUpE
 from stream_app.runtime.inference.queue import RequestQueue
 from stream_app.runtime.memory.sessions import PartitionSession
 from tests.support.stepwise_bench import (
+    STEP_S,
     STEPS,
     StepwiseBench,
     early,
     final,
     first,
+    job,
     names,
     partial,
     played,
@@ -158,14 +159,17 @@ def test_finals_that_are_run_together_give_way_to_nothing() -> None:
     assert bench.ended == ["one", "two", "f"]
 
 
-def test_partials_give_way_to_nothing() -> None:
+@pytest.mark.parametrize("is_first", [True, False])
+def test_partials_give_way_to_nothing(is_first: bool) -> None:
     def script(bench: StepwiseBench) -> None:
-        bench.at("p", 1, final("final", "a"), first("f", "b"))
+        bench.at("p", 1, first("f", "b"))
+        bench.at("p", 2, early("e", "d"))
+        bench.at("p", 3, final("final", "a"))
 
-    bench = played(script, partial("p", "c"), expected=3)
+    bench = played(script, job("p", "c", is_first=is_first), expected=4)
 
     assert bench.ended[0] == "p"
-    assert bench.batches[1:] == [["final"], ["f"]]
+    assert bench.batches == [["p"], ["final"], ["f"], ["e"]]
 
 
 def test_under_overload_requests_are_run_one_after_another() -> None:
@@ -336,45 +340,45 @@ def test_results_of_a_session_lost_within_a_run_are_discarded(lost: str) -> None
     assert bench.thread.unfinished == 0
 
 
-def test_a_run_that_hangs_within_another_is_noticed_and_one_that_ended_is_forgotten() -> None:
-    """The outer run is older than either limit; what was run within it is not held against it."""
-    seen: dict[str, float] = {}
+def test_the_watchdog_sees_the_innermost_run_and_holds_none_against_another() -> None:
+    seen: list[float] = []
 
     def script(bench: StepwiseBench) -> None:
-        def note(name: str) -> Callable[[], None]:
-            return lambda: seen.update({name: bench.runner.busy_since_s})
+        def note() -> None:
+            seen.append(bench.runner.busy_since_s)
 
-        bench.do("early", 1, note("before"))
+        bench.do("early", 1, note)
         bench.at("early", 1, final("final", "b"))
-        bench.do("final", 1, note("within"))
-        bench.do("early", 2, note("after"))
+        bench.do("final", 4, note)
+        bench.do("early", 2, note)
 
-    bench = played(script, early("early", "c"), expected=2, step_s=0.03)
+    bench = played(script, early("early", "c"), expected=2)
 
-    inner_s = STEPS * 0.03
-    assert seen["within"] >= seen["before"] + 0.03
-    assert seen["after"] >= seen["before"] + inner_s
-    assert seen["after"] < seen["within"] + inner_s
+    assert seen == [100.0, 100.0 + STEP_S, 100.0 + STEPS * STEP_S]
     assert bench.runner.busy_since_s == 0.0
 
 
 def test_time_is_measured_once() -> None:
+    """Also that of a run that was given up."""
+    owner = session()
+
     def script(bench: StepwiseBench) -> None:
         bench.at("early", 1, final("final", "b"), first("f", "a"))
+        bench.at("early", 3, partial("newer", "c", owner))
 
-    bench = played(script, early("early", "c"), expected=3, step_s=0.02)
+    bench = played(script, early("early", "c", owner), expected=3)
 
-    runs = bench.count("inference_seconds_count", "")
-    assert runs == 3
-    total_s = bench.count("inference_seconds_sum", "")
-    assert 3 * STEPS * 0.02 <= total_s < 4 * STEPS * 0.02
+    steps = 3 * STEPS + 3
+    assert bench.count("inference_seconds_count", "") == 4
+    assert bench.count("inference_seconds_sum", "") == pytest.approx(steps * STEP_S)
+    assert bench.count("inference_cpu_seconds") == pytest.approx(steps * STEP_S / 2)
 
 
 def test_a_function_without_steps_keeps_working() -> None:
     async def play() -> StepwiseBench:
         bench = StepwiseBench(model=lambda requests: [request.name for request in requests])
-        for job in (early("e", "a"), final("final", "b"), first("f", "c"), partial("p", "d")):
-            bench.thread.submit(job)
+        for each in (early("e", "a"), final("final", "b"), first("f", "c"), partial("p", "d")):
+            bench.thread.submit(each)
         bench.thread.start()
         await until(lambda: len(bench.results) == 4)
         bench.thread.stop()

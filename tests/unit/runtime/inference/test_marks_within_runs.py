@@ -4,6 +4,9 @@ from collections import Counter
 
 import pytest
 
+from stream_app.runtime.inference.interruptions import GivenUpError
+from stream_app.runtime.inference.queue import Job
+from stream_app.runtime.inference.runs import GIVEN_UP
 from stream_app.runtime.memory.under_way import Suspects, read_marks
 from tests.support.stepwise_bench import StepwiseBench, early, final, first, played
 
@@ -59,6 +62,19 @@ def test_a_run_that_is_given_up_leaves_no_marks() -> None:
     bench = played(script, given_up, expected=1)
 
     assert bench.marks["newer", 1] == ["newer"]
+    assert read_marks(bench.area)["requests"] == ()
+
+
+def test_nor_before_anything_else_is_run() -> None:
+    bench = StepwiseBench()
+    given_up = early("early", "c")
+    bench.submit(given_up)
+
+    def give_up(running: Job) -> None:
+        assert running is given_up
+        raise GivenUpError
+
+    assert bench.runner.run([given_up], give_up) == [GIVEN_UP]
     assert read_marks(bench.area)["requests"] == ()
 
 
