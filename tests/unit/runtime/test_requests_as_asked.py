@@ -22,7 +22,7 @@ def test_a_request_keeps_its_kind_input_and_time(kind: str) -> None:
     inference: Any = SimpleNamespace(submit=jobs.append)
     nothing: Any = None
     session = PartitionSession(TP("t", 0), 1, lambda _: None)
-    effect = Infer(Request("r", ("c",), ("r",)), **({"is_urgent": False} | {kind: True}))  # type: ignore[arg-type]
+    effect = Infer(Request("r", ("c",), ("r",)), **({"is_urgent": False} | {kind: True}))
     step = Feed(session, "c", 3, arrived_ns=7, effects=[effect])
 
     EffectRunner(context, nothing, inference, nothing).carry_out(step)
