@@ -70,6 +70,23 @@ class ModelWatch:
 
 
 @dataclass(frozen=True, slots=True)
+class Stepwise:
+    """A model that may take long for a request and works in steps; see `AgentDefinition.infer`.
+
+    Attributes:
+        run: Takes the requests, and what it calls between two steps of one that is not shared: the
+            runtime may run other requests there, so ``run`` is called within itself, and what is
+            raised ends the run.
+    """
+
+    run: Callable[[Sequence[Any], Callable[[], None]], Sequence[Any]]
+
+    def __call__(self, requests: Sequence[Any]) -> Sequence[Any]:
+        """Return the results of a run that nothing interrupts."""
+        return self.run(requests, lambda: None)
+
+
+@dataclass(frozen=True, slots=True)
 class AgentDefinition:
     """An agent: where it reads, how it decodes, and the state machine of a call.
 
@@ -77,7 +94,8 @@ class AgentDefinition:
         decode: Raises MalformedMessageError for bytes that are no message of the topic.
         infer: Called with up to ``max_batch`` requests on the one inference thread; returns for
             each the result that goes to ``resolve``, or `Failed`. If it raises, the requests are
-            run one by one, and the one that raises alone has failed; see `failure_of`.
+            run one by one, and the one that raises alone has failed; see `failure_of`. One that
+            is `Stepwise` may be interrupted.
         fail: Returns what goes to ``resolve`` for a request that has failed for good.
         retries: When a request whose failure may pass is run again; by the settings where None.
         max_urgent: The same for requests that are urgent: one, where the model would run them one

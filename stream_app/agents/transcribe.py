@@ -9,7 +9,7 @@ from models.asr.partials.policies import choose_policy
 from models.vad.front_end import Detectors, score_ahead
 from schemas.audio import AudioMessage, AudioTopicMessage, CallEnded, CallStalled
 from schemas.catalogue import AUDIO, spec_of
-from stream_app.agents.definition import AgentDefinition, SilenceStage, StallPolicy
+from stream_app.agents.definition import AgentDefinition, SilenceStage, StallPolicy, Stepwise
 from stream_app.agents.limits import AUDIO_MS, Limits
 from stream_app.agents.partial_pace import PartialPace
 from stream_app.calls.ended_call import is_lost_audio
@@ -54,7 +54,7 @@ def define(settings: Settings) -> AgentDefinition:
         decode=spec_of(AUDIO).decode,
         create=lambda call_id: CallTranscriber(call_id, config),
         restore=lambda checkpoint: CallTranscriber.restore(checkpoint, config),
-        infer=Recognizer(engine, asr.beam_size).run,
+        infer=Stepwise(Recognizer(engine, asr.beam_size).run),
         fail=lambda request, _: failed_recognition(request, engine.name),
         has_model_in_feed=True,
         prepare=_score_ahead,

@@ -69,8 +69,10 @@ class Infer:
     Attributes:
         is_urgent: A final: goes before all that are not, and is never shed.
         is_kept: Not urgent, but never shed either: nothing of its slot replaces it.
-        is_early: Behind the urgent ones it goes before all others, but is shed as they are: it is
-            an urgent one that may be asked for soon.
+        is_early: Behind the urgent and the first ones it goes before all others, but is shed as
+            they are: it is an urgent one that may be asked for soon.
+        is_first: Neither urgent nor kept; its result may be the first that is seen of something,
+            so that it goes before all others that are not urgent.
         offset: Of the input that becomes a dead letter if the request fails for good; by default
             the one that is being fed.
     """
@@ -79,6 +81,7 @@ class Infer:
     is_urgent: bool
     is_kept: bool = False
     is_early: bool = False
+    is_first: bool = False
     offset: int | None = None
 
 

@@ -68,6 +68,8 @@ class Metrics(Families):
         self.partial_interval_s = self._gauge(model.PARTIAL_INTERVAL_SECONDS)
         self.shed_requests = self._counter(model.SHED_REQUESTS)
         self.stretched_requests = self._counter(model.STRETCHED_REQUESTS)
+        self.interruptions = self._counter(model.INTERRUPTIONS)
+        self.given_up_searches = self._counter(model.GIVEN_UP_SEARCHES)
         self.failed_requests = self._counter(model.FAILED_REQUESTS)
         self.retried_requests = self._counter(model.RETRIED_REQUESTS)
         self.model_swaps = self._counter(model.MODEL_SWAPS)

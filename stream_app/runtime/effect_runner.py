@@ -153,4 +153,5 @@ def _job(step: Feed | Resolution, effect: Infer) -> Job:
         arrived_ns=step.arrived_ns,
         offset=step.offset if effect.offset is None else effect.offset,
         is_early=effect.is_early,
+        is_first=effect.is_first,
     )

@@ -1,6 +1,6 @@
 """What is asked of a speech engine, and what every engine offers."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -35,6 +35,10 @@ DEFAULT_OPTIONS = DecodeOptions()
 GREEDY = DecodeOptions(beam_size=1)  # as partials are decoded
 
 
+def go_on() -> None:
+    """Do nothing between two steps."""
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class SpeechRequest:
     """One stretch of audio to decode.
@@ -45,12 +49,15 @@ class SpeechRequest:
         draft: Tokens of an earlier hypothesis of the same utterance, verified in one pass; an
             exact request ignores them.
         is_exact: The hypothesis repeats bit for bit, whatever is decoded beside it.
+        between_steps: Called between two steps of the decode, on back-ends that have any. It may
+            decode something else with the same engine, and what it raises ends this decode.
     """
 
     samples: FloatArray
     options: DecodeOptions = DEFAULT_OPTIONS
     draft: tuple[int, ...] = ()
     is_exact: bool = True
+    between_steps: Callable[[], None] = go_on
 
 
 class SpeechEngine(Protocol):

@@ -101,6 +101,7 @@ class BeamDecoder:
             if len(beam.going[0].tokens) >= task.max_tokens:
                 beam.ended += beam.going[: beam_size - len(beam.ended)]
                 break
+            task.between_steps()
             self._go_on(batch, beam, task, beam_size)
         if not beam.ended:
             raise InferenceError("the speech weights give no finite probabilities")

@@ -88,6 +88,8 @@ class GreedyDecoder:
         memory = self._read_prompts(batch, rows)
         active = list(rows)
         while not all(row.is_done for row in active):
+            for row in active:
+                row.task.between_steps()
             active, memory = self._compact(batch, active, memory)
             memory = self._write_next(batch, active, memory)
         self._collect(batch, active)

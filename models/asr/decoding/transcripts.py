@@ -5,7 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from models.asr.core.requests import go_on
+
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from models.asr.decoding.hot_words import HotWordBias
     from models.audio.samples import FloatArray
 
@@ -22,6 +26,7 @@ class DecodeTask:
         bias: Phrases to favour; None for none.
         is_forced: Write ``max_tokens`` tokens, no fewer.
         wants_attention: Keep the cross-attention, for alignment.
+        between_steps: Called before each step but the first.
     """
 
     prompt: tuple[int, ...]
@@ -31,6 +36,7 @@ class DecodeTask:
     bias: HotWordBias | None = None
     is_forced: bool = False
     wants_attention: bool = True
+    between_steps: Callable[[], None] = go_on
 
 
 @dataclass(slots=True)

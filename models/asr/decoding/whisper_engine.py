@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
@@ -219,6 +220,7 @@ class WhisperEngine:
             bias=bias,
             is_forced=bool(options.forced_tokens),
             wants_attention=options.word_times,
+            between_steps=request.between_steps,
         )
 
     def _build_bias(self, hot_words: tuple[str, ...]) -> HotWordBias:
@@ -275,4 +277,4 @@ def _spoken_tokens(samples: int, language: str) -> int:
 
 def _without_draft(request: SpeechRequest) -> SpeechRequest:
     """Return the request without a draft: verifying one in a pass may round differently."""
-    return SpeechRequest(request.samples, request.options)
+    return replace(request, draft=())

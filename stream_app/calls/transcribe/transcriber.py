@@ -358,5 +358,9 @@ class CallTranscriber:
 
 def _infer(request: RecognitionRequest) -> Infer:
     return Infer(
-        request, is_urgent=request.is_final, is_kept=request.is_kept, is_early=request.is_early
+        request,
+        is_urgent=request.is_final,
+        is_kept=request.is_kept,
+        is_early=request.is_early,
+        is_first=request.is_first,
     )

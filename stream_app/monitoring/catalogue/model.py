@@ -29,6 +29,19 @@ STRETCHED_REQUESTS = Metric(
     "Partials not decoded because overload made the interval between them longer.",
     "As for shed requests.",
 )
+INTERRUPTIONS = Metric(
+    "interruptions",
+    "counter",
+    "Runs of the model between two steps of a longer one: first partials within a final, first "
+    "partials and finals within a final that is decoded early.",
+    "None while finals come: partials stretch, or the back-end has no steps.",
+)
+GIVEN_UP_SEARCHES = Metric(
+    "given_up_searches",
+    "counter",
+    "Finals decoded early that were given up half-way, since their party spoke on.",
+    "A high share of the finals is work for nothing: add workers.",
+)
 FAILED_REQUESTS = Metric(
     "failed_requests",
     "counter",

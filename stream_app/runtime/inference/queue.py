@@ -1,4 +1,4 @@
-"""Queue of inference requests: urgent ones, then early ones, then others, fair between calls."""
+"""Queue of inference requests: urgent, then first, early and other ones, fair between calls."""
 
 import heapq
 import itertools
@@ -30,6 +30,7 @@ class Job:
         offset: Of that input; `NOWHERE` where no single input led to it.
         failures: How often it has failed so far.
         is_early: See `stream_app.calls.effects.Infer`.
+        is_first: See `stream_app.calls.effects.Infer`.
     """
 
     session: PartitionSession
@@ -41,6 +42,7 @@ class Job:
     offset: int = NOWHERE
     failures: int = 0
     is_early: bool = False
+    is_first: bool = False
 
     @property
     def is_lasting(self) -> bool:
@@ -61,6 +63,10 @@ class Job:
     def slot(self) -> tuple[Any, ...]:
         """Return the key by which newer requests replace older ones."""
         return (id(self.session), *self.request.slot)
+
+    def is_form_of(self, other: "Job") -> bool:
+        """Return whether it asks for what another does, if perhaps early."""
+        return self.call == other.call and self.request.identity == other.request.identity
 
 
 @dataclass(slots=True)
@@ -86,12 +92,13 @@ class _Slot:
 class RequestQueue:
     """Pending requests, handed out in batches.
 
-    Urgent ones go first, as their input came, and none is ever dropped; early ones follow, as few
-    at a time. These and the others go by turns of their calls: one that was served waits behind
-    all that were not served since. Calls whose turn is the same go as their input came: the
-    interval is the same for all, so that is the order of their deadlines. Under overload they wait
-    until the stretched interval has passed; the first one after an urgent one does not, since it
-    shows that a party speaks.
+    Urgent ones go first, as their input came, and none is ever dropped; first ones follow, then
+    early ones, as few at a time as urgent ones. These and the others go by turns of their calls:
+    one that was served waits behind all that were not served since. Calls whose turn is the same go
+    as their input came: the interval is the same for all, so that is the order of their deadlines.
+    Under overload they wait until the stretched interval has passed; the first one after an urgent
+    one does not, since it shows that a party speaks. First ones go by their turns with the others
+    then.
 
     A request that failed comes back when it is due again; until then only kept requests of its own
     slot wait behind it, since their results are wanted in order.
@@ -157,13 +164,45 @@ class RequestQueue:
 
     def pop(self) -> list[Job]:
         """Return a batch, all urgent or none, of sessions that still hold."""
+        return self.pop_urgent(self.max_urgent) or self._pop_others()
+
+    def pop_urgent(self, limit: int) -> list[Job]:
+        """Return a batch of urgent requests, none if none is pending."""
         self._take_up_failed()
         batch: list[Job] = []
-        while self._urgent and len(batch) < self.max_urgent:
+        while self._urgent and len(batch) < limit:
             job = heapq.heappop(self._urgent)[2]
             if job.session.is_current:
                 batch.append(job)
-        return batch or self._pop_others()
+        return batch
+
+    def pop_first(self, limit: int, running: Job) -> list[Job]:
+        """Return a batch of first requests that need not wait for the one that is run.
+
+        None under overload, none while another urgent one waits, and none of the slot of that which
+        is run, whose results come in order.
+        """
+        if self._is_stretched or self._has_urgent_but(running):
+            return []
+        self._forget_dropped()
+        due = self._due()
+        first = [key for key in due if key != running.slot and self._slots[key].jobs[0].is_first]
+        return self._take(first, limit)
+
+    def is_asked_for(self, running: Job) -> bool:
+        """Return whether the urgent form of a request that is run waits for its result."""
+        return any(job.is_form_of(running) for _, _, job in self._urgent)
+
+    def is_replaced(self, running: Job) -> bool:
+        """Return whether something that will be run would have replaced an early request.
+
+        Nothing replaces one whose urgent form waits for it, nor a request that is not early.
+        """
+        if not running.is_early or self.is_asked_for(running):
+            return False
+        slot = self._slots.get(running.slot)
+        is_behind = slot is not None and slot.is_due
+        return is_behind or any(job.slot == running.slot for _, _, job in self._urgent)
 
     def next_retry_s(self) -> float | None:
         """Return the time until a request that failed is due again, None if there is none."""
@@ -197,6 +236,14 @@ class RequestQueue:
             self.stretched += len(slot.jobs)
         slot.jobs.clear()
 
+    @property
+    def _is_stretched(self) -> bool:
+        return self.pace is not None and self.pace.is_stretched
+
+    def _has_urgent_but(self, running: Job) -> bool:
+        jobs = (job for _, _, job in self._urgent if not job.is_form_of(running))
+        return any(job.session.is_current for job in jobs)
+
     def _is_due(self, key: tuple[Any, ...], job: Job) -> bool:
         if job.is_kept or self.pace is None or not self.pace.is_stretched:
             return True
@@ -206,16 +253,25 @@ class RequestQueue:
 
     def _pop_others(self) -> list[Job]:
         self._forget_dropped()
+        due = self._due()
+        first = [key for key in due if self._slots[key].jobs[0].is_first]
+        if first and not self._is_stretched:
+            return self._take(first, self.max_batch)
+        early = [key for key in due if self._slots[key].jobs[0].is_early]
+        return self._take(early, self.max_urgent) if early else self._take(due, self.max_batch)
+
+    def _due(self) -> list[tuple[Any, ...]]:
+        now_ns = self.clock_ns()
+        slots = self._slots.items()
+        return [key for key, slot in slots if slot.is_due and slot.retry_ns <= now_ns]
+
+    def _take(self, keys: list[tuple[Any, ...]], limit: int) -> list[Job]:
+        """Take the next request of slots whose turn it is; those that are too old are shed."""
         batch: list[Job] = []
         turn = next(self._numbers)
-        now_ns = self.clock_ns()
-        horizon_ns = now_ns - int(self.max_age_s * NS)
-        slots = self._slots.items()
-        due = [key for key, slot in slots if slot.is_due and slot.retry_ns <= now_ns]
-        early = [key for key in due if self._slots[key].jobs[0].is_early]
-        size = self.max_urgent if early else self.max_batch
-        for key in sorted(early or due, key=self._rank):
-            if len(batch) == size:
+        horizon_ns = self.clock_ns() - int(self.max_age_s * NS)
+        for key in sorted(keys, key=self._rank):
+            if len(batch) == limit:
                 break
             slot = self._slots[key]
             job = slot.jobs.popleft()

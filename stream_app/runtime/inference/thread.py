@@ -5,11 +5,13 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial
 from typing import Any
 
 from schemas.errors import InferenceError
 from stream_app.agents.retry_policy import RetryPolicy
 from stream_app.monitoring.metrics import Metrics
+from stream_app.runtime.inference.interruptions import GivenUpError, Interruptions
 from stream_app.runtime.inference.queue import Job, RequestQueue
 from stream_app.runtime.inference.runs import ModelRunner, finished
 
@@ -17,7 +19,7 @@ Finished = Sequence[tuple[Job, Any]]
 
 
 class InferenceThread:
-    """Runs batches of the queue for as long as it is not stopped.
+    """Runs batches of the queue for as long as it is not stopped; long ones give way to others.
 
     Args:
         runner: Of the model.
@@ -104,9 +106,35 @@ class InferenceThread:
 
     def _run(self) -> None:
         while (batch := self._next_batch()) is not None:
-            results = self._runner.run(batch)
-            done = tuple(finished(batch, results, self._retries, self._postpone))
-            self._call(self._finish, done)
+            interruptions = Interruptions(self._queue)
+            results = self._runner.run(batch, partial(self._give_way, interruptions))
+            self._hand_over(batch, results)
+
+    def _give_way(self, interruptions: Interruptions, running: Job) -> None:
+        """Run what should not wait for a run that has begun, between two of its steps.
+
+        Raises:
+            GivenUpError: The run is not to go on.
+        """
+        with self._wake:
+            if self._is_stopping:
+                return
+            try:
+                batch = interruptions.next_batch(running)
+            except GivenUpError:
+                self._metrics.given_up_searches.inc()
+                raise
+        if not batch:
+            return
+        began_s = time.monotonic()
+        self._hand_over(batch, self._runner.run(batch))
+        interruptions.note_run(time.monotonic() - began_s)
+        self._metrics.interruptions.inc()
+
+    def _hand_over(self, batch: Sequence[Job], results: Sequence[Any]) -> None:
+        """Give the results of a batch to the event loop; what is worth it is run again."""
+        done = tuple(finished(batch, results, self._retries, self._postpone))
+        self._call(self._finish, done)
 
     def _note_end(self, run: "Future[None]") -> None:
         error = run.exception()

@@ -151,12 +151,25 @@ class UnderWay:
         """Return whether this has to be set aside."""
         return mark in self._convicted
 
+    @property
+    def has_suspects(self) -> bool:
+        """Return whether anything is still to be taken alone."""
+        return bool(self._suspected)
+
     @contextlib.contextmanager
-    def marked(self, area: Area, marks: Sequence[bytes]) -> Iterator[None]:
-        """Mark work while it is done; what raises leaves its marks behind."""
-        self._write(area, marks)
+    def marked(
+        self, area: Area, marks: Sequence[bytes], *, within: Sequence[bytes] = ()
+    ) -> Iterator[None]:
+        """Mark work while it is done; what raises leaves its marks behind.
+
+        Args:
+            area: Of the work.
+            marks: Of the work.
+            within: Marks of the work that waits for it meanwhile; they stay.
+        """
+        self._write(area, (*within, *marks))
         yield
-        self.clear(area)
+        self._write(area, within)
         self._suspected.difference_update(marks)
 
     @contextlib.contextmanager
@@ -201,7 +214,11 @@ class UnderWay:
     def clear(self, *areas: Area) -> None:
         """Forget what is under way in some areas: it is not to blame for what comes."""
         for area in areas:
-            _COUNT.pack_into(self._shared, AREAS.index(area) * AREA_BYTES, 0)
+            self.leave(area, ())
+
+    def leave(self, area: Area, marks: Sequence[bytes]) -> None:
+        """Forget what is under way in an area but for this."""
+        self._write(area, marks)
 
     def _write(self, area: Area, marks: Sequence[bytes]) -> None:
         start = AREAS.index(area) * AREA_BYTES

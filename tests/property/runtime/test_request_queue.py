@@ -40,6 +40,7 @@ class Ask:
     is_urgent: bool
     is_early: bool
     delay_ms: int
+    is_first: bool = False
 
 
 @dataclass(frozen=True)
@@ -56,6 +57,7 @@ STEPS = st.lists(
             is_urgent=st.integers(0, 4).map(lambda n: n == 0),
             is_early=st.integers(0, 4).map(lambda n: n == 0),
             delay_ms=st.integers(0, 3_000),
+            is_first=st.integers(0, 4).map(lambda n: n == 0),
         ),
         st.builds(Take),
         st.builds(Take),
@@ -93,7 +95,9 @@ class Play:
         is_kept = self.is_kept and not step.is_urgent
         arrived_ns = self.now_ns - step.delay_ms * S // 1_000
         is_early = step.is_early and not (step.is_urgent or is_kept)
-        kinds = {"is_urgent": step.is_urgent, "is_kept": is_kept, "is_early": is_early}
+        is_first = step.is_first and not (step.is_urgent or is_kept or is_early)
+        kinds = {"is_urgent": step.is_urgent, "is_kept": is_kept}
+        kinds |= {"is_early": is_early, "is_first": is_first}
         job = Job(self.session, slot[0], request, arrived_ns=arrived_ns, **kinds)
         self.asked.append(job)
         self.queue.push(job)
@@ -125,7 +129,7 @@ def test_batches_are_small_and_of_one_kind(steps: list[Ask | Take], max_batch: i
     play.run(steps)
 
     for batch in play.batches:
-        assert len({(job.is_urgent, job.is_early) for job in batch}) == 1
+        assert len({(job.is_urgent, job.is_early, job.is_first) for job in batch}) == 1
         assert len(batch) <= (1 if batch[0].is_urgent or batch[0].is_early else max_batch)
         if not batch[0].is_urgent:
             assert len({job.slot for job in batch}) == len(batch)
@@ -174,7 +178,10 @@ def test_what_is_not_handed_out_is_counted(steps: list[Ask | Take], max_batch: i
 def test_a_call_waits_while_each_other_call_is_served_once(
     steps: list[Ask | Take], max_batch: int
 ) -> None:
-    """However fast the others ask, and however late their input is read."""
+    """However fast the others ask, and however late their input is read.
+
+    Early and first requests go before all partials, whosever they are.
+    """
     play = Play(max_batch)
     waiting: dict[str, set[str]] = {}  # calls served while this one waits
     for step in steps:
@@ -183,9 +190,10 @@ def test_a_call_waits_while_each_other_call_is_served_once(
             if not job.is_urgent:
                 waiting.setdefault(job.call_id, set())
             continue
-        partials = {job.call_id for job in play.take() if not job.is_urgent}
-        for call in partials:
-            waiting.pop(call, None)
+        batch = [job for job in play.take() if not job.is_urgent]
+        for job in batch:
+            waiting.pop(job.call_id, None)
+        partials = {job.call_id for job in batch if not (job.is_early or job.is_first)}
         pending = {slot.jobs[0].call_id for slot in play.queue._slots.values()}
         waiting = {call: served for call, served in waiting.items() if call in pending}
         for served in waiting.values():

@@ -5,7 +5,7 @@ company it is in.
 """
 
 import random
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import cache
 
 import msgspec
@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from models.asr.core.hypothesis import Hypothesis, Word
-from models.asr.core.requests import DEFAULT_OPTIONS, DecodeOptions, SpeechRequest
+from models.asr.core.requests import DEFAULT_OPTIONS, DecodeOptions, SpeechRequest, go_on
 from models.audio.samples import SAMPLE_RATE_HZ, FloatArray
 from schemas.audio import AudioTopicMessage
 from schemas.base import Message
@@ -24,6 +24,7 @@ from stream_app.calls.effects import Effect, Emit, Infer
 from stream_app.calls.transcribe.recognition import Recognizer
 from stream_app.calls.transcribe.transcriber import CallTranscriber
 from stream_app.calls.transcribe.transcriber_state import TranscriberConfig
+from stream_app.runtime.inference.interruptions import GivenUpError, Interruptions
 from stream_app.runtime.inference.queue import Job, RequestQueue
 from stream_app.runtime.memory.sessions import PartitionSession
 from tests.support.calls.recorded_calls import SHORT_SEGMENTS, detectors, recorded_call
@@ -32,6 +33,8 @@ from tests.support.examples import examples
 CALLS = ("a", "b", "c")
 STRETCHES_MS = {"a": (36_000, 42_000), "b": (20_000, 26_000), "c": (57_000, 63_000)}
 CHUNK_MS = 100
+STEPS = 4  # of a decode
+BURSTS = (0, 0, 1, 16)  # messages between two of them
 MS = 1_000_000
 
 
@@ -49,7 +52,10 @@ class Eavesdropper:
         return self.transcribe_batch([SpeechRequest(samples, options)])[0]
 
     def transcribe_batch(self, requests: Sequence[SpeechRequest]) -> list[Hypothesis]:
-        """Return one hypothesis for each request."""
+        """Return one hypothesis for each request, after some steps of each."""
+        for request in requests:
+            for _ in range(STEPS):
+                request.between_steps()
         company = [request for request in requests if not request.is_exact]
         noise = sum(len(request.samples) + len(request.draft) for request in company)
         return [_heard(request, 0 if request.is_exact else noise) for request in requests]
@@ -88,6 +94,9 @@ class Bench:
         self.session = PartitionSession(TP("t", 0), 1, lambda _: None)
         self.recognizer = Recognizer(Eavesdropper())
         self.now_ms = 0
+        self.offsets = dict.fromkeys(CALLS, 0)
+        self.interruptions = 0
+        self.given_up = 0
         pace = PartialPace(500)
         if is_late:
             for at_ms in range(0, 20_000, 500):
@@ -102,18 +111,46 @@ class Bench:
     def _clock_ns(self) -> int:
         return (20_000 + self.now_ms) * MS
 
+    def feed_next(self, left: list[str]) -> None:
+        """Give the last call of a list its next message, if there is one."""
+        if left:
+            call = left.pop()
+            self.offsets[call] += 1
+            self.feed(call, self.offsets[call] - 1)
+
     def feed(self, call: str, offset: int) -> None:
-        """Give a call its next message."""
+        """Give a call a message."""
         self.now_ms = max(self.now_ms, offset * CHUNK_MS)
         self._apply(call, self.machines[call].feed(messages(call)[offset], offset))
 
-    def infer(self) -> bool:
-        """Return whether there was something to decode."""
+    def infer_all(self) -> None:
+        """Decode all that is pending."""
+        while self.infer():
+            pass
+
+    def infer(self, meanwhile: Callable[[], None] = go_on) -> bool:
+        """Return whether there was something to decode; ``meanwhile`` is called at every step."""
         batch = self.queue.pop()
-        results = self.recognizer.run([job.request for job in batch])  # type: ignore[misc]
+        interruptions = Interruptions(self.queue)
+
+        def between_steps() -> None:
+            meanwhile()
+            within = interruptions.next_batch(batch[0]) if len(batch) == 1 else []
+            if within:
+                self._run(within, go_on)
+                interruptions.note_run(0.01)
+
+        try:
+            self._run(batch, between_steps)
+        except GivenUpError:
+            self.given_up += 1
+        self.interruptions += interruptions.runs
+        return bool(batch)
+
+    def _run(self, batch: Sequence[Job], between_steps: Callable[[], None]) -> None:
+        results = self.recognizer.run([job.request for job in batch], between_steps)  # type: ignore[misc]
         for job, result in zip(batch, results, strict=True):
             self._apply(job.call_id, self.machines[job.call_id].resolve(result))
-        return bool(batch)
 
     def _apply(self, call: str, effects: Sequence[Effect]) -> None:
         for effect in effects:
@@ -122,6 +159,7 @@ class Bench:
             elif isinstance(effect, Infer):
                 kind = (effect.is_urgent, effect.is_kept, self._clock_ns())
                 job = Job(self.session, call, effect.request, *kind, is_early=effect.is_early)
+                job.is_first = effect.is_first
                 self.queue.push(job)
 
 
@@ -129,25 +167,32 @@ def play(
     seed: int, *, is_deterministic: bool, max_batch: int = 8, is_late: bool = False
 ) -> dict[str, list[Message]]:
     """Return the topic of each call after a schedule of the seed's; 0 is one call at a time."""
-    bench = Bench(is_deterministic=is_deterministic, max_batch=max_batch, is_late=is_late)
+    return played(
+        seed, Bench(is_deterministic=is_deterministic, max_batch=max_batch, is_late=is_late)
+    ).topics
+
+
+def played(seed: int, bench: Bench) -> Bench:
+    """Return the bench after a schedule, in which calls also go on between the steps of a run."""
     chance = random.Random(seed)
-    left = [call for call in CALLS for _ in messages(call)]
+    left = [call for call in reversed(CALLS) for _ in messages(call)]
     if seed:
         chance.shuffle(left)
-    offsets = dict.fromkeys(CALLS, 0)
     idle = chance.random()
-    for call in left:
-        bench.feed(call, offsets[call])
-        offsets[call] += 1
+
+    def meanwhile() -> None:
+        for _ in range(chance.choice(BURSTS)):
+            bench.feed_next(left)
+
+    while left:
+        bench.feed_next(left)
         if not seed:
-            while bench.infer():
-                pass
+            bench.infer_all()
         elif chance.random() > idle:
-            bench.infer()
-    while bench.infer():
-        pass
+            bench.infer(meanwhile)
+    bench.infer_all()
     assert all(machine.is_closed for machine in bench.machines.values())
-    return bench.topics
+    return bench
 
 
 @cache
@@ -190,13 +235,23 @@ def test_the_schedules_really_change_what_may_change() -> None:
     assert len(partials_of(alone(is_deterministic=True)["a"])) >= 5
 
 
+def test_runs_of_these_calls_are_interrupted_and_given_up() -> None:
+    """Else the first test would say nothing of them."""
+    benches = [
+        played(seed, Bench(is_deterministic=False, max_batch=8, is_late=False))
+        for seed in range(1, 9)
+    ]
+
+    assert sum(bench.interruptions for bench in benches) >= 5
+    assert sum(bench.given_up for bench in benches) >= 2
+
+
 def test_finals_of_these_calls_are_decoded_early() -> None:
     """Else the first test would say nothing of them."""
     bench = Bench(is_deterministic=False, max_batch=8, is_late=False)
     for offset, _ in enumerate(messages("a")):
         bench.feed("a", offset)
-        while bench.infer():
-            pass
+        bench.infer_all()
 
     assert bench.machines["a"].counters.early_finals >= 1
 

@@ -21,6 +21,7 @@ DEFINITION = f"{__name__}:define"
 PROMPT_DEFINITION = f"{__name__}:define_prompt"
 MAX_SECONDS = 30
 WORD_MS = 400
+STEPS = 4  # of a decode
 DECODE_S = 0.02  # so that there is inference in flight when a worker dies
 
 
@@ -44,7 +45,17 @@ class FingerprintEngine:
         self, samples: FloatArray, options: DecodeOptions = DEFAULT_OPTIONS
     ) -> Hypothesis:
         """Return a word for each 400 ms, each of which depends on every sample."""
-        simulate_inference(self._decode_s)
+        return self.transcribe_batch([SpeechRequest(samples, options)])[0]
+
+    def transcribe_batch(self, requests: Sequence[SpeechRequest]) -> list[Hypothesis]:
+        """Return one hypothesis for each request, after some steps of each."""
+        for request in requests:
+            for _ in range(STEPS):
+                simulate_inference(self._decode_s / STEPS)
+                request.between_steps()
+        return [self._heard(request.samples, request.options) for request in requests]
+
+    def _heard(self, samples: FloatArray, options: DecodeOptions) -> Hypothesis:
         duration_ms = len(samples) * 1000 // SAMPLE_RATE_HZ
         digest = hashlib.blake2b(samples.tobytes()).digest()
         words = tuple(
@@ -64,10 +75,6 @@ class FingerprintEngine:
             compression_ratio=1.0,
             language=options.language or "en",
         )
-
-    def transcribe_batch(self, requests: Sequence[SpeechRequest]) -> list[Hypothesis]:
-        """Return one hypothesis for each request."""
-        return [self.transcribe(request.samples, request.options) for request in requests]
 
 
 def define_prompt(settings: Settings) -> AgentDefinition:

@@ -16,12 +16,13 @@ from schemas.audio import AudioTopicMessage
 from schemas.base import CallContext
 from schemas.transcripts import CallTranscribed, TranscriptFinal, TranscriptPartial
 from stream_app.agents import transcribe
-from stream_app.agents.definition import AgentDefinition
+from stream_app.agents.definition import AgentDefinition, Stepwise
 from stream_app.calls.effects import Infer
 from stream_app.calls.inference import Failed
+from stream_app.calls.transcribe.recognition import RecognitionRequest
 from stream_app.settings import Settings
 from tests.support.calls.partition_log import Durable, Worker
-from tests.support.calls.recorded_calls import call_started, recorded_call
+from tests.support.calls.recorded_calls import call_started, demo_audio, recorded_call
 
 CONTEXT = CallContext(language="de", domain="helpline", hot_words=("Grünwald", "Vertragsnummer"))
 HEARD = ("call", "extension", "four", "two", "one,", "twenty", "three", "times")
@@ -57,10 +58,11 @@ class RecordingEngine:
         )
 
     def transcribe_batch(self, requests: Sequence[SpeechRequest]) -> list[Hypothesis]:
-        """Return one hypothesis for each request."""
+        """Return one hypothesis for each request, after a step of each."""
         hypotheses = []
         for request in requests:
             self.asked.append(request)
+            request.between_steps()
             hypotheses.append(self.transcribe(request.samples, request.options))
         return hypotheses
 
@@ -115,6 +117,31 @@ def test_language_and_hot_words_of_the_call_reach_every_decode(play: Play) -> No
     assert of_type(durable, TranscriptPartial)
     assert {request.options.language for request in engine.asked} == {"de"}
     assert {request.options.hot_words for request in engine.asked} == {CONTEXT.hot_words}
+
+
+def test_the_runtime_may_do_something_else_between_the_steps_of_a_final(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(transcribe, "load_engine", lambda *_, **__: RecordingEngine())
+    model = transcribe.define(Settings()).infer
+    final = RecognitionRequest(
+        call_id="c",
+        channel=0,
+        segment_id="c/0/0",
+        samples=demo_audio()[:16_000, 0],
+        start_ms=0,
+        captured_at_ns=1,
+        language="en",
+        hot_words=(),
+        is_final=True,
+    )
+    steps: list[bool] = []
+
+    assert isinstance(model, Stepwise)
+    (result,) = model.run([final], lambda: steps.append(True))
+
+    assert steps == [True]
+    assert model([final])[0].hypothesis.text == result.hypothesis.text
 
 
 def test_they_do_so_after_a_takeover_too(play: Play) -> None:

@@ -73,8 +73,7 @@ class CallRequests:
         end_ms = source.segmenter.foreseen_end_ms
         if end_ms is None and not requests:
             self._early.forget(channel)
-        early = None if end_ms is None else self._due_early(channel, source, end_ms)
-        due = early or self._due_partial(channel, source.segmenter)
+        due = self._due(channel, source, end_ms)
         if due is not None:
             requests.append(self._request(channel, due, facts))
         return requests
@@ -97,19 +96,32 @@ class CallRequests:
             self._early.keep(result)
         return self._partials_of(request.channel).update(result, open_start_ms)
 
+    def _due(self, channel: int, source: Channel, end_ms: int | None) -> "_Audio | None":
+        """Return the audio to decode of an open segment; none of a silence that was asked for.
+
+        A partial in it would hear the same words, and take the place of the early final.
+        """
+        start_ms = source.segmenter.open_start_ms
+        if start_ms is not None and end_ms is not None:
+            if self._early.is_asked(channel, start_ms, end_ms):
+                return None
+            early = self._due_early(channel, source, end_ms)
+            if early is not None:
+                return early
+        return self._due_partial(channel, source.segmenter)
+
     def _due_early(self, channel: int, source: Channel, end_ms: int) -> "_Audio | None":
-        """Return the audio that a pause would leave, up to ``end_ms``; once for each silence."""
+        """Return the audio that a pause would leave, up to ``end_ms``."""
         segmenter, partials = source.segmenter, self._partials_of(channel)
         start_ms = segmenter.open_start_ms
         if start_ms is None or not partials.takes_early:
             return None
         if segmenter.heard_ms < segmenter.reported_ms:
             return None  # this silence was heard before a takeover
-        if not self._early.ask(channel, start_ms, end_ms):
-            return None
         segment = source.foreseen()
         if segment is None:
             return None
+        self._early.note_asked(channel, start_ms, end_ms)
         partials.ask_early(start_ms, end_ms)
         return replace(_finished(segment), is_final=False, is_early=True)
 
@@ -150,6 +162,7 @@ class CallRequests:
             hot_words=facts.context.hot_words,
             is_final=is_final,
             is_early=audio.is_early,
+            is_first=not is_whole and self._partials_of(channel).is_first,
             draft=() if is_whole else self._partials_of(channel).draft,
             is_exact=is_whole or self._config.is_deterministic,
             call_context=facts.spread_context,

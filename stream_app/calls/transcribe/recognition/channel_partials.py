@@ -21,7 +21,7 @@ class _OpenSegment:
         policy: Which commits its words.
         draft: Tokens of its last partial.
         pending: Partials that were asked for and have no result yet.
-        is_wordless: The last result had no words, nor had any before it.
+        has_words: Whether one had words, up to the last result; None before the first.
     """
 
     start_ms: int
@@ -30,7 +30,7 @@ class _OpenSegment:
     early_ms: int = -1
     draft: tuple[int, ...] = ()
     pending: int = 0
-    is_wordless: bool = False
+    has_words: bool | None = None
 
 
 class ChannelPartials:
@@ -58,6 +58,18 @@ class ChannelPartials:
     def draft(self) -> tuple[int, ...]:
         """Return the tokens that the next partial may start from."""
         return self._current.draft if self._current is not None else ()
+
+    @property
+    def is_first(self) -> bool:
+        """Return whether the last partial that was asked for may show the segment's first words.
+
+        Those of a deterministic lane wait for each other and do not count, nor does what has no
+        words for long: it is noise.
+        """
+        current = self._current
+        if current is None or current.has_words or self._is_deterministic:
+            return False
+        return _is_beginning(current, current.asked_ms)
 
     @property
     def takes_early(self) -> bool:
@@ -110,7 +122,7 @@ class ChannelPartials:
             return PartialHypothesis()
         current.draft = () if result.rejected else result.hypothesis.tokens
         partial = current.policy.update(result.hypothesis)
-        current.is_wordless = not partial.words
+        current.has_words = bool(partial.words)
         return partial
 
     def _open(self, start_ms: int) -> _OpenSegment:
@@ -126,8 +138,7 @@ class ChannelPartials:
         The first half second of a segment often has no word yet, and whoever looks at a screen
         waits for the first one.
         """
-        is_early = heard_ms - segment.start_ms <= FIRST_WORDS_WITHIN_MS
-        if segment.is_wordless and is_early:
+        if segment.has_words is False and _is_beginning(segment, heard_ms):
             return min(FIRST_WORDS_MS, self._interval_ms)
         return self._interval_ms
 
@@ -137,3 +148,7 @@ class ChannelPartials:
         if not segment.pending:
             del self._unfinished[start_ms]
         return segment
+
+
+def _is_beginning(segment: _OpenSegment, heard_ms: int) -> bool:
+    return heard_ms - segment.start_ms <= FIRST_WORDS_WITHIN_MS

@@ -1,12 +1,18 @@
 """Requests of a call to the recognizer, and their results."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
 
 from models.asr.core.hypothesis import Hypothesis
-from models.asr.core.requests import BEAM_SIZE, DecodeOptions, SpeechEngine, SpeechRequest
+from models.asr.core.requests import (
+    BEAM_SIZE,
+    DecodeOptions,
+    SpeechEngine,
+    SpeechRequest,
+    go_on,
+)
 from models.asr.guards import DEFAULT_GUARDS, GuardConfig, apply_guards
 from models.audio.samples import SAMPLE_RATE_HZ, FloatArray, no_samples
 from models.languages import primary_subtag
@@ -36,6 +42,7 @@ class RecognitionRequest:
         context: Their audio, end to end, 16 kHz mono, shape (n_samples,).
         is_final: A fresh decode of the whole segment; else of its audio so far.
         is_early: The final that will be asked for if a silence goes on; until then a partial.
+        is_first: A partial of a segment that has begun and shown no words yet.
         draft: Tokens of the segment's last partial, for a decode that need not be exact.
         is_exact: The result must not depend on what is decoded beside it.
         call_context: Without its hot words; the readers of the transcript use it, the recognizer
@@ -53,6 +60,7 @@ class RecognitionRequest:
     hot_words: tuple[str, ...]
     is_final: bool
     is_early: bool = False
+    is_first: bool = False
     draft: tuple[int, ...] = ()
     is_exact: bool = True
     call_context: CallContext = NO_CONTEXT
@@ -139,6 +147,7 @@ def recognize(
     guards: GuardConfig = DEFAULT_GUARDS,
     *,
     beam_size: int = BEAM_SIZE,
+    between_steps: Callable[[], None] = go_on,
 ) -> list[RecognitionResult]:
     """Return one result for each request; exact requests of the same audio have equal results.
 
@@ -150,14 +159,17 @@ def recognize(
         engine: Runs the weights.
         guards: Limits beyond which words are rejected.
         beam_size: Most hypotheses that a final is searched with.
+        between_steps: Called between two steps of a final or its early form; what it raises ends
+            them all.
 
     Raises:
         InferenceError: The engine cannot decode a request.
     """
     passages = [make_passage(r.passage, r.context, r.samples, guards) for r in requests]
+    search = _Search(beam_size, between_steps)
     decoded = engine.transcribe_batch(
         [
-            _speech_request(request, passage.samples if passage else request.samples, beam_size)
+            search.of(request, passage.samples if passage else request.samples)
             for request, passage in zip(requests, passages, strict=True)
         ]
     )
@@ -169,7 +181,7 @@ def recognize(
     ]
     alone = [n for n, result in enumerate(results) if result is None]
     if alone:
-        again = [_speech_request(requests[n], requests[n].samples, beam_size) for n in alone]
+        again = [search.of(requests[n], requests[n].samples) for n in alone]
         for n, hypothesis in zip(alone, engine.transcribe_batch(again), strict=True):
             results[n] = _of_segment(requests[n], hypothesis, engine.name, guards)
     return [result for result in results if result is not None]
@@ -200,15 +212,28 @@ def _without_words(request: RecognitionRequest, model: str, reason: str) -> Reco
     return RecognitionResult(request=request, hypothesis=hypothesis, rejected=reason, model=model)
 
 
-def _speech_request(
-    request: RecognitionRequest, audio: FloatArray, beam_size: int
-) -> SpeechRequest:
-    options = DecodeOptions(
-        language=request.language,
-        hot_words=request.hot_words,
-        beam_size=beam_size if request.is_final or request.is_early else 1,
-    )
-    return SpeechRequest(audio, options, draft=request.draft, is_exact=request.is_exact)
+@dataclass(frozen=True, slots=True)
+class _Search:
+    """How finals and their early forms are searched."""
+
+    beam_size: int
+    between_steps: Callable[[], None]
+
+    def of(self, request: RecognitionRequest, audio: FloatArray) -> SpeechRequest:
+        """Return what the engine is asked for a request; partials are not searched."""
+        is_whole = request.is_final or request.is_early
+        options = DecodeOptions(
+            language=request.language,
+            hot_words=request.hot_words,
+            beam_size=self.beam_size if is_whole else 1,
+        )
+        return SpeechRequest(
+            audio,
+            options,
+            draft=request.draft,
+            is_exact=request.is_exact,
+            between_steps=self.between_steps if is_whole else go_on,
+        )
 
 
 def _of_segment(

@@ -5,6 +5,7 @@ from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
+import pytest
 
 from models.asr.core.hypothesis import Hypothesis, Word
 from models.asr.core.requests import SpeechRequest
@@ -16,6 +17,8 @@ from stream_app.calls.transcribe.recognition import (
     Recognizer,
     failed_recognition,
 )
+from stream_app.calls.transcribe.recognition.channel_partials import FIRST_WORDS_WITHIN_MS
+from stream_app.calls.transcribe.recognition.early_finals import REMEMBERED
 from stream_app.calls.transcribe.transcriber import CallTranscriber
 from tests.property.calls.test_deterministic_partials import CONFIG
 from tests.support.calls.recorded_calls import fingerprint, recorded_call, transcriber
@@ -49,6 +52,7 @@ class Played:
             elif isinstance(effect, Infer):
                 assert isinstance(effect.request, RecognitionRequest)
                 assert effect.is_early == effect.request.is_early
+                assert effect.is_first == effect.request.is_first
                 assert not (effect.is_early and (effect.is_urgent or effect.is_kept))
                 self.asked.append(effect.request)
                 result = self._answer(effect.request)
@@ -113,8 +117,11 @@ class Counting:
         self.decoded = 0
 
     def transcribe_batch(self, requests: list[SpeechRequest]) -> list[Hypothesis]:
-        """Return one word a request."""
+        """Return one word a request, after two steps of each."""
         self.decoded += len(requests)
+        for request in requests:
+            request.between_steps()
+            request.between_steps()
         return [_heard(request) for request in requests]
 
 
@@ -165,11 +172,113 @@ def test_a_final_that_asks_for_anything_else_is_decoded() -> None:
         assert engine.decoded == 2
 
 
-def test_only_the_last_run_is_remembered() -> None:
+def of_channel(number: int, **changes: object) -> RecognitionRequest:
+    return asked_for(segment_id=f"c/{number}/0", channel=number, **changes)
+
+
+def early_of_channel(number: int) -> RecognitionRequest:
+    return of_channel(number, is_final=False, is_early=True)
+
+
+def test_what_is_run_between_an_early_final_and_its_final_is_no_matter() -> None:
     engine = Counting()
     recognizer = Recognizer(engine)  # type: ignore[arg-type]
-    other = asked_for(segment_id="c/1/0", channel=1)
-    for request in (asked_for(is_final=False, is_early=True), other, asked_for()):
-        recognizer.run([request])
+    recognizer.run([early_of_channel(0)])
+    for number in range(1, 9):
+        recognizer.run([of_channel(number), of_channel(number, is_final=False, is_exact=False)])
+
+    (result,) = recognizer.run([of_channel(0)])
+
+    assert engine.decoded == 17
+    assert result.request.is_final
+
+
+def test_only_the_last_early_finals_are_remembered() -> None:
+    """Their audio takes memory."""
+    engine = Counting()
+    recognizer = Recognizer(engine)  # type: ignore[arg-type]
+    for number in range(REMEMBERED + 1):
+        recognizer.run([early_of_channel(number)])
+
+    recognizer.run([of_channel(number) for number in range(1, REMEMBERED + 1)])
+    assert engine.decoded == REMEMBERED + 1
+
+    recognizer.run([of_channel(0)])
+    assert engine.decoded == REMEMBERED + 2
+
+
+def test_runs_within_an_early_one_make_the_recognizer_forget_nothing() -> None:
+    """Neither the early final that is being decoded nor the one before it."""
+    engine = Counting()
+    recognizer = Recognizer(engine)  # type: ignore[arg-type]
+    recognizer.run([early_of_channel(0)])
+    within: list[RecognitionResult] = []
+
+    def between_steps() -> None:
+        if not within:
+            within.extend(recognizer.run([of_channel(2, is_final=False, is_exact=False)]))
+            within.extend(recognizer.run([of_channel(0)]))
+
+    recognizer.run([early_of_channel(1)], between_steps)
+    (final,) = recognizer.run([of_channel(1)])
 
     assert engine.decoded == 3
+    assert [result.request.channel for result in (*within, final)] == [2, 0, 1]
+
+
+def test_finals_and_their_early_forms_have_steps_and_partials_have_none() -> None:
+    counted: list[bool] = []
+
+    def run(request: RecognitionRequest) -> int:
+        counted.clear()
+        recognizer = Recognizer(Counting())  # type: ignore[arg-type]
+        recognizer.run([request], lambda: counted.append(True))
+        return len(counted)
+
+    assert run(asked_for()) == run(early_of_channel(0)) == 2
+    assert run(asked_for(is_final=False)) == 0
+    assert run(asked_for(is_final=False, is_exact=False)) == 0
+
+
+@pytest.mark.parametrize("has_words", [True, False])
+def test_no_partial_is_asked_for_in_a_silence_whose_final_is_decoded_early(
+    has_words: bool,
+) -> None:
+    """It would take the place of that, to hear the same words."""
+    config = replace(CONFIG, is_deterministic=False, partial_interval_ms=64)
+    call = CallTranscriber("c", config)
+    ends_ms: list[int | None] = []
+
+    def answer(request: RecognitionRequest) -> RecognitionResult:
+        if not (request.is_final or request.is_early):
+            ends_ms.append(call._channels[request.channel].segmenter.foreseen_end_ms)
+        result = fingerprint(request)
+        is_heard = has_words or request.is_final
+        return result if is_heard else replace(result, hypothesis=Hypothesis(language="en"))
+
+    played = Played(call, answer)
+
+    assert sum(request.is_early for request in played.asked) >= 5
+    assert len(ends_ms) >= 100
+    assert set(ends_ms) == {None}
+
+
+@pytest.mark.parametrize("has_words", [True, False])
+def test_the_first_partials_of_a_segment_are_marked_until_there_are_words(has_words: bool) -> None:
+    def answer(request: RecognitionRequest) -> RecognitionResult:
+        result = fingerprint(request)
+        is_heard = has_words or request.is_final
+        return result if is_heard else replace(result, hypothesis=Hypothesis(language="en"))
+
+    played = Played(transcriber("c"), answer)
+    partials_asked = [r for r in played.asked if not (r.is_final or r.is_early)]
+    seen: set[str] = set()
+
+    assert not any(r.is_first for r in played.asked if r.is_final or r.is_early)
+    for request in partials_asked:
+        is_young = request.audio_ms <= FIRST_WORDS_WITHIN_MS
+        assert request.is_first == (is_young and not (has_words and request.segment_id in seen))
+        seen.add(request.segment_id)
+    assert 3 <= sum(r.is_first for r in partials_asked) < len(partials_asked)
+    deterministic = Played(CallTranscriber("c", CONFIG), fingerprint)
+    assert not any(request.is_first for request in deterministic.asked)
