@@ -2,6 +2,7 @@
 
 import logging
 import os
+import sys
 from collections.abc import Iterator
 from typing import Any
 
@@ -50,3 +51,15 @@ def own_logs(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     for handler in [each for each in root.handlers if isinstance(each, RepeatLimiter)]:
         root.removeHandler(handler)
     root.setLevel(logging.WARNING)
+
+
+@pytest.fixture(autouse=True)
+def own_products() -> Iterator[None]:
+    """Leave torch with its default library of fp32 products.
+
+    A wide network sets another for its process, which compiles its code for every new shape: a
+    training of a later test, whose batches all differ in length, would take ten times as long.
+    """
+    yield
+    if "torch" in sys.modules:
+        sys.modules["torch"].set_float32_matmul_precision("highest")
