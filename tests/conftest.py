@@ -1,5 +1,7 @@
 """What holds for all tests."""
 
+import atexit
+import gc
 import logging
 import os
 import sys
@@ -23,6 +25,13 @@ patient = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.register_profile("repeatable", patient, derandomize=True)
 settings.register_profile("explore", patient, max_examples=1_000)
 settings.load_profile("repeatable")
+
+
+def pytest_collection_finish() -> None:
+    """Keep what was imported out of collections of garbage, which take a second each with it."""
+    gc.collect()
+    gc.freeze()
+    atexit.register(gc.unfreeze)
 
 
 @pytest.fixture(scope="session")
