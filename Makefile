@@ -4,6 +4,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 # One inference thread a process: oversubscribed cores cost ten times.
 export OMP_NUM_THREADS ?= 1
+# What one process compiles, the many others of the tests read, wherever the machine says otherwise.
+unexport PYTHONDONTWRITEBYTECODE
 
 # Only these are collected where brokers are started: the others take longer to import than to skip.
 BROKER_TESTS := tests/e2e tests/integration tests/kafka

@@ -1,7 +1,10 @@
 """What holds for all tests."""
 
+import atexit
+import gc
 import logging
 import os
+import sys
 from collections.abc import Iterator
 from typing import Any
 
@@ -22,6 +25,13 @@ patient = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.register_profile("repeatable", patient, derandomize=True)
 settings.register_profile("explore", patient, max_examples=1_000)
 settings.load_profile("repeatable")
+
+
+def pytest_collection_finish() -> None:
+    """Keep what was imported out of collections of garbage, which take a second each with it."""
+    gc.collect()
+    gc.freeze()
+    atexit.register(gc.unfreeze)
 
 
 @pytest.fixture(scope="session")
@@ -50,3 +60,15 @@ def own_logs(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     for handler in [each for each in root.handlers if isinstance(each, RepeatLimiter)]:
         root.removeHandler(handler)
     root.setLevel(logging.WARNING)
+
+
+@pytest.fixture(autouse=True)
+def own_products() -> Iterator[None]:
+    """Leave torch with its default library of fp32 products.
+
+    A wide network sets another for its process, which compiles its code for every new shape: a
+    training of a later test, whose batches all differ in length, would take ten times as long.
+    """
+    yield
+    if "torch" in sys.modules:
+        sys.modules["torch"].set_float32_matmul_precision("highest")
