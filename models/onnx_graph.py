@@ -12,13 +12,23 @@ import numpy as np
 import onnx
 from onnx import helper, numpy_helper
 
-from models.row_codes import CODE_BITS, CODED_PARTS, LEVELS, LOW_BITS, encode_rows
+from models.row_codes import (
+    BYTE_BITS,
+    LEVELS,
+    NIBBLE_BITS,
+    ROWS_AFTER,
+    ROWS_BEFORE,
+    coded_names,
+    encode_rows,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     import numpy.typing as npt
     from onnx import ModelProto, NodeProto, ValueInfoProto
+
+    from models.row_codes import Bits, CodedRange, RowCodes
 
 Precision = Literal["fp32", "int8"]
 
@@ -29,7 +39,6 @@ EPSILON = 1e-5  # of every layer norm
 INT8_MAX = 127
 FLOAT = onnx.TensorProto.FLOAT
 INT32 = onnx.TensorProto.INT32
-NO_ROWS = range(0)
 Shape = tuple[int | str, ...]
 
 
@@ -106,14 +115,14 @@ class GraphBuilder:
         product = self.node("MatMul", x, self.constant(np.ascontiguousarray(weight.T)))
         return product if bias is None else self.add(product, self.constant(bias))
 
-    def embed(self, weight: npt.NDArray[Any], tokens: str, coded: range = NO_ROWS) -> str:
+    def embed(self, weight: npt.NDArray[Any], tokens: str, coded: Sequence[CodedRange] = ()) -> str:
         """Return rows of a matrix that `linear` multiplies with too; int8 keeps it once.
 
         Args:
             weight: Shape (tokens, width).
             tokens: Rows to take, shape (batch, n).
-            coded: Rows that int8 holds in 4 bits, an even number of them; ONNX Runtime widens them
-                when it loads the graph.
+            coded: Rows that int8 holds in fewer bits, one range behind another; ONNX Runtime widens
+                them when it loads the graph.
         """
         if self.precision != "int8":
             return self.rows_of(weight, tokens)
@@ -126,22 +135,40 @@ class GraphBuilder:
         widened = self.node("Unsqueeze", scales, self.ints(-1))
         return self.node("Mul", self.node("Cast", chosen, to=FLOAT), widened)
 
-    def _coded(self, weight: npt.NDArray[Any], coded: range) -> tuple[str, str]:
-        """Return the int8 columns of a weight and their scales, some held in 4 bits."""
-        before, scales_before = quantise_columns(weight[: coded.start].T)
-        after, scales_after = quantise_columns(weight[coded.stop :].T)
-        codes, scales = encode_rows(weight[coded.start : coded.stop].astype(np.float32))
-        parts = [
-            self.constant(part, name)
-            for part, name in zip((before, codes, after), CODED_PARTS, strict=True)
+    def _coded(self, weight: npt.NDArray[Any], coded: Sequence[CodedRange]) -> tuple[str, str]:
+        """Return the int8 columns of a weight and their scales, some held in fewer bits."""
+        before, scales_before = quantise_columns(weight[: coded[0].rows.start].T)
+        after, scales_after = quantise_columns(weight[coded[-1].rows.stop :].T)
+        parts, scales = [self.constant(before, ROWS_BEFORE)], [scales_before]
+        for number, (rows, bits) in enumerate(coded):
+            codes = encode_rows(weight[rows.start : rows.stop].astype(np.float32), bits)
+            parts.append(self._widened(codes, bits, number))
+            scales.append(codes.scales)
+        parts.append(self.constant(after, ROWS_AFTER))
+        columns = self.node("Concat", *parts, axis=1)
+        return columns, self.constant(np.concatenate((*scales, scales_after)))
+
+    def _widened(self, codes: RowCodes, bits: Bits, number: int) -> str:
+        """Return the levels of coded rows, as `widened_columns` does."""
+        nibbles, plane = coded_names(number)
+        places = self._unpacked(self.constant(codes.nibbles, nibbles), NIBBLE_BITS)
+        if codes.plane is not None:
+            fifth = self._unpacked(self.constant(codes.plane, plane), 1)
+            up = self.node("BitShift", fifth, self._byte(NIBBLE_BITS), direction="LEFT")
+            places = self.node("BitwiseOr", places, up)
+        levels = self.constant(LEVELS[bits])
+        return self.node("Gather", levels, self.node("Cast", places, to=INT32))
+
+    def _unpacked(self, packed: str, bits: int) -> str:
+        mask = self._byte(2**bits - 1)
+        shifted = [
+            self.node("BitShift", packed, self._byte(at), direction="RIGHT")
+            for at in range(0, BYTE_BITS, bits)
         ]
-        low = self.node("BitwiseAnd", parts[1], self.constant(np.array(LOW_BITS, np.uint8)))
-        shift = self.constant(np.array(CODE_BITS, np.uint8))
-        high = self.node("BitShift", parts[1], shift, direction="RIGHT")
-        places = self.node("Cast", self.node("Concat", low, high, axis=1), to=INT32)
-        levels = self.node("Gather", self.constant(LEVELS), places)
-        columns = self.node("Concat", parts[0], levels, parts[2], axis=1)
-        return columns, self.constant(np.concatenate((scales_before, scales, scales_after)))
+        return self.node("Concat", *[self.node("BitwiseAnd", s, mask) for s in shifted], axis=1)
+
+    def _byte(self, value: int) -> str:
+        return self.constant(np.array(value, np.uint8))
 
     def _quantised(self, weight: npt.NDArray[Any]) -> tuple[str, str]:
         """Return the int8 columns of a weight, shape (outputs, inputs), and their scales."""

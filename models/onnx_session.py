@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import re
 from typing import TYPE_CHECKING, Any
 
@@ -60,6 +61,13 @@ def open_session(path: Path, *, device: str, threads: int) -> onnxruntime.Infere
             f"{' and '.join(session.get_providers())}: see that its CUDA and cuDNN are installed"
         )
     return session
+
+
+def return_freed_memory() -> None:
+    """Give memory back that loading a graph took for a moment; glibc would keep it."""
+    trim = getattr(ctypes.CDLL(None), "malloc_trim", None)  # macOS and musl have none
+    if trim is not None:
+        trim(0)
 
 
 def execution_provider(device: str) -> tuple[str, dict[str, Any]]:

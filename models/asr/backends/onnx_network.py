@@ -13,7 +13,7 @@ from models.asr.checkpoints.onnx_store import EXPORT_VERSION, FORMAT, GraphManif
 from models.asr.core.network import Scores
 from models.asr.decoding.whisper_engine import WhisperEngine
 from models.asr.exporting.on_demand import export_on_demand
-from models.onnx_session import execution_provider, open_session
+from models.onnx_session import execution_provider, open_session, return_freed_memory
 from models.store.manifest import load_manifest, verified_weights
 from schemas.errors import ModelIntegrityError
 
@@ -233,4 +233,5 @@ def load_graphs(path: Path, *, device: str, threads: int) -> OnnxNetwork:
         open_session(file, device=device, threads=threads)
         for file in (encoder_path, path.parent / manifest.decoder_file)
     )
+    return_freed_memory()  # coded rows were widened
     return OnnxNetwork(encoder, decoder, manifest.dims, manifest.tokens, manifest.alignment_heads)

@@ -6,6 +6,7 @@ order in which `models.asr.exporting.whisper_graphs` writes them.
 
 from __future__ import annotations
 
+import itertools
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,7 +16,7 @@ from onnx import numpy_helper
 from models.asr.checkpoints.onnx_store import EMBEDDING_FACTORS, EXPORT_VERSION, GraphManifest
 from models.asr.core.dimensions import KERNEL
 from models.asr.core.positions import sinusoids
-from models.row_codes import CODED_PARTS, widened_columns
+from models.row_codes import ROWS_AFTER, ROWS_BEFORE, coded_names, widened_columns
 from models.store.manifest import load_manifest, verified_weights
 from schemas.errors import ModelIntegrityError
 
@@ -76,11 +77,17 @@ class _Weights:
 
     def _widened_rows(self, model: onnx.ModelProto) -> dict[str, npt.NDArray[Any]]:
         """Return the weight of which some rows are coded, under the name of its node."""
-        if CODED_PARTS[0] not in self._arrays:
+        if ROWS_BEFORE not in self._arrays:
             return {}
-        name = next(n.output[0] for n in model.graph.node if n.input[:1] == [CODED_PARTS[0]])
-        before, codes, after = (self._arrays[part] for part in CODED_PARTS)
-        return {name: np.concatenate((before, widened_columns(codes), after), axis=1)}
+        name = next(n.output[0] for n in model.graph.node if n.input[:1] == [ROWS_BEFORE])
+        names = map(coded_names, itertools.count())
+        coded = itertools.takewhile(lambda pair: pair[0] in self._arrays, names)
+        parts = [
+            widened_columns(self._arrays[nibbles], self._arrays.get(plane))
+            for nibbles, plane in coded
+        ]
+        whole = (self._arrays[ROWS_BEFORE], *parts, self._arrays[ROWS_AFTER])
+        return {name: np.concatenate(whole, axis=1)}
 
     def table(self, *shape: int) -> Array | None:
         """Return the floating constant of this shape, if any."""

@@ -12,10 +12,10 @@ from models.asr.core.network import writing_rules
 from models.asr.exporting.partial_files import partial_folder
 from models.asr.exporting.whisper_graphs import OutputLayer, decoder_model, encoder_model
 from models.audio.samples import SAMPLE_RATE_HZ
-from models.onnx_graph import NO_ROWS
 from models.store.manifest import sha256_of, write_manifest
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
     from onnx import ModelProto
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from models.asr.checkpoints.checkpoint import WhisperCheckpoint
     from models.asr.checkpoints.weights import SpeechWeights
     from models.onnx_graph import Precision
+    from models.row_codes import CodedRange
 
 LARGE_BYTES = 1_800_000_000  # beyond it weights go beside the graph: protobuf ends at 2 GB
 
@@ -47,7 +48,7 @@ def export_graphs(
     precision: Precision,
     path: Path,
     *,
-    coded: range = NO_ROWS,
+    coded: Sequence[CodedRange] = (),
 ) -> Path:
     """Write the graphs of a checkpoint and, last, their manifest; return its path.
 
@@ -56,7 +57,7 @@ def export_graphs(
         name: Of the weights.
         precision: Of the products with weights.
         path: Of the manifest; the graphs take its stem.
-        coded: Tokens whose rows of the embedding int8 holds in 4 bits, an even number.
+        coded: Rows of the embedding that int8 holds in fewer bits.
     """
     aligned = sorted({layer for layer, _ in checkpoint.alignment_heads})
     encoder = encoder_model(checkpoint.tensors, checkpoint.dims, precision)

@@ -17,7 +17,7 @@ from models.asr.checkpoints.onnx_store import EMBEDDING_FACTORS
 from models.asr.core.dimensions import KERNEL
 from models.asr.core.positions import inverse_timescales, sinusoids
 from models.asr.exporting.balance import balance_decoder
-from models.onnx_graph import NO_ROWS, GraphBuilder, stacked
+from models.onnx_graph import GraphBuilder, stacked
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from models.asr.core.dimensions import WhisperDimensions
     from models.asr.core.network import WritingRules
     from models.onnx_graph import Precision
+    from models.row_codes import CodedRange
 
     Tensors = Mapping[str, npt.NDArray[Any]]
 
@@ -39,11 +40,11 @@ class OutputLayer(NamedTuple):
 
     Attributes:
         rules: Added to the logits.
-        coded: Tokens whose rows of the embedding int8 holds in 4 bits, an even number.
+        coded: Rows of the embedding that int8 holds in fewer bits.
     """
 
     rules: WritingRules
-    coded: range = NO_ROWS
+    coded: Sequence[CodedRange] = ()
 
 
 def encoder_model(tensors: Tensors, dims: WhisperDimensions, precision: Precision) -> ModelProto:
@@ -210,7 +211,10 @@ def _project_audio(graph: GraphBuilder, x: str, tensors: Tensors, dims: WhisperD
 
 
 def _embed(
-    graph: GraphBuilder, tensors: Tensors, factors: npt.NDArray[Any] | None, coded: range
+    graph: GraphBuilder,
+    tensors: Tensors,
+    factors: npt.NDArray[Any] | None,
+    coded: Sequence[CodedRange],
 ) -> str:
     tokens = graph.input("tokens", ("batch", "n"), INT64)
     positions = graph.input("positions", ("batch", "n"), INT64)

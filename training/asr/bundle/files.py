@@ -11,9 +11,10 @@ from models.asr.checkpoints.checkpoint import read_checkpoint
 from models.asr.checkpoints.weights import GRAPH_FORMAT, find_weights
 from models.asr.exporting.onnx_export import export_graphs
 from models.audio.samples import SAMPLE_RATE_HZ
+from models.row_codes import PLANE_ROWS, CodedRange
 from models.store.manifest import sha256_of
 from training.asr.bundle.call_texts import word_shares
-from training.asr.bundle.vocabulary import cut_vocabulary, needed_tokens
+from training.asr.bundle.vocabulary import cut_vocabulary, needed_tokens, written_tokens
 from training.core.json_files import write_json
 
 if TYPE_CHECKING:
@@ -23,9 +24,10 @@ if TYPE_CHECKING:
     from models.asr.checkpoints.weights import SpeechManifest, SpeechWeights
     from models.asr.core.tokens import TokenTable
     from models.onnx_graph import Precision
+    from models.row_codes import Bits
 
 PRECISION: Precision = "int8"
-EXACT_ROWS = 8_192  # of the embedding: tokens that are written more often keep 8 bits
+RARE_FROM, RAREST_FROM = 4_096, 36_864  # rows of the embedding that have 5 bits, and 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +36,7 @@ class BundleSettings:
 
     Attributes:
         name: As messages carry it.
-        tokens: Size of the vocabulary; 0 keeps it whole.
+        tokens: Size of the vocabulary; 0 keeps all that can be written.
         pad_ms: Silence after the audio, to whose end the context is cut; None leaves it to the
             manifest of the weights.
     """
@@ -79,7 +81,9 @@ def write_bundle(source: str, text_folder: Path, out: Path, settings: BundleSett
     checkpoint = read_checkpoint(weights)
     if settings.tokens:
         kept = needed_tokens(checkpoint.tokens, word_shares(text_folder), settings.tokens)
-        checkpoint = cut_vocabulary(checkpoint, kept)
+    else:
+        kept = written_tokens(checkpoint.tokens)
+    checkpoint = cut_vocabulary(checkpoint, kept)
     out.mkdir(parents=True, exist_ok=True)
     graphs = out / f"{settings.name}.{PRECISION}.json"
     export_graphs(
@@ -94,11 +98,16 @@ def write_bundle(source: str, text_folder: Path, out: Path, settings: BundleSett
     return Bundle(path, len(checkpoint.tokens.pieces), size_bytes)
 
 
-def _rare_tokens(table: TokenTable) -> range:
-    """Return an even number of rare tokens: those of GPT-2 are numbered by their frequency."""
-    spelling = [number for number, piece in enumerate(table.pieces) if piece]
-    count = max(0, spelling[-1] + 1 - EXACT_ROWS)
-    return range(EXACT_ROWS, EXACT_ROWS + count // 2 * 2)
+def _rare_tokens(table: TokenTable) -> list[CodedRange]:
+    """Return the tokens that have fewer bits: those of GPT-2 are numbered by their frequency."""
+    end = 1 + max(number for number, piece in enumerate(table.pieces) if piece)
+    starts: tuple[tuple[int, Bits], ...] = ((RARE_FROM, 5), (RAREST_FROM, 4))
+    ends = (min(RAREST_FROM, end), end)
+    ranges = [
+        CodedRange(range(start, stop - (stop - start) % PLANE_ROWS), bits)
+        for (start, bits), stop in zip(starts, ends, strict=True)
+    ]
+    return [each for each in ranges if each.rows]
 
 
 def _manifest(

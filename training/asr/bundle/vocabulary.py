@@ -57,6 +57,12 @@ def needed_tokens(table: TokenTable, shares: Mapping[str, float], size: int) -> 
     return sorted(kept)
 
 
+def written_tokens(table: TokenTable) -> list[int]:
+    """Return all tokens but those without a use, such as the times: ascending."""
+    spelling = {number for number, piece in enumerate(table.pieces) if piece}
+    return sorted(spelling | _special(table))
+
+
 def cut_vocabulary(checkpoint: WhisperCheckpoint, kept: Sequence[int]) -> WhisperCheckpoint:
     """Return a checkpoint whose output layer writes some of its tokens only.
 
