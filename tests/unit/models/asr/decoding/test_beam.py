@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from models.asr.core.network import Pass, Rule, Scores
 from models.asr.core.requests import DecodeOptions
 from models.asr.core.tokens import TokenTable
-from models.asr.decoding.beam import BeamDecoder
+from models.asr.decoding.beam import UNLIKELY_END, BeamDecoder
 from models.asr.decoding.hot_words import HotWordBias
 from models.asr.decoding.transcripts import DecodeTask, Transcript
 from models.asr.decoding.whisper_engine import WhisperEngine
@@ -84,7 +84,10 @@ def table(**rows: dict[int, float]) -> FloatArray:
 @settings(max_examples=50, deadline=None)
 @given(seed=st.integers(0, 10_000), length=st.integers(1, 4))
 def test_a_beam_of_everything_finds_the_most_probable_text(seed: int, length: int) -> None:
-    """By the mean of its tokens' log-probabilities, the end's in the sum; all texts compared."""
+    """By the mean of its tokens' log-probabilities, the end's in the sum; all texts compared.
+
+    But for those that end where the end is unlikely.
+    """
     logits = np.random.default_rng(seed).standard_normal((5, 5)) * 2
     logits[:, START] = NEVER
     logits[START, END] = NEVER
@@ -95,7 +98,12 @@ def test_a_beam_of_everything_finds_the_most_probable_text(seed: int, length: in
         total = sum(log_probabilities[before, after] for before, after in pairwise(path))
         return float(total) / len(text)
 
+    def is_whole(text: tuple[int, ...]) -> bool:
+        after = log_probabilities[text[-1]]
+        return len(text) == length or bool(after[END] >= after.max() - UNLIKELY_END)
+
     texts = [text for n in range(1, length + 1) for text in product((A, B, C), repeat=n)]
+    texts = list(filter(is_whole, texts))
 
     found = search(log_probabilities, 4**length, max_tokens=length)
 
@@ -115,6 +123,19 @@ def test_what_begins_less_probably_may_end_as_the_best() -> None:
 
     assert search(found, 1, max_tokens=2).tokens == [A, A]
     assert search(found, 2, max_tokens=2).tokens == [B, C]
+
+
+@pytest.mark.parametrize(("end", "text"), [(0.01, [A, B, C]), (0.2, [A])])
+def test_an_unlikely_end_does_not_cut_a_text(end: float, text: list[int]) -> None:
+    """Its mean would be the highest, since the words after it are less sure."""
+    found = table(
+        start={A: 1.0},
+        a={END: end, B: 0.98 - end, C: 0.02},
+        b={C: 0.01, A: 0.005, END: 0.004},
+        c={END: 0.9, A: 0.1},
+    )
+
+    assert search(found, 3, max_tokens=5).tokens == text
 
 
 def test_a_text_of_a_given_length_never_ends_before() -> None:
