@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 
 import msgspec
@@ -135,12 +134,11 @@ def test_a_balanced_decoder_computes_the_same(known: WhisperCheckpoint) -> None:
     assert _distance(_outputs(undone), _outputs(known.tensors)) < 1e-4
 
 
-@pytest.mark.parametrize("coded", [(), CODED], ids=["int8", "coded"])
 def test_every_backend_takes_graphs_in_other_precisions(
-    known: WhisperCheckpoint, tmp_path: Path, backend: Backend, coded: Sequence[CodedRange]
+    known: WhisperCheckpoint, tmp_path: Path, backend: Backend
 ) -> None:
     """fp32 of what was rounded once: the same text from the graphs and from what is read back."""
-    folder = _shipped(known, tmp_path, coded)
+    folder = _shipped(known, tmp_path)
     _, tensors = read_graphs(folder / "shipped.int8.json")
     model = random_whisper()
     model.load_state_dict({name: torch.from_numpy(array) for name, array in tensors.items()})
@@ -173,11 +171,11 @@ def test_rows_in_few_bits_are_read_back_as_the_graph_multiplies_them(
     assert _distance(_graph_outputs(path), _outputs(tensors)) < 0.1
 
 
-def _shipped(known: WhisperCheckpoint, folder: Path, coded: Sequence[CodedRange] = ()) -> Path:
+def _shipped(known: WhisperCheckpoint, folder: Path) -> Path:
     """Return a folder of weights as callstream ships them."""
     folder = folder / "shipped"
     folder.mkdir()
-    graphs = export_graphs(known, "shipped", "int8", folder / "shipped.int8.json", coded=coded)
+    graphs = export_graphs(known, "shipped", "int8", folder / "shipped.int8.json")
     manifest = SpeechManifest(
         name="shipped",
         format=GRAPH_FORMAT,
