@@ -129,8 +129,9 @@ def test_with_cut_context_it_equals_whisper_decode(
 
 def test_some_texts_end_by_themselves_and_some_at_the_bound(full_engine: WhisperEngine) -> None:
     """Otherwise the comparisons above would not see the end of text, or the bound."""
-    is_cut_short = [full_engine.transcribe(samples).is_cut_short for samples in UTTERANCES]
-    tokens = [len(full_engine.transcribe(samples).tokens) for samples in UTTERANCES]
+    heard = [full_engine.transcribe(samples) for samples in UTTERANCES]
+    is_cut_short = [each.is_cut_short for each in heard]
+    tokens = [len(each.tokens) for each in heard]
     bounds = [
         len(samples) * MAX_TOKENS_PER_SECOND // 16_000 + SPARE_TOKENS for samples in UTTERANCES
     ]
