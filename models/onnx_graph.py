@@ -6,6 +6,7 @@ It stays beside the live path since workers export weights on demand.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -123,7 +124,12 @@ class GraphBuilder:
             tokens: Rows to take, shape (batch, n).
             coded: Rows that int8 holds in fewer bits, one range behind another; ONNX Runtime widens
                 them when it loads the graph.
+
+        Raises:
+            ValueError: Rows between two ranges, or in both.
         """
+        if any(one.rows.stop != other.rows.start for one, other in pairwise(coded)):
+            raise ValueError(f"{[each.rows for each in coded]}: one range has to follow the other")
         if self.precision != "int8":
             return self.rows_of(weight, tokens)
         columns, scale = self._coded(weight, coded) if coded else self._quantised(weight)

@@ -201,6 +201,15 @@ def test_graphs_of_another_version_or_precision_are_refused(
         read_graphs(path)
 
 
+def test_coded_ranges_that_leave_rows_out_are_refused(
+    known: WhisperCheckpoint, tmp_path: Path
+) -> None:
+    apart = (CodedRange(range(8_000, 16_000), 5), CodedRange(range(24_000, 32_000), 4))
+
+    with pytest.raises(ValueError, match="follow the other"):
+        export_graphs(known, "apart", "int8", tmp_path / "apart.json", coded=apart)
+
+
 def test_graphs_of_an_earlier_version_say_what_to_do(graphs: Path, tmp_path: Path) -> None:
     earlier = msgspec.structs.replace(load_manifest(graphs, GraphManifest), export_version=3)
     path = write_manifest(earlier, tmp_path / "earlier.json")
