@@ -121,13 +121,14 @@ class BeamDecoder:
         """Give the prompt; return the beam of the first tokens, and that nobody speaks."""
         last = len(task.prompt) - 1
         step = _text_pass(task.prompt, [task.start, last], [Rule.ANYTHING, Rule.FIRST])
-        scores = batch.advance(replace(step, count=self._candidates(beam_size), wants_all=True))
+        wanted = replace(step, count=self._candidates(beam_size), wants_all=True)
+        scores = batch.advance(wanted)
         assert scores.log_probabilities is not None
         no_speech = self._table.no_speech
         at_opening = scores.log_probabilities[0]
         probability = float(np.exp(at_opening[no_speech])) if no_speech >= 0 else 0.0
         beam = _Beam([_Hypothesis()], [0], [])
-        self._extend(beam, _of_rows(scores, [1]), task, beam_size)
+        self._extend(beam, _at_last(scores), task, beam_size)
         return beam, probability
 
     def _candidates(self, beam_size: int) -> int:
@@ -214,7 +215,6 @@ def _text_pass(tokens: Sequence[int], scored: Sequence[int], rules: Sequence[Rul
         mask=causal[None, None],
         scored=np.array(scored),
         rules=np.array([int(rule) for rule in rules], np.int64),
-        wants_all=True,
     )
 
 
@@ -273,12 +273,11 @@ def _highest(row: FloatArray, count: int) -> IntArray:
     return places[np.lexsort((places, -row[places]))][:count]
 
 
-def _of_rows(scores: Scores, rows: Sequence[int]) -> Scores:
-    """Return what is said at some of the positions."""
+def _at_last(scores: Scores) -> Scores:
+    """Return what is said at the last of the positions."""
     every = scores.log_probabilities
-    chosen = list(rows)
     return Scores(
-        scores.best[chosen],
-        scores.best_log_probabilities[chosen],
-        None if every is None else every[chosen],
+        scores.best[-1:],
+        scores.best_log_probabilities[-1:],
+        None if every is None else every[-1:],
     )

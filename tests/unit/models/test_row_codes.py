@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from models.row_codes import LEVELS, Bits, FloatArray, encode_rows, widened_columns
+from models.audio.samples import FloatArray
+from models.row_codes import LEVELS, Bits, encode_rows, widened_columns
 
 BITS: tuple[Bits, ...] = (4, 5)
 
