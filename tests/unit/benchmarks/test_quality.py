@@ -223,14 +223,20 @@ def test_the_report_compares_systems_and_policies(
     assert (tmp_path / "quality.png").stat().st_size > 1_000
 
 
+def _kept(monkeypatch: pytest.MonkeyPatch, folder: Path) -> tuple[QualityOptions, dict[str, Any]]:
+    """Return options and report of a run that kept what it heard; later ones hear nothing."""
+    settings = options(folder, keeps=True, policy_limit=0)
+    monkeypatch.setattr(System, "load", lambda _: _Oracle())
+    first = quality.measure(settings, out=folder)
+    monkeypatch.setattr(System, "load", lambda _: _Deaf())
+    return settings, first
+
+
 def test_what_was_heard_is_kept_and_not_decoded_again(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    settings = options(tmp_path, keeps=True, policy_limit=0)
-    monkeypatch.setattr(System, "load", lambda _: _Oracle())
-    first = quality.measure(settings, out=tmp_path)
+    settings, first = _kept(monkeypatch, tmp_path)
 
-    monkeypatch.setattr(System, "load", lambda _: _Deaf())
     again = quality.measure(settings, out=tmp_path)
 
     assert again["error_rates"] == first["error_rates"]
@@ -240,11 +246,8 @@ def test_what_was_heard_is_kept_and_not_decoded_again(
 def test_what_was_heard_with_another_beam_is_not_taken(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    settings = options(tmp_path, keeps=True, policy_limit=0)
-    monkeypatch.setattr(System, "load", lambda _: _Oracle())
-    first = quality.measure(settings, out=tmp_path)
+    settings, first = _kept(monkeypatch, tmp_path)
 
-    monkeypatch.setattr(System, "load", lambda _: _Deaf())
     systems = parse_systems(["bundled=onnx:int8:1"], ())
     greedy = quality.measure(msgspec.structs.replace(settings, systems=systems), out=tmp_path)
 
