@@ -28,7 +28,7 @@ settings.load_profile("repeatable")
 
 
 def pytest_collection_finish() -> None:
-    """Keep what was imported out of collections of garbage, which take a second each with it."""
+    """Keep what was imported out of collections of garbage, which are slow with it."""
     gc.collect()
     gc.freeze()
     atexit.register(gc.unfreeze)

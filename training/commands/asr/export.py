@@ -22,7 +22,7 @@ def export_asr(
         typer.Option(
             min=0,
             help="Keep so many tokens, those that English calls need by the texts under "
-            "DATA/text; 0 keeps the whole vocabulary.",
+            "DATA/text; 0 keeps all that can be written.",
         ),
     ] = 0,
     pad_ms: Annotated[
