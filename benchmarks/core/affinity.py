@@ -5,6 +5,8 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from threadpoolctl import threadpool_limits
+
 CAN_PIN = hasattr(os, "sched_setaffinity")
 _TASKS = "/proc/{pid}/task"
 
@@ -18,16 +20,23 @@ def usable_cores() -> tuple[int, ...]:
 
 @contextmanager
 def pinned_to(cores: Iterable[int]) -> Iterator[None]:
-    """Keep this thread, and those that it starts, on some cores; does nothing where none can."""
-    if not CAN_PIN:
-        yield
-        return
-    before = os.sched_getaffinity(0)
-    os.sched_setaffinity(0, set(cores))
-    try:
-        yield
-    finally:
-        os.sched_setaffinity(0, before)
+    """Keep this thread, those that it starts, and NumPy's products on some cores.
+
+    NumPy's threads are older than the pin and stay where they were: they wait for work by spinning
+    on other cores, which counts as CPU time of this process, as much again as a decode. So there
+    are no more of them than cores. Where no thread can be pinned, that is all it does.
+    """
+    wanted = set(cores)
+    with threadpool_limits(len(wanted), user_api="blas"):
+        if not CAN_PIN:
+            yield
+            return
+        before = os.sched_getaffinity(0)
+        os.sched_setaffinity(0, wanted)
+        try:
+            yield
+        finally:
+            os.sched_setaffinity(0, before)
 
 
 def pin_process(pid: int, cores: Iterable[int]) -> bool:

@@ -10,7 +10,6 @@ from benchmarks.live.run import Observation
 from benchmarks.live.system import BENCHMARK, BROKER
 from models.text.scored_words import scored_words
 from models.text.word_errors import word_errors
-from models.vad.silero import FRAME_MS
 from stream_app.calls.transcribe.transcriber_state import AGENT as TRANSCRIBE
 
 DELAYS = (
@@ -26,15 +25,13 @@ DELAYS = (
 )
 STAGES = ("until_decided", "decided_to_produced", "produced_to_received")
 LATE_MS = 50.0  # chunks produced later than this at p99 make the load generator the bottleneck
-CHANNELS = 2
 
 
-def live_figures(seen: Observation, vad_frame_s: float) -> dict[str, Any]:
+def live_figures(seen: Observation) -> dict[str, Any]:
     """Return everything that is reported of a run.
 
     Args:
         seen: Of the run.
-        vad_frame_s: CPU time of one frame in the VAD, decoded alone.
     """
     lateness = percentiles(seen.lateness_ms)
     return {
@@ -51,7 +48,7 @@ def live_figures(seen: Observation, vad_frame_s: float) -> dict[str, Any]:
             "lateness_ms": lateness,
             "is_late": bool(lateness["p99"] and lateness["p99"] > LATE_MS),
         },
-        **usage_figures(seen, vad_frame_s),
+        **usage_figures(seen),
     }
 
 
@@ -86,7 +83,7 @@ def word_error_rate(meters: Sequence[CallMeter]) -> float | None:
     return round(errors / words, 4) if words else None
 
 
-def usage_figures(seen: Observation, vad_frame_s: float) -> dict[str, Any]:
+def usage_figures(seen: Observation) -> dict[str, Any]:
     """Return what the processes used in the steady state, and what transcribe says of itself."""
     elapsed_s = seen.after.at_s - seen.before.at_s
     changes = {
@@ -102,7 +99,7 @@ def usage_figures(seen: Observation, vad_frame_s: float) -> dict[str, Any]:
     }
     own = changes[TRANSCRIBE]
     inference = own.counters.get("inference_cpu_seconds", 0.0) / elapsed_s
-    vad = vad_frame_s * CHANNELS * len(seen.meters) * 1000 / FRAME_MS
+    vad = own.counters.get("feed_model_cpu_seconds", 0.0) / elapsed_s
     agents = sum(share for name, share in cores.items() if name not in {BENCHMARK, BROKER})
     return {
         "steady_s": round(elapsed_s, 1),

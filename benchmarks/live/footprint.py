@@ -2,8 +2,7 @@
 
 The system runs as in production, on the embedded broker: one process per agent, calls replayed
 at real-time speed. CPU and memory are read from the operating system, from outside; the time in
-the models comes from the agent's own metrics and, for the VAD, whose calls are too short to
-measure one by one, from its cost per frame measured in the same run.
+the models comes from the agent's own metrics.
 """
 
 import asyncio
@@ -14,14 +13,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import psutil
 
 from benchmarks.core.plots import new_figure, save_figure
 from benchmarks.core.report import save_report
 from benchmarks.live.system import AGENTS, free_ports
 from models.console import text_console
-from models.vad.silero import FRAME_MS, NARROWBAND_HZ, load_vad
 from schemas.catalogue import AUDIO
 from stream_app.agents.registry import PORTS_PER_ROUND
 from stream_app.replay.discovery import find_recordings
@@ -37,8 +34,6 @@ from stream_app.worker.supervisor import Supervisor
 
 SAMPLE_EVERY_S = 0.5
 SETTLE_S = 5.0  # after the last chunk, for the last finals
-VAD_FRAMES = 4_800
-VAD_STREAMS, VAD_FRAMES_A_CHUNK = 8, 3
 MB = 1_000_000
 
 
@@ -68,36 +63,13 @@ def measure_footprint(recording: Path, calls: Sequence[int], out: Path) -> dict[
         calls: Numbers of calls at once, one run each.
         out: Folder for ``footprint.json`` and ``footprint.png``.
     """
-    vad_frame_s = measure_vad_frame()
-    runs = [asyncio.run(_run(recording, count, vad_frame_s)) for count in calls]
-    report = save_report("footprint", {"vad_frame_us": vad_frame_s * 1e6, "runs": runs}, out)
+    runs = [asyncio.run(_run(recording, count)) for count in calls]
+    report = save_report("footprint", {"runs": runs}, out)
     plot(runs, out / "footprint.png")
     return report
 
 
-def measure_vad_frame() -> float:
-    """Return the CPU time of one 32 ms frame in the VAD, in seconds.
-
-    Three frames of eight channels together, as the live path scores them when several calls have
-    audio. A channel alone costs more: what this leaves is then counted as outside the models.
-    """
-    vad = load_vad(sample_rate_hz=NARROWBAND_HZ)
-    random = np.random.default_rng(0)
-    shape = (VAD_FRAMES_A_CHUNK, vad.frame_samples)
-    stretches = [
-        (random.normal(0, 0.05, shape).astype(np.float32), vad.initial_state())
-        for _ in range(VAD_STREAMS)
-    ]
-    rounds = VAD_FRAMES // (VAD_STREAMS * VAD_FRAMES_A_CHUNK)
-    for _ in range(rounds // 10):
-        vad.score(stretches)
-    start_s = time.process_time()
-    for _ in range(rounds):
-        vad.score(stretches)
-    return (time.process_time() - start_s) / (rounds * VAD_STREAMS * VAD_FRAMES_A_CHUNK)
-
-
-async def _run(recording: Path, calls: int, vad_frame_s: float) -> dict[str, Any]:
+async def _run(recording: Path, calls: int) -> dict[str, Any]:
     settings = load_settings().replace(metrics={"port": free_ports(PORTS_PER_ROUND)})
     with EmbeddedBroker() as broker:
         settings = broker.settings(settings)
@@ -109,8 +81,8 @@ async def _run(recording: Path, calls: int, vad_frame_s: float) -> dict[str, Any
             audio_s = await _replay(settings, recording, calls)
             await asyncio.sleep(SETTLE_S)
             sampling.cancel()
-            inference_s = _inference_cpu_s(settings)
-    return _figures(calls, audio_s, usage, inference_s, vad_frame_s)
+            models_s = _models_cpu_s(settings)
+    return _figures(calls, audio_s, usage, models_s)
 
 
 async def _sample(supervisor: Supervisor, usage: dict[str, Usage]) -> None:
@@ -137,11 +109,10 @@ async def _replay(settings: Settings, recording: Path, calls: int) -> float:
 
 
 def _figures(
-    calls: int, audio_s: float, usage: dict[str, Usage], inference_s: float, vad_frame_s: float
+    calls: int, audio_s: float, usage: dict[str, Usage], models_s: tuple[float, float]
 ) -> dict[str, Any]:
     total_s = sum(agent.cpu_s for agent in usage.values())
-    channels = 2
-    vad_s = vad_frame_s * channels * audio_s * 1000 / FRAME_MS
+    inference_s, vad_s = models_s
     return {
         "calls": calls,
         "audio_s": round(audio_s, 1),
@@ -156,12 +127,19 @@ def _figures(
     }
 
 
-def _inference_cpu_s(settings: Settings) -> float:
+def _models_cpu_s(settings: Settings) -> tuple[float, float]:
+    """Return the CPU time of the recognizer and of the voice activity detection so far."""
     url = f"http://{settings.metrics.host}:{settings.metrics.port}/metrics"
     with urllib.request.urlopen(url, timeout=10) as answer:
         lines = answer.read().decode().splitlines()
-    name = "callstream_inference_cpu_seconds_total"
-    return sum(float(line.rpartition(" ")[2]) for line in lines if line.startswith(name))
+
+    def total(name: str) -> float:
+        return sum(float(line.rpartition(" ")[2]) for line in lines if line.startswith(name))
+
+    return (
+        total("callstream_inference_cpu_seconds_total"),
+        total("callstream_feed_model_cpu_seconds_total"),
+    )
 
 
 def plot(runs: Sequence[dict[str, Any]], path: Path) -> None:

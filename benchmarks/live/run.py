@@ -27,6 +27,7 @@ from stream_app.settings import KafkaSettings
 from stream_app.transport.clients import create_reader
 from stream_app.transport.stopping import stop_client
 
+GOLDEN_RATIO = (5**0.5 - 1) / 2
 SETTLE_S = 1.5  # after the last call began, before the steady state is measured
 DRAIN_S = 45.0  # longest wait for the last results after the last chunk
 LEAST_STEADY_S = 3.0
@@ -244,7 +245,8 @@ async def _play(
     replay = Replay(replay_options, publisher, clock=SystemClock(), listener=SilentListener())
 
     async def play_one(number: int, call: PlannedCall) -> None:
-        await asyncio.sleep(options.stagger_s * number / len(planned))
+        phase_ms = options.chunk_ms * (number * GOLDEN_RATIO % 1)  # else all chunks may come at once
+        await asyncio.sleep(options.stagger_s * number / len(planned) + phase_ms / 1000)
         (outcome,) = await replay.run([call])
         if outcome.problem:
             raise BrokerError(outcome.problem)

@@ -14,7 +14,6 @@ from rich.progress import Progress, SpinnerColumn, TimeElapsedColumn
 from benchmarks.core.affinity import pinned_to
 from benchmarks.live.call_copies import CallCopy, make_copies
 from benchmarks.live.figures import live_figures
-from benchmarks.live.footprint import measure_vad_frame
 from benchmarks.live.real_call import make_real_call
 from benchmarks.live.run import Observation, RunOptions, play_calls
 from benchmarks.live.system import LiveSystem
@@ -52,13 +51,12 @@ class LiveSession:
 
     system: LiveSystem
     copies: list[CallCopy]
-    vad_frame_s: float
     progress: Progress
     options: LiveOptions
 
     async def run(self, calls: int) -> dict[str, Any]:
         """Return the figures of simultaneous calls; see `observe`."""
-        return live_figures(await self.observe(calls), self.vad_frame_s)
+        return live_figures(await self.observe(calls))
 
     async def observe(self, calls: int) -> Observation:
         """Return what was seen of simultaneous calls; the agents are idle again afterwards."""
@@ -79,7 +77,6 @@ class LiveSession:
             "recording": "real speech" if self.options.data else self.options.recording.name,
             "seconds": self.options.seconds,
             **self.system.setup,
-            "vad_frame_us": round(self.vad_frame_s * 1e6, 1),
         }
 
 
@@ -96,7 +93,6 @@ async def live_session(options: LiveOptions) -> AsyncIterator[LiveSession]:
             recording = make_real_call(options.data, Path(folder, "real"))
         copies = make_copies(recording, options.seconds, Path(folder, "calls"))
         short = make_copies(recording, WARM_UP.seconds, Path(folder, "warm-up"))
-        vad_frame_s = await asyncio.to_thread(measure_vad_frame)
         async with running_system(
             options.model,
             progress,
@@ -106,7 +102,7 @@ async def live_session(options: LiveOptions) -> AsyncIterator[LiveSession]:
             task = progress.add_task("warming up", total=None)
             await play_calls(system, short, WARM_UP)
             progress.remove_task(task)
-            yield LiveSession(system, copies, vad_frame_s, progress, options)
+            yield LiveSession(system, copies, progress, options)
 
 
 def live_progress() -> Progress:

@@ -107,7 +107,8 @@ class AgentDefinition:
         has_model_in_feed: Feeding a machine runs a model (the VAD does), so that it happens on a
             thread of its own.
         prepare: Called with machines, each once, and the message that each is fed next; what it
-            does may change the cost of feeding them but nothing else.
+            does may change the cost of feeding them but nothing else. Returns the CPU time of the
+            model that it ran, in seconds.
         watch: Set where files of the model may change while it runs.
         reread_from: Set where checkpoints do not hold what a call took in: returns from the
             checkpoint of an open call the offset from which its input is fed again after a
@@ -130,7 +131,7 @@ class AgentDefinition:
     pace: PartialPace | None = None
     stalls: StallPolicy | None = None
     has_model_in_feed: bool = False
-    prepare: Callable[[Iterable[tuple[Any, Any]]], None] | None = None
+    prepare: Callable[[Iterable[tuple[Any, Any]]], float] | None = None
     watch: ModelWatch | None = None
     reread_from: Callable[[Checkpoint], int] | None = None
     refuses_late: Callable[[Any], bool] | None = None

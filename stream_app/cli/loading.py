@@ -35,6 +35,7 @@ _EXTRA_OF_MODULE = {
     "transformers": "train",
     "peft": "train",
     "psutil": "bench",
+    "threadpoolctl": "bench",
     "faster_whisper": "peers",
     "whisperlivekit": "peers",
 }

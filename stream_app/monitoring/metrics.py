@@ -63,6 +63,7 @@ class Metrics(Families):
     def _register_model(self) -> None:
         self.inference_seconds = self._histogram(model.INFERENCE_SECONDS)
         self.inference_cpu_s = self._counter(model.INFERENCE_CPU_SECONDS)
+        self.feed_model_cpu_s = self._counter(model.FEED_MODEL_CPU_SECONDS)
         self.pending_audio_s = self._gauge(model.PENDING_AUDIO_SECONDS)
         self.unfinished_requests = self._gauge(model.UNFINISHED_REQUESTS)
         self.partial_interval_s = self._gauge(model.PARTIAL_INTERVAL_SECONDS)

@@ -103,7 +103,8 @@ class Intake:
         """
         feeds = [self._feed_of(session, message) for session, message in kept if session.is_current]
         self._context.metrics.events.inc(len(feeds))
-        await self._context.machines.call(feed_all, feeds, self._definition.prepare)
+        model_s = await self._context.machines.call(feed_all, feeds, self._definition.prepare)
+        self._context.metrics.feed_model_cpu_s.inc(model_s)
         for feed in feeds:
             if feed.reason:
                 self._tell_refusal(feed)

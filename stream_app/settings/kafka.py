@@ -64,8 +64,8 @@ class KafkaSettings(Part):
             their acknowledgements wait for it. Outputs never wait, and their checkpoint follows
             them at once.
         max_poll_interval_s: A worker that takes no event in this time loses its partitions.
-        fetch_max_wait_ms: Longest wait of a fetch for data, and shortest time between two polls:
-            what arrives meanwhile is read at once. Less is faster, more is cheaper.
+        fetch_max_wait_ms: How long a fetch waits: what arrives meanwhile is read together. Less is
+            faster, more is cheaper.
         is_idempotent: Producers ask the brokers to drop what a retry would write twice.
         leaves_group: A worker that stops in order gives its partitions back at once.
         is_static_member: Keep a restarted worker's partitions for it (group instance id).

@@ -27,6 +27,7 @@ from stream_app.transport.rivals import Holder, guard
 POLL_TIMEOUT_S = 1.0
 IDLE_AFTER_S = 1.0
 NS_PER_S = 1_000_000_000
+FETCH_MIN_BYTES = 128 * 1024  # what 150 calls send within the wait of a fetch: it is waited for
 IDLE_FETCH_MAX_WAIT_MS = 200  # every fetch costs half a millisecond, also one that brings nothing
 FAUST_LOGGER = get_logger("faust.callstream")  # Faust names loggers after our modules otherwise
 
@@ -95,17 +96,22 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
     def _create_worker_consumer(self, transport: Any) -> AIOKafkaConsumer:
         bound_batches()
         consumer = super()._create_worker_consumer(transport)
-        consumer._fetch_max_wait_ms = self.fetch_max_wait_ms  # noqa: SLF001 - hard-coded in Faust
+        _set_pace(consumer, self.fetch_max_wait_ms, FETCH_MIN_BYTES)
         return consumer
 
     def note_records(self, has_some: bool) -> None:  # noqa: FBT001
-        """Fetch less often once nothing has come for a while, and as set as soon as it does."""
+        """Fetch less often once nothing has come for a while, and as set as soon as it does.
+
+        A fetch is answered when its wait is over, with all that came meanwhile: that is the pace at
+        which everything goes. After a silence the first that comes is answered at once.
+        """
         now_s = time.monotonic()
         if has_some:
             self._heard_s = now_s
         is_idle = now_s - self._heard_s > IDLE_AFTER_S
         wait_ms = max(self.fetch_max_wait_ms, IDLE_FETCH_MAX_WAIT_MS if is_idle else 0)
-        self._ensure_consumer()._fetcher._fetch_max_wait_ms = wait_ms  # noqa: SLF001
+        fetcher = self._ensure_consumer()._fetcher  # noqa: SLF001
+        _set_pace(fetcher, wait_ms, 1 if is_idle else FETCH_MIN_BYTES)
 
     @property
     def _coordinator(self) -> Any:
@@ -186,6 +192,15 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
         return frozenset(TP(tp.topic, tp.partition) for tp in client.assignment()) - heard
 
 
+def _set_pace(client: Any, wait_ms: int, min_bytes: int) -> None:
+    """Set how long fetches wait, and for how much; the driver of Faust has its own, fixed.
+
+    Args:
+        client: aiokafka's consumer before it starts, or its fetcher, which name both alike.
+    """
+    vars(client).update(_fetch_max_wait_ms=wait_ms, _fetch_min_bytes=min_bytes)
+
+
 class Consumer(driver.Consumer):
     """Faust's consumer with an acknowledgement tracker of our own for each partition."""
 
@@ -199,7 +214,6 @@ class Consumer(driver.Consumer):
         self._positions: dict[TP, int] = {}
         self._generation = 0
         self._denial: BaseException | None = None
-        self._poll_interval_s = transport.fetch_max_wait_ms / 1000
         self.on_flow_resumed: Callable[[], None] = lambda: None
         self.on_rival: Callable[[Holder], None] = lambda _: None
         self.on_expired: Callable[[TP, int, int], None] = lambda *_: None
@@ -273,13 +287,11 @@ class Consumer(driver.Consumer):
         """Pass on what comes, one poll at a time, until the fetcher stops."""
         try:
             while not (self.should_stop or fetcher.should_stop):
-                began_s = time.monotonic()
                 poll = await self._next_poll()
                 if poll is None:
                     await asyncio.sleep(0)
                     continue
                 await self.wait_first(self.callback(poll), self.suspend_flow.wait())
-                await asyncio.sleep(began_s + self._poll_interval_s - time.monotonic())
                 await self._until_taken(poll)
         except asyncio.CancelledError:
             if not self.app.should_stop:

@@ -17,6 +17,11 @@ INFERENCE_SECONDS = Metric(
 INFERENCE_CPU_SECONDS = Metric(
     "inference_cpu_seconds", "counter", "CPU time of the inference thread in the model."
 )
+FEED_MODEL_CPU_SECONDS = Metric(
+    "feed_model_cpu_seconds",
+    "counter",
+    "CPU time of the model that hears audio as it comes: the voice activity detection.",
+)
 SHED_REQUESTS = Metric(
     "shed_requests",
     "counter",

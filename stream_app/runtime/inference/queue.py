@@ -96,9 +96,8 @@ class RequestQueue:
     early ones, as few at a time as urgent ones. These and the others go by turns of their calls:
     one that was served waits behind all that were not served since. Calls whose turn is the same go
     as their input came: the interval is the same for all, so that is the order of their deadlines.
-    Under overload they wait until the stretched interval has passed; the first one after an urgent
-    one does not, since it shows that a party speaks. First ones go by their turns with the others
-    then.
+    Under overload they wait until the stretched interval has passed; first ones do not, nor does
+    the first one after an urgent one, since it shows that a party speaks.
 
     A request that failed comes back when it is due again; until then only kept requests of its own
     slot wait behind it, since their results are wanted in order.
@@ -245,7 +244,7 @@ class RequestQueue:
         return any(job.session.is_current for job in jobs)
 
     def _is_due(self, key: tuple[Any, ...], job: Job) -> bool:
-        if job.is_kept or self.pace is None or not self.pace.is_stretched:
+        if job.is_kept or job.is_first or self.pace is None or not self.pace.is_stretched:
             return True
         served_ns = self._served.get(key)
         passed_ns = job.arrived_ns - (served_ns or 0)
@@ -255,7 +254,7 @@ class RequestQueue:
         self._forget_dropped()
         due = self._due()
         first = [key for key in due if self._slots[key].jobs[0].is_first]
-        if first and not self._is_stretched:
+        if first:
             return self._take(first, self.max_batch)
         early = [key for key in due if self._slots[key].jobs[0].is_early]
         return self._take(early, self.max_urgent) if early else self._take(due, self.max_batch)

@@ -9,7 +9,7 @@ from stream_app.calls.effects import Commit, Effect, Refuse
 from stream_app.dead_letters.letter import NOWHERE
 from stream_app.runtime.memory.sessions import Machine, PartitionSession
 
-Prepare = Callable[[Iterable[tuple[Any, Any]]], None]
+Prepare = Callable[[Iterable[tuple[Any, Any]]], float]
 
 
 @dataclass(slots=True)
@@ -82,18 +82,23 @@ def resolve_all(resolutions: Sequence[Resolution]) -> None:
         resolution.effects = resolution.machine.resolve(resolution.result)
 
 
-def feed_all(feeds: Sequence[Feed], prepare: Prepare | None) -> None:
+def feed_all(feeds: Sequence[Feed], prepare: Prepare | None) -> float:
     """Run feeds in their order; ``prepare`` sees each machine before it is fed.
 
     Args:
         feeds: Of any calls, several of one call among them.
         prepare: See `AgentDefinition.prepare`.
+
+    Returns:
+        CPU time of the model that ``prepare`` ran, in seconds.
     """
+    cpu_s = 0.0
     for wave in _waves(feeds):
         if prepare is not None:
-            prepare((feed.machine, feed.message) for feed in wave if feed.machine is not None)
+            cpu_s += prepare((feed.machine, feed.message) for feed in wave if feed.machine is not None)
         for feed in wave:
             feed.run()
+    return cpu_s
 
 
 def _waves(feeds: Iterable[Feed]) -> Iterator[list[Feed]]:

@@ -10,7 +10,12 @@ from aiokafka import TopicPartition
 from faust.types import TP, Message
 
 from stream_app.transport.acknowledgements import AckTracker
-from stream_app.transport.consumer import IDLE_FETCH_MAX_WAIT_MS, Consumer, ConsumerThread
+from stream_app.transport.consumer import (
+    FETCH_MIN_BYTES,
+    IDLE_FETCH_MAX_WAIT_MS,
+    Consumer,
+    ConsumerThread,
+)
 from stream_app.transport.polls import Poll
 from tests.support.waiting import loop_turns
 
@@ -23,6 +28,7 @@ class FakeFetcher:
 
     def __init__(self) -> None:
         self._fetch_max_wait_ms = 0
+        self._fetch_min_bytes = 0
 
 
 class FakeSubscription:
@@ -149,12 +155,14 @@ async def test_fetches_come_less_often_while_nothing_comes(monkeypatch: pytest.M
         now_s = 100.0 + after_s
         consumer.records = records
         await consumer._next_poll()
-        waits.append(consumer.thread.fetcher._fetch_max_wait_ms)
+        fetcher = consumer.thread.fetcher
+        waits.append((fetcher._fetch_max_wait_ms, fetcher._fetch_min_bytes))
     consumer.records = {ONE: [message(ONE, 6)]}
     await consumer._next_poll()
 
-    assert waits == [40, 40, IDLE_FETCH_MAX_WAIT_MS]
-    assert consumer.thread.fetcher._fetch_max_wait_ms == 40
+    assert waits == [(40, FETCH_MIN_BYTES), (40, FETCH_MIN_BYTES), (IDLE_FETCH_MAX_WAIT_MS, 1)]
+    assert fetcher._fetch_max_wait_ms == 40
+    assert fetcher._fetch_min_bytes == FETCH_MIN_BYTES
 
 
 async def test_a_poll_is_never_acknowledged_itself() -> None:

@@ -7,7 +7,9 @@ from models.asr.partials.agreement import PartialHypothesis
 from models.asr.partials.policies import PartialPolicy, make_policy
 from stream_app.calls.transcribe.recognition.requests import RecognitionResult
 
-FIRST_WORDS_MS = 150  # new audio between two partials while none of the segment had words
+# Chunks of 100 ms bring three frames of 32 ms, or four
+FIRST_PARTIAL_MS = 4 * 96  # audio of a segment, with its pre-roll, that its first partial waits for
+FIRST_WORDS_MS = 96  # new audio between two partials while none of the segment had words
 FIRST_WORDS_WITHIN_MS = 2_000  # of a segment; one that is noise has no words at all
 
 
@@ -38,8 +40,8 @@ class ChannelPartials:
 
     Args:
         policy: When their words are committed.
-        interval_ms: New audio between two partials of a segment; after one without words less is
-            waited for, at the beginning of the segment.
+        interval_ms: New audio between two partials of a segment; before the first one, and after
+            one without words at the beginning of the segment, less is waited for.
         is_deterministic: Every partial counts, also those of a segment that has ended since, and
             none starts from a draft; else a result that comes too late is dropped.
     """
@@ -135,9 +137,11 @@ class ChannelPartials:
     def _wait_ms(self, segment: _OpenSegment, heard_ms: int) -> int:
         """Return the new audio that the next partial of a segment waits for.
 
-        The first half second of a segment often has no word yet, and whoever looks at a screen
-        waits for the first one.
+        The beginning of a segment often has no word yet, and whoever looks at a screen waits for
+        the first one: so it is looked for with every chunk.
         """
+        if segment.asked_ms == segment.start_ms:
+            return min(FIRST_PARTIAL_MS, self._interval_ms)
         if segment.has_words is False and _is_beginning(segment, heard_ms):
             return min(FIRST_WORDS_MS, self._interval_ms)
         return self._interval_ms

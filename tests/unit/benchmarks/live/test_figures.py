@@ -89,7 +89,7 @@ def test_only_sounds_of_the_steady_state_count() -> None:
 
 
 def test_the_load_generator_is_no_part_of_what_is_measured() -> None:
-    found = usage_figures(observation(), vad_frame_s=0.0)
+    found = usage_figures(observation())
 
     assert found["cores"] == {"transcribe": 0.5, "detect_turns": 0.1, "benchmark": 0.3}
     assert found["share_outside_models"]["transcribe"] == pytest.approx(1 - 0.45 / 0.5)
@@ -99,7 +99,7 @@ def test_the_load_generator_is_no_part_of_what_is_measured() -> None:
 
 
 def test_a_restart_and_an_unfinished_call_are_said() -> None:
-    found = live_figures(observation(restarted=True), vad_frame_s=0.0)
+    found = live_figures(observation(restarted=True))
 
     assert found["completeness"]["restarted_agents"]
     assert found["completeness"]["complete_calls"] == 0
@@ -108,7 +108,7 @@ def test_a_restart_and_an_unfinished_call_are_said() -> None:
 
 
 def test_the_table_of_delays_says_what_transcribe_spends_outside_the_models() -> None:
-    run = live_figures(observation(), vad_frame_s=0.0)
+    run = live_figures(observation())
 
     found = latency_table({"runs": [run]})
 

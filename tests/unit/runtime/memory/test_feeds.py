@@ -60,11 +60,14 @@ def test_prepare_sees_each_machine_before_it_is_fed_and_once_at_a_time() -> None
     one, other = Recorder(), Recorder()
     seen: list[list[tuple[int, int]]] = []
 
-    def prepare(pairs: Iterable[tuple[Any, Any]]) -> None:
+    def prepare(pairs: Iterable[tuple[Any, Any]]) -> float:
         seen.append([(len(machine.fed), message) for machine, message in pairs])
+        return 0.25
 
-    feed_all(feeds_of((one, 1), (other, 10), (one, 2), (other, 11), (other, 12)), prepare)
+    feeds = feeds_of((one, 1), (other, 10), (one, 2), (other, 11), (other, 12))
+    cpu_s = feed_all(feeds, prepare)
 
+    assert cpu_s == 0.75
     assert seen == [[(0, 1), (0, 10)], [(1, 2), (1, 11)], [(2, 12)]]
 
 
@@ -83,7 +86,7 @@ def test_what_is_no_message_is_refused_in_its_place() -> None:
     machine = Recorder()
     poison = Feed.refused(session(), "c", 1, "no message")
 
-    feed_all([*feeds_of((machine, 1)), poison], lambda pairs: list(pairs).clear())
+    feed_all([*feeds_of((machine, 1)), poison], lambda pairs: len(list(pairs)))
 
     assert machine.fed == [1]
     assert poison.effects == (Refuse(1, "no message"), Commit((1,)))

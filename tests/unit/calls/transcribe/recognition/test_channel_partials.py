@@ -33,18 +33,24 @@ def due_ms(partials: ChannelPartials, start_ms: int, end_ms: int) -> list[int]:
     return [at_ms for at_ms in range(start_ms, end_ms, 50) if partials.ask(start_ms, at_ms)]
 
 
-def test_a_partial_is_due_after_each_interval() -> None:
+def test_the_first_partial_is_due_soon_and_others_after_each_interval() -> None:
     partials = ChannelPartials(DEFAULT_POLICY, 500)
 
-    assert due_ms(partials, START_MS, 2_800) == [1_500, 2_000, 2_500]
+    assert due_ms(partials, START_MS, 2_800) == [1_400, 1_900, 2_400]
+
+
+def test_no_partial_is_due_sooner_than_the_interval() -> None:
+    partials = ChannelPartials(DEFAULT_POLICY, 300)
+
+    assert due_ms(partials, START_MS, 2_000) == [1_300, 1_600, 1_900]
 
 
 def test_the_interval_begins_anew_with_each_segment() -> None:
     """Also right after a cut at the limit, behind which audio was asked for before."""
     partials = ChannelPartials(DEFAULT_POLICY, 500)
 
-    assert due_ms(partials, START_MS, 3_100)[-1] == 3_000
-    assert due_ms(partials, 2_800, 4_000) == [3_300, 3_800]
+    assert due_ms(partials, START_MS, 3_000)[-1] == 2_900
+    assert due_ms(partials, 2_800, 4_000) == [3_200, 3_700]
 
 
 def test_after_a_partial_without_words_the_next_is_due_sooner() -> None:
@@ -56,19 +62,32 @@ def test_after_a_partial_without_words_the_next_is_due_sooner() -> None:
             due.append(at_ms)
             partials.update(result(START_MS, ""), START_MS)
 
-    assert due == [*range(1_500, 3_001, 150), 3_500, 4_000, 4_500]
+    assert due == [*range(1_400, 3_001, 100), 3_500, 4_000, 4_500]
+
+
+def test_each_chunk_may_bring_the_first_words() -> None:
+    """A chunk of 100 ms is three frames of 32 ms, or four."""
+    partials = ChannelPartials(DEFAULT_POLICY, 500)
+    due = []
+    for chunk in range(1, 9):
+        at_ms = START_MS + chunk * 100 // 32 * 32
+        if partials.ask(START_MS, at_ms):
+            due.append(chunk)
+            partials.update(result(START_MS, ""), START_MS)
+
+    assert due == [4, 5, 6, 7, 8]
 
 
 def test_after_the_first_words_the_interval_holds() -> None:
     partials = ChannelPartials(DEFAULT_POLICY, 500)
-    texts = iter(("", "", "yes", "yes", "yes"))
+    texts = iter(("", "", "yes", "yes", "yes", "yes"))
     due = []
     for at_ms in range(START_MS, 3_200, 50):
         if partials.ask(START_MS, at_ms):
             due.append(at_ms)
             partials.update(result(START_MS, next(texts)), START_MS)
 
-    assert due == [1_500, 1_650, 1_800, 2_300, 2_800]
+    assert due == [1_400, 1_500, 1_600, 2_100, 2_600, 3_100]
 
 
 def test_deterministic_partials_keep_the_interval_whatever_they_say() -> None:
@@ -80,7 +99,7 @@ def test_deterministic_partials_keep_the_interval_whatever_they_say() -> None:
             due.append(at_ms)
             partials.update(result(START_MS, ""), START_MS)
 
-    assert due == [1_500, 2_000, 2_500, 3_000]
+    assert due == [1_400, 1_900, 2_400, 2_900]
 
 
 def test_the_policy_that_says_nothing_before_the_final_asks_for_nothing() -> None:
