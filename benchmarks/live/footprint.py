@@ -6,13 +6,13 @@ the models comes from the agent's own metrics.
 """
 
 import asyncio
-import time
 import urllib.request
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import psutil
 
 from benchmarks.core.plots import new_figure, save_figure

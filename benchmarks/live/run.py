@@ -245,7 +245,7 @@ async def _play(
     replay = Replay(replay_options, publisher, clock=SystemClock(), listener=SilentListener())
 
     async def play_one(number: int, call: PlannedCall) -> None:
-        phase_ms = options.chunk_ms * (number * GOLDEN_RATIO % 1)  # else all chunks may come at once
+        phase_ms = options.chunk_ms * (number * GOLDEN_RATIO % 1)  # or all chunks may come at once
         await asyncio.sleep(options.stagger_s * number / len(planned) + phase_ms / 1000)
         (outcome,) = await replay.run([call])
         if outcome.problem:

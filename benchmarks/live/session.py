@@ -1,6 +1,5 @@
 """Set up what every benchmark of live calls needs, and tear it down whatever happens."""
 
-import asyncio
 import tempfile
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager

@@ -1,11 +1,14 @@
 """Loops that Whisper writes: words in a row, rounds at the end of a transcript, inside words.
 
 A transcript that a loop took ends when its budget of tokens is used up, or has more words than
-anybody says in its time. There the last loop is cut to one round, however few rounds it has;
-elsewhere a loop needs more rounds than people say.
+anybody says in its time. There the last loop is cut to one round, however few rounds it has,
+in a hurry also if its last round differs by a word; elsewhere a loop needs more rounds than people
+say.
 """
 
 import re
+from collections.abc import Sequence
+from itertools import takewhile
 
 import msgspec
 
@@ -15,6 +18,7 @@ from models.asr.core.spoken import is_letter, is_spoken, word_count
 MAX_NGRAM = 6
 MAX_HURRIED_NGRAM = 24
 HURRIED_WORDS_PER_SECOND = 6.5  # repeated words are said more slowly
+MIN_VARIANT_WORDS = 4
 MIN_SAME_WORDS = 2  # after the first one: "bye bye" at the end of a hurried transcript stays
 MAX_JOINED_REPEATS = 4  # "no-no-no-no"
 
@@ -37,8 +41,11 @@ def cut_loops(hypothesis: Hypothesis, max_repeats: int) -> Hypothesis:
         for word in hypothesis.words
         if is_spoken(word.text) and not is_joined_loop(word.text)
     )
-    if hypothesis.is_cut_short or _is_hurried(words, hypothesis):
+    is_hurried = _is_hurried(words, hypothesis)
+    if hypothesis.is_cut_short or is_hurried:
         words = without_last_loop(words)
+    if is_hurried:
+        words = without_last_variant(words)
     words = without_loops(words, max_repeats)
     if words == hypothesis.words:
         return hypothesis
@@ -80,6 +87,21 @@ def without_last_loop(words: tuple[Word, ...]) -> tuple[Word, ...]:
         repeated = _repeated_at_end(spelled, size)
         if repeated >= max(size, MIN_SAME_WORDS):
             return words[: len(words) - repeated]
+    return words
+
+
+def without_last_variant(words: tuple[Word, ...]) -> tuple[Word, ...]:
+    """Return the words without a last round that differs from the one before by one word.
+
+    "It's not a good idea. It's a good idea." People dictate numbers like that, so that this is for
+    what nobody says so fast.
+    """
+    spelled = [bare_text(word) for word in words]
+    for size in range(MIN_VARIANT_WORDS, min(MAX_HURRIED_NGRAM, len(words) // 2 + 1) + 1):
+        end = len(words) - size
+        befores = (spelled[end - before : end] for before in (size - 1, size, size + 1))
+        if any(_differ_by_one(before, spelled[end:]) for before in befores):
+            return words[:end]
     return words
 
 
@@ -125,6 +147,14 @@ def _repeated_at_end(spelled: list[str], size: int) -> int:
             break
         count += 1
     return count
+
+
+def _differ_by_one(one: Sequence[str], other: Sequence[str]) -> bool:
+    """Return whether one word is another, is missing, or is there besides; also for equal ones."""
+    pairs = zip(one, other, strict=False)
+    same = sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], pairs))
+    rest, other_rest = one[same:], other[same:]
+    return rest[1:] == other_rest[1:] or rest == other_rest[1:] or rest[1:] == other_rest
 
 
 def _rounds(spelled: list[str], start: int, size: int) -> int:

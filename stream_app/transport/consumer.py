@@ -197,6 +197,8 @@ def _set_pace(client: Any, wait_ms: int, min_bytes: int) -> None:
 
     Args:
         client: aiokafka's consumer before it starts, or its fetcher, which name both alike.
+        wait_ms: Longest wait.
+        min_bytes: That end it sooner.
     """
     vars(client).update(_fetch_max_wait_ms=wait_ms, _fetch_min_bytes=min_bytes)
 

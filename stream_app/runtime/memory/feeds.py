@@ -95,7 +95,8 @@ def feed_all(feeds: Sequence[Feed], prepare: Prepare | None) -> float:
     cpu_s = 0.0
     for wave in _waves(feeds):
         if prepare is not None:
-            cpu_s += prepare((feed.machine, feed.message) for feed in wave if feed.machine is not None)
+            machines = (feed for feed in wave if feed.machine is not None)
+            cpu_s += prepare((feed.machine, feed.message) for feed in machines)
         for feed in wave:
             feed.run()
     return cpu_s

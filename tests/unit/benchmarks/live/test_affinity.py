@@ -5,6 +5,7 @@ import subprocess
 import sys
 
 import pytest
+
 from benchmarks.core.affinity import pinned_to, usable_cores
 
 THREADS = """

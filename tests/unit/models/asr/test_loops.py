@@ -87,6 +87,29 @@ def test_repeated_words_that_nobody_says_so_fast_are_a_loop() -> None:
     assert cut_loops(heard(text, duration_ms=2_000), 8).text == text
 
 
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("It's not a good idea. It's a good idea.", "It's not a good idea."),
+        ("It's a good idea. It's not a good idea.", "It's a good idea."),
+        ("So it's a good idea. It's a bad idea.", "So it's a good idea."),
+        ("It's a good idea, so was a good idea.", "It's a good idea, so was a good idea."),
+        ("Say it now. Said it now.", "Say it now. Said it now."),
+    ],
+)
+def test_fast_words_that_come_again_but_for_one_are_a_loop(text: str, expected: str) -> None:
+    """Rounds of four words and more: nobody says the like of it so fast."""
+    assert cut_loops(heard(text, duration_ms=900), 8).text == expected
+    assert cut_loops(heard(text, duration_ms=4_000), 8).text == text
+
+
+def test_numbers_that_differ_by_a_digit_are_kept() -> None:
+    text = "five five one two five five one three"
+
+    assert cut_loops(heard(text, duration_ms=2_000), 8).text == text
+    assert cut_loops(heard(text, is_cut_short=True), 8).text == text
+
+
 def test_fast_words_that_do_not_repeat_are_no_loop() -> None:
     hypothesis = heard("I would like to pay a bill.", duration_ms=780)
 
