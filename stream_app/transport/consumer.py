@@ -21,14 +21,12 @@ from stream_app.transport.acknowledgements import AckTracker
 from stream_app.transport.batches import bound_batches
 from stream_app.transport.log_clock import LogClock, ReadingState, reading_states
 from stream_app.transport.log_reader import beginnings_if_known, beginnings_of
-from stream_app.transport.polls import Poll
+from stream_app.transport.polls import Poll, set_fetch_pace
 from stream_app.transport.rivals import Holder, guard
 
 POLL_TIMEOUT_S = 1.0
 IDLE_AFTER_S = 1.0
 NS_PER_S = 1_000_000_000
-FETCH_MIN_BYTES = 128 * 1024  # what 150 calls send within the wait of a fetch: it is waited for
-IDLE_FETCH_MAX_WAIT_MS = 200  # every fetch costs half a millisecond, also one that brings nothing
 FAUST_LOGGER = get_logger("faust.callstream")  # Faust names loggers after our modules otherwise
 
 
@@ -96,22 +94,17 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
     def _create_worker_consumer(self, transport: Any) -> AIOKafkaConsumer:
         bound_batches()
         consumer = super()._create_worker_consumer(transport)
-        _set_pace(consumer, self.fetch_max_wait_ms, FETCH_MIN_BYTES)
+        set_fetch_pace(consumer, self.fetch_max_wait_ms)
         return consumer
 
     def note_records(self, has_some: bool) -> None:  # noqa: FBT001
-        """Fetch less often once nothing has come for a while, and as set as soon as it does.
-
-        A fetch is answered when its wait is over, with all that came meanwhile: that is the pace at
-        which everything goes. After a silence the first that comes is answered at once.
-        """
+        """Fetch less often once nothing has come for a while, and as set as soon as it does."""
         now_s = time.monotonic()
         if has_some:
             self._heard_s = now_s
-        is_idle = now_s - self._heard_s > IDLE_AFTER_S
-        wait_ms = max(self.fetch_max_wait_ms, IDLE_FETCH_MAX_WAIT_MS if is_idle else 0)
         fetcher = self._ensure_consumer()._fetcher  # noqa: SLF001
-        _set_pace(fetcher, wait_ms, 1 if is_idle else FETCH_MIN_BYTES)
+        is_idle = now_s - self._heard_s > IDLE_AFTER_S
+        set_fetch_pace(fetcher, self.fetch_max_wait_ms, is_idle=is_idle)
 
     @property
     def _coordinator(self) -> Any:
@@ -190,17 +183,6 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
         since_ns = time.monotonic_ns() - int(max_silence_s * NS_PER_S)
         heard = {tp for tp, state in self.reading_states().items() if state.seen_ns >= since_ns}
         return frozenset(TP(tp.topic, tp.partition) for tp in client.assignment()) - heard
-
-
-def _set_pace(client: Any, wait_ms: int, min_bytes: int) -> None:
-    """Set how long fetches wait, and for how much; the driver of Faust has its own, fixed.
-
-    Args:
-        client: aiokafka's consumer before it starts, or its fetcher, which name both alike.
-        wait_ms: Longest wait.
-        min_bytes: That end it sooner.
-    """
-    vars(client).update(_fetch_max_wait_ms=wait_ms, _fetch_min_bytes=min_bytes)
 
 
 class Consumer(driver.Consumer):

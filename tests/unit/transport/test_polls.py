@@ -10,13 +10,8 @@ from aiokafka import TopicPartition
 from faust.types import TP, Message
 
 from stream_app.transport.acknowledgements import AckTracker
-from stream_app.transport.consumer import (
-    FETCH_MIN_BYTES,
-    IDLE_FETCH_MAX_WAIT_MS,
-    Consumer,
-    ConsumerThread,
-)
-from stream_app.transport.polls import Poll
+from stream_app.transport.consumer import Consumer, ConsumerThread
+from stream_app.transport.polls import FETCH_MIN_BYTES, IDLE_FETCH_MAX_WAIT_MS, Poll
 from tests.support.waiting import loop_turns
 
 ONE, OTHER = TP("topic", 0), TP("topic", 1)
