@@ -3,7 +3,8 @@
 Source: openai-whisper ``decoding.py``, ``BeamSearchDecoder``: a search ends with as many ended
 hypotheses as it keeps, and the one with the highest mean log-probability is taken. One that ends
 where the end is unlikely would often win against longer ones, and a sentence would be lost: such an
-end does not count. Source: Hannun et al. 2019, arXiv:1904.02619, section 2.4, of whose kind it is.
+end does not count, but in audio that holds a word or two. Source: Hannun et al. 2019,
+arXiv:1904.02619, section 2.4, of whose kind it is.
 """
 
 from __future__ import annotations
@@ -170,8 +171,9 @@ class BeamDecoder:
             log_probability = float(found.log_probabilities[row, column])
             longer = self._longer(beam.going[row], token, log_probability, task)
             if token == self._table.end_of_text:
-                is_likely = log_probability >= found.log_probabilities[row].max() - UNLIKELY_END
-                if is_likely and len(beam.ended) < beam_size:
+                likeliest = found.log_probabilities[row].max()
+                counts = task.is_short or log_probability >= likeliest - UNLIKELY_END
+                if counts and len(beam.ended) < beam_size:
                     beam.ended.append(longer)
                 continue
             going.append(longer)

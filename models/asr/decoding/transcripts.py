@@ -25,6 +25,7 @@ class DecodeTask:
         draft: Tokens that it may well begin with.
         bias: Phrases to favour; None for none.
         is_forced: Write ``max_tokens`` tokens, no fewer.
+        is_short: The audio holds a word or two.
         wants_attention: Keep the cross-attention, for alignment.
         between_steps: Called before each step but the first.
     """
@@ -35,6 +36,7 @@ class DecodeTask:
     draft: tuple[int, ...] = ()
     bias: HotWordBias | None = None
     is_forced: bool = False
+    is_short: bool = False
     wants_attention: bool = True
     between_steps: Callable[[], None] = go_on
 

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 MAX_TOKENS_PER_SECOND = 9  # English: 560 pieces of real speech had at most 6 a second and 4 more
 MAX_FOREIGN_TOKENS_PER_SECOND = 40  # the vocabulary spells other scripts by bytes: Burmese has 37
 SPARE_TOKENS = 6
+SHORT_MS = 1_000  # audio of a word or two: "yes", a digit
 ENGLISH = "en"
 HOT_WORD_BONUS = 2.0  # nats, for a token that goes on with a hot-word
 BIASES = 256  # sets of hot-words kept ready
@@ -219,6 +220,7 @@ class WhisperEngine:
             draft=request.draft,
             bias=bias,
             is_forced=bool(options.forced_tokens),
+            is_short=len(request.samples) * 1000 < SHORT_MS * SAMPLE_RATE_HZ,
             wants_attention=options.word_times,
             between_steps=request.between_steps,
         )

@@ -19,6 +19,8 @@ from whisper.tokenizer import Tokenizer, get_tokenizer
 from models.asr.core.hypothesis import Hypothesis
 from models.asr.core.requests import BEAM_SIZE, GREEDY, DecodeOptions, SpeechRequest
 from models.asr.decoding import whisper_engine
+from models.asr.decoding.beam import BeamDecoder
+from models.asr.decoding.transcripts import DecodeTask, Transcript
 from models.asr.decoding.whisper_engine import (
     MAX_TOKENS_PER_SECOND,
     SPARE_TOKENS,
@@ -235,6 +237,22 @@ def test_exact_requests_repeat_bit_for_bit_beside_any_others(cut_engine: Whisper
     results = [cut_engine.transcribe_batch([*others[:n], exact, *others[n:]])[n] for n in (0, 2, 5)]
 
     assert results == [cut_engine.transcribe(UTTERANCES[0])] * 3
+
+
+def test_audio_under_a_second_holds_a_word_or_two(
+    cut_engine: WhisperEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tasks: list[DecodeTask] = []
+
+    def decode(_: BeamDecoder, __: object, task: DecodeTask, ___: int) -> Transcript:
+        tasks.append(task)
+        return Transcript()
+
+    monkeypatch.setattr(BeamDecoder, "decode", decode)
+    for samples in (15_999, 16_000):
+        cut_engine.transcribe(np.zeros(samples, np.float32))
+
+    assert [task.is_short for task in tasks] == [True, False]
 
 
 def test_forced_tokens_are_written_to_the_last(cut_engine: WhisperEngine) -> None:

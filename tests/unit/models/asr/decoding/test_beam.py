@@ -125,17 +125,30 @@ def test_what_begins_less_probably_may_end_as_the_best() -> None:
     assert search(found, 2, max_tokens=2).tokens == [B, C]
 
 
-@pytest.mark.parametrize(("end", "text"), [(0.01, [A, B, C]), (0.2, [A])])
+@pytest.mark.parametrize(("end", "text"), [(0.05, [A, B, C]), (0.2, [A])])
 def test_an_unlikely_end_does_not_cut_a_text(end: float, text: list[int]) -> None:
     """Its mean would be the highest, since the words after it are less sure."""
     found = table(
         start={A: 1.0},
-        a={END: end, B: 0.98 - end, C: 0.02},
-        b={C: 0.01, A: 0.005, END: 0.004},
-        c={END: 0.9, A: 0.1},
+        a={END: end, B: 1.0 - end},
+        b={C: 1e-4, A: 5e-5, END: 4e-5},
+        c={END: 0.999, A: 0.001},
     )
 
     assert search(found, 3, max_tokens=5).tokens == text
+
+
+def test_a_word_may_end_wherever_it_does() -> None:
+    """A caller's "Nine." needs no second one because its end was doubted."""
+    found = table(
+        start={A: 1.0},
+        a={END: 0.05, B: 0.95},
+        b={C: 1e-4, A: 5e-5, END: 4e-5},
+        c={END: 0.999, A: 0.001},
+    )
+
+    assert search(found, 3, max_tokens=5).tokens == [A, B, C]
+    assert search(found, 3, max_tokens=5, is_short=True).tokens == [A]
 
 
 def test_a_text_of_a_given_length_never_ends_before() -> None:
