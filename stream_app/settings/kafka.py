@@ -99,7 +99,7 @@ class KafkaSettings(Part):
     checkpoint_interval_s: float = Field(default=1.0, ge=0, le=10)
     max_poll_interval_s: float = Field(default=300.0, gt=0)
     max_poll_records: int = Field(default=500, ge=1)
-    fetch_max_wait_ms: int = Field(default=40, ge=1)
+    fetch_max_wait_ms: int = Field(default=50, ge=1)
     request_timeout_s: float = Field(default=40.0, gt=0)
     is_idempotent: bool = True
     leaves_group: bool = True
