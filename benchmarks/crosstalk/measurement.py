@@ -14,6 +14,7 @@ from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
 
+from benchmarks.core.affinity import pinned_to, usable_cores
 from benchmarks.core.error_rates import errors_of
 from benchmarks.core.report import base_name, prepare_folder, save_report
 from benchmarks.crosstalk.calls import (
@@ -199,7 +200,10 @@ def _costs(call: FloatArray, line: EchoLine) -> dict[str, float]:
         "call with echoes": with_echo(call, line),
         "same mix": same_mix(call),
     }
-    return {name: round(min(_cost(audio) for _ in range(3)), 3) for name, audio in calls.items()}
+    with pinned_to(usable_cores()[:1]):
+        return {
+            name: round(min(_cost(audio) for _ in range(3)), 3) for name, audio in calls.items()
+        }
 
 
 def _cost(call: FloatArray) -> float:

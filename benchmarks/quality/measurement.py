@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 from rich.progress import Progress
 
+from benchmarks.core.affinity import pinned_to, usable_cores
 from benchmarks.core.error_rates import MeanRatio, mean_ratio
 from benchmarks.core.held_out_sets import HeldOut, load_sets, timed_only
 from benchmarks.core.real_sets import CALLS, CLEAN, REAL_SETS, TELEPHONE, Line, load_real_sets
@@ -86,7 +87,7 @@ def measure(options: QualityOptions, *, out: Path) -> dict[str, Any]:
     if options.limit < 1:
         raise ConfigurationError("measure at least one recording of each set")
     prepare_folder(out)
-    with WorkProgress() as progress:
+    with pinned_to(usable_cores()[:1]), WorkProgress() as progress:
         found = _Measurement(options, out / "heard", progress).run()
     report = save_report("quality", {"options": _options(options), **found}, out)
     plot(report, out / "quality.png")
