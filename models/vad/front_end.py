@@ -1,8 +1,7 @@
 """Source samples in, 32 ms frames with speech probability out, per channel."""
 
 import math
-import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import cache
 
@@ -188,30 +187,34 @@ class Detectors:
         return ChannelFrontEnd(source_rate_hz, vad)
 
 
-def score_ahead(announced: Iterable[tuple[ChannelFrontEnd, FloatArray]]) -> float:
+def score_ahead(
+    announced: Iterable[tuple[ChannelFrontEnd, FloatArray]],
+    clock_s: Callable[[], float] = lambda: 0.0,
+) -> float:
     """Score together what is about to be inserted into several front ends.
 
     Nothing but the cost of inserting it changes.
 
-    Returns:
-        CPU time that the network took, in seconds.
-
     Args:
         announced: Front ends, each once, and the source samples that each gets next.
+        clock_s: Of this thread, in seconds.
+
+    Returns:
+        What the network took by that clock, in seconds.
     """
     waiting: dict[SileroVad, list[tuple[ChannelFrontEnd, Stretch]]] = {}
     for front_end, samples in announced:
         stretch = front_end.next_stretch(samples)
         if stretch is not None and isinstance(front_end.vad, SileroVad):
             waiting.setdefault(front_end.vad, []).append((front_end, stretch))
-    cpu_s = 0.0
+    took_s = 0.0
     for vad, entries in waiting.items():
-        began_s = time.thread_time()
+        began_s = clock_s()
         scores = vad.score([stretch for _, stretch in entries])
-        cpu_s += time.thread_time() - began_s
+        took_s += clock_s() - began_s
         for (front_end, stretch), scored in zip(entries, scores, strict=True):
             front_end.expect(stretch, scored)
-    return cpu_s
+    return took_s
 
 
 @cache

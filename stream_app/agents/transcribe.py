@@ -72,7 +72,8 @@ def define(settings: Settings) -> AgentDefinition:
 
 def _score_ahead(feeds: Iterable[tuple[CallTranscriber, AudioTopicMessage]]) -> float:
     """Run the voice activity detection of many calls at once, before each is fed."""
-    return score_ahead(chain.from_iterable(call.upcoming_audio(message) for call, message in feeds))
+    upcoming = chain.from_iterable(call.upcoming_audio(message) for call, message in feeds)
+    return score_ahead(upcoming, time.thread_time)
 
 
 def segment_config(settings: Settings, max_segment_ms: int = 0) -> SegmentConfig:

@@ -178,6 +178,18 @@ def test_scoring_ahead_changes_nothing(rate_hz: int) -> None:
             assert content(one.insert(chunk)) == content(other.insert(chunk))
 
 
+def test_what_the_network_takes_is_told_by_the_clock_of_the_caller() -> None:
+    vads = [load_vad(sample_rate_hz=rate_hz) for rate_hz in (8_000, 16_000)]
+    announced = [
+        (ChannelFrontEnd(vad.sample_rate_hz, vad), babble(400, rate_hz=vad.sample_rate_hz))
+        for vad in vads
+    ]
+    times_s = iter((1.0, 1.5, 7.0, 7.25))
+
+    assert score_ahead(announced, lambda: next(times_s)) == 0.75
+    assert score_ahead([]) == 0.0
+
+
 def test_scores_of_other_audio_than_comes_are_not_used() -> None:
     vad = load_vad(sample_rate_hz=8_000)
     misled, alone = ChannelFrontEnd(8_000, vad), ChannelFrontEnd(8_000, vad)
