@@ -70,6 +70,8 @@ async def test_metrics_tell_what_became_of_the_calls(
     total_s = read(agents, "transcribe", f"{latency}_sum", type="transcript_final")
     assert timed == finals > 0
     assert 0 < total_s / timed < LIMIT_S
+    for models in ("inference", "feed_model"):
+        assert read(agents, "transcribe", f"{models}_cpu_seconds_total") > 0
     finalized = read(agents, "finalize", f"{latency}_count", type="finalized_call")
     assert finalized == len(run.recorded)
     left = {row.call_id for row in await read_open_calls(broker.settings.kafka)}
