@@ -26,6 +26,7 @@ from stream_app.replay.session import Replay, ReplayedCall, ReplayOptions
 from stream_app.settings import KafkaSettings
 from stream_app.transport.clients import create_reader
 from stream_app.transport.stopping import stop_client
+from stream_app.transport.topics import check_topics
 
 GOLDEN_RATIO = (5**0.5 - 1) / 2
 SETTLE_S = 1.5  # after the last call began, before the steady state is measured
@@ -131,7 +132,7 @@ class Watcher:
         self.finalized: set[str] = set()
         self.dead_letters = 0
 
-    async def start(self) -> None:
+    async def start(self, partitions: Sequence[TopicPartition]) -> None:
         """Read everything from now on.
 
         Raises:
@@ -139,11 +140,6 @@ class Watcher:
         """
         try:
             await self._consumer.start()
-            partitions = [
-                TopicPartition(name, number)
-                for name in (*RESULT_TOPICS, catalogue.DEAD_LETTERS)
-                for number in sorted(self._consumer.partitions_for_topic(name))
-            ]
             self._consumer.assign(partitions)
             await self._consumer.seek_to_end(*partitions)
         except KafkaError as error:
@@ -179,12 +175,19 @@ async def watching(kafka: KafkaSettings) -> AsyncIterator[Watcher]:
     """Yield what watches the result topics from now on.
 
     Raises:
-        BrokerError: No broker answers.
+        BrokerError: No broker answers, or the topics are not as they should be.
     """
+    names = (*RESULT_TOPICS, catalogue.DEAD_LETTERS)
+    layout = await check_topics(kafka, names)  # a broker may not know them yet
+    partitions = [
+        TopicPartition(name, number)
+        for name in names
+        for number in range(layout[kafka.topic(name)].partitions)
+    ]
     consumer = create_reader(kafka)
     watcher = Watcher(consumer)
     try:
-        await watcher.start()
+        await watcher.start(partitions)
         reading = asyncio.create_task(watcher.run())
         try:
             yield watcher

@@ -116,10 +116,6 @@ class TopicReader:
         """Disconnect."""
         await self._consumer.stop()
 
-    def partitions_for_topic(self, topic: str) -> set[int]:
-        """Return the partitions of a topic, none while it is not known."""
-        return self._consumer.partitions_for_topic(self._kafka.topic(topic)) or set()
-
     def assign(self, partitions: Sequence[TopicPartition]) -> None:
         """Read these partitions from now on."""
         self._consumer.assign(self._on_brokers(partitions))

@@ -7,6 +7,7 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.admin.records_to_delete import RecordsToDelete
 from faust.types import TP
 
+from benchmarks.live.run import watching
 from schemas import catalogue
 from stream_app.runtime.expiry import Expiry
 from stream_app.runtime.stalls import LOG_APPEND_TIME
@@ -16,6 +17,7 @@ from stream_app.transport.clients import client_options, create_producer
 from stream_app.transport.log_reader import BEGINNING, beginnings_if_known, read_partitions
 from tests.kafka.admin import create_alone, delete, with_admin
 from tests.kafka.cluster import KafkaCluster, create_topics
+from tests.support.waiting import until
 
 pytestmark = [pytest.mark.kafka, pytest.mark.e2e]
 SMALL = Settings().replace(kafka={"partitions": 3})
@@ -84,6 +86,21 @@ async def test_the_brokers_say_when_audio_came(kafka_cluster: KafkaCluster) -> N
 
     assert record.timestamp_type == LOG_APPEND_TIME
     assert record.timestamp >= before_ms
+
+
+async def test_a_benchmark_watches_topics_that_were_just_made(kafka_cluster: KafkaCluster) -> None:
+    kafka = kafka_cluster.settings(SMALL).kafka
+    await create_topics(kafka)
+
+    async with watching(kafka) as watcher:
+        producer = create_producer(kafka)
+        await producer.start()
+        try:
+            for partition in range(kafka.partitions):
+                await producer.send_and_wait(catalogue.DEAD_LETTERS, b"{}", partition=partition)
+        finally:
+            await producer.stop()
+        await until(lambda: watcher.dead_letters == kafka.partitions, "all partitions are read")
 
 
 async def test_commit_markers_are_told_from_input_that_expired(kafka_cluster: KafkaCluster) -> None:
