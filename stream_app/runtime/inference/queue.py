@@ -97,7 +97,8 @@ class RequestQueue:
     one that was served waits behind all that were not served since. Calls whose turn is the same go
     as their input came: the interval is the same for all, so that is the order of their deadlines.
     Under overload they wait until the stretched interval has passed; first ones do not, nor does
-    the first one after an urgent one, since it shows that a party speaks.
+    the first one after an urgent one, since it shows that a party speaks. Every second batch is of
+    first ones at most then, since noise asks for them without end.
 
     A request that failed comes back when it is due again; until then only kept requests of its own
     slot wait behind it, since their results are wanted in order.
@@ -122,6 +123,7 @@ class RequestQueue:
     shed: int = 0
     stretched: int = 0
     postponed: int = 0
+    _was_first: bool = False
     _urgent: list[tuple[int, int, Job]] = field(default_factory=list)
     _failed: list[tuple[int, int, Job]] = field(default_factory=list)
     _slots: dict[tuple[Any, ...], _Slot] = field(default_factory=dict)
@@ -254,7 +256,8 @@ class RequestQueue:
         self._forget_dropped()
         due = self._due()
         first = [key for key in due if self._slots[key].jobs[0].is_first]
-        if first:
+        self._was_first = bool(first) and not (self._was_first and self._is_stretched)
+        if self._was_first:
             return self._take(first, self.max_batch)
         early = [key for key in due if self._slots[key].jobs[0].is_early]
         return self._take(early, self.max_urgent) if early else self._take(due, self.max_batch)

@@ -56,6 +56,19 @@ def test_first_requests_go_first_under_overload_too() -> None:
     assert taken(queue)[:2] == [["final"], ["f x0", "f x1", "f x2", "f x3"]]
 
 
+def test_first_requests_without_end_keep_no_other_waiting() -> None:
+    """Noise that is taken for speech has no words, and asks for them with every chunk."""
+    queue = RequestQueue(2.0, MAX_BATCH, stretched_pace())
+    queue.push(partial("p", "p"))
+    batches = []
+    for number in range(4):
+        for call in range(MAX_BATCH):
+            queue.push(first(f"f{number}", f"noise {call}"))
+        batches.append(names(queue.pop()))
+
+    assert "p" in batches[1]
+
+
 def test_the_stretched_interval_is_not_waited_for_before_the_first_words() -> None:
     """Each segment shows some within its first two seconds, or is noise."""
     queue, owner = RequestQueue(2.0, MAX_BATCH, stretched_pace()), session()
