@@ -25,6 +25,7 @@ from stream_app.replay.publisher import Publisher, open_publisher
 from stream_app.replay.session import Replay, ReplayedCall, ReplayOptions
 from stream_app.settings import KafkaSettings
 from stream_app.transport.clients import create_reader
+from stream_app.transport.layout import partitions_of
 from stream_app.transport.stopping import stop_client
 from stream_app.transport.topics import check_topics
 
@@ -179,15 +180,10 @@ async def watching(kafka: KafkaSettings) -> AsyncIterator[Watcher]:
     """
     names = (*RESULT_TOPICS, catalogue.DEAD_LETTERS)
     layout = await check_topics(kafka, names)  # a broker may not know them yet
-    partitions = [
-        TopicPartition(name, number)
-        for name in names
-        for number in range(layout[kafka.topic(name)].partitions)
-    ]
     consumer = create_reader(kafka)
     watcher = Watcher(consumer)
     try:
-        await watcher.start(partitions)
+        await watcher.start(partitions_of(layout, kafka, names))
         reading = asyncio.create_task(watcher.run())
         try:
             yield watcher

@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Never
 
-from aiokafka import ConsumerRecord, TopicPartition
+from aiokafka import ConsumerRecord
 from aiokafka.errors import KafkaError
 
 from schemas import catalogue
@@ -19,7 +19,7 @@ from stream_app.settings import KafkaSettings
 from stream_app.transport import topics
 from stream_app.transport.access.causes import broker_failure
 from stream_app.transport.clients import TopicReader, create_reader
-from stream_app.transport.layout import fail_on_change
+from stream_app.transport.layout import fail_on_change, partitions_of
 from stream_app.transport.stopping import stop_client
 
 RESULT_TOPICS = (
@@ -106,11 +106,7 @@ async def follow(
     """
     layout = await topics.check_topics(kafka, names)
     changing = asyncio.create_task(fail_on_change(kafka, layout))
-    partitions = [
-        TopicPartition(name, number)
-        for name in names
-        for number in range(layout[kafka.topic(name)].partitions)
-    ]
+    partitions = partitions_of(layout, kafka, names)
     consumer = create_reader(kafka)
     try:
         await _start(consumer, kafka)

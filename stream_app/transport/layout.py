@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import NoReturn
 
 import structlog
+from aiokafka import TopicPartition
 from aiokafka.client import AIOKafkaClient
 from aiokafka.errors import (
     KafkaConnectionError,
@@ -96,6 +97,17 @@ async def await_known(kafka: KafkaSettings, names: Sequence[str]) -> None:
                     await _await_known_to(client, broker.nodeId, names)
         except (KafkaError, TimeoutError) as error:
             log.warning("topics.not_known_everywhere", reason=repr(error))
+
+
+def partitions_of(
+    layout: Layout, kafka: KafkaSettings, names: Sequence[str]
+) -> list[TopicPartition]:
+    """Return the partitions of topics of the catalogue, under their names there."""
+    return [
+        TopicPartition(name, number)
+        for name in names
+        for number in range(layout[kafka.topic(name)].partitions)
+    ]
 
 
 def changes(before: Layout, now: Layout) -> tuple[str, ...]:
