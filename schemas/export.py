@@ -67,7 +67,7 @@ def _any_value(field_type: type) -> dict[str, Any]:
     if field_type is object:
         return {"description": "Any JSON value."}
     message = f"{field_type} has no JSON Schema"
-    raise NotImplementedError(message)
+    raise TypeError(message)
 
 
 def schema_files() -> dict[str, bytes]:

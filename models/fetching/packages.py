@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     Download = Callable[[str, Path], Path]
 
-_DAMAGED = (zipfile.BadZipFile, zlib.error, EOFError, KeyError, NotImplementedError, RuntimeError)
+_DAMAGED = (zipfile.BadZipFile, zlib.error, EOFError, KeyError, RuntimeError)
 _LOST_CONNECTION = re.compile(r"Retrying .* after connection broken by '(?:.*: )?([^']+)'")
 _PIP = ("-m", "pip", "download", "--no-deps", "--only-binary", ":all:", "--no-cache-dir")
 _QUIET = (
